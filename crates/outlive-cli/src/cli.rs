@@ -1,0 +1,219 @@
+//! The command line: which commands there are, and what they have in common.
+
+use crate::report::{self, FAILED, Result};
+use crate::text;
+use crate::{
+    completions, kill, list, logs, man, prune, remove, restart, run, send, show, stop, wait,
+};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+use outlive::{Job, Jobs};
+use std::io;
+
+/// A heading that looks like clap's own; clap takes the styles out again for pipes and manual
+/// pages.
+macro_rules! heading {
+    ($text:literal) => {
+        concat!("\x1b[1m\x1b[4m", $text, "\x1b[0m")
+    };
+}
+pub(crate) use heading;
+
+/// A section with examples, in at most 80 columns.
+macro_rules! examples {
+    ($text:literal) => {
+        concat!($crate::cli::heading!("Examples:"), "\n", $text)
+    };
+}
+pub(crate) use examples;
+
+macro_rules! overview {
+    () => {
+        examples!(
+            "  outlive run -- python3 train.py      start it; prints its id: python3-3f9k
+  outlive run --name web -- ./server   start it under a name of your own
+  outlive list                         what runs, what ended and how
+  outlive logs -f web                  its output, as it comes
+  outlive wait web                     wait for its end, exit with its code
+  outlive stop web                     stop it and everything that it started"
+        )
+    };
+}
+
+/// Start a process that outlives whoever started it
+///
+/// outlive starts a command that goes on when your terminal, SSH session, CI step, IDE or program
+/// ends, and hands back a name for it. By that name you can see it, read its output, wait for its
+/// exit code, write to it and stop it whole, at any time and from anywhere on this machine.
+#[derive(Parser)]
+#[command(
+    name = "outlive",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = overview!(),
+    after_long_help = concat!(overview!(), "\n\n", heading!("Exit codes:"), "
+  A job's own where the command is about its end (wait, run --follow): its exit
+  code, or 128 and the number of the signal that ended it. Else 0, or
+  124  the time was up (wait --timeout)
+  125  outlive itself failed, or was used wrongly
+  126  the program can't be executed
+  127  the program was not found
+
+", heading!("Environment:"), "
+  OUTLIVE_HOME  where jobs are kept, instead of $XDG_STATE_HOME/outlive or
+                ~/.local/state/outlive
+  OUTLIVE_JOB   set for every job and what it starts: the job's id
+  NO_COLOR      no colours")
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+// Only the command that is used makes its arguments known to clap: that is a third of what reading
+// the command line costs.
+#[derive(Subcommand)]
+#[command(defer = true)]
+enum Verb {
+    /// Start a command that outlives this terminal, session or program
+    ///
+    /// Prints the job's id (its name, if you give one) alone on standard output, as soon as the
+    /// program has really been started and has left this terminal and session. The job's standard
+    /// output and standard error go to one file: see `outlive logs`.
+    Run(Box<run::Args>),
+
+    /// List the jobs, the newest last
+    ///
+    /// In a pipe there is no header, columns are separated by tabs and nothing is cut: id, name,
+    /// state, exit code or signal, pid while it runs, start time, command.
+    #[command(visible_aliases = ["ls", "ps"])]
+    List(list::Args),
+
+    /// Show all that is known of a job
+    Show(show::Args),
+
+    /// Print a job's output
+    ///
+    /// What it has written to standard output and standard error, all that is kept of it, however
+    /// long. Of a long-running job the oldest part may have been given back (see `outlive run
+    /// --output-limit`), which is said on standard error.
+    Logs(logs::Args),
+
+    /// Wait for jobs to end and exit with their exit code
+    ///
+    /// A job that was ended by a signal counts as 128 and the signal's number. Of several jobs all
+    /// are waited for; the exit code is that of the first named one that is not 0.
+    Wait(wait::Args),
+
+    /// Write to a job's standard input
+    ///
+    /// The job must have been started with `run -i`. Without TEXT what comes on standard input is
+    /// passed on, to its end. With --eof the job's standard input is closed afterwards: it reads
+    /// end of file. (At a terminal --eof alone only closes it.)
+    Send(send::Args),
+
+    /// Stop jobs and everything that they started
+    ///
+    /// Each is asked to end with SIGTERM. What is left of it after the grace period is killed,
+    /// daemonized children included. Done when nothing is left.
+    Stop(stop::Args),
+
+    /// Send a signal to jobs, now
+    ///
+    /// To be rid of a job use `outlive stop`: it lets the job end by itself first, and leaves
+    /// nothing of it behind.
+    Kill(kill::Args),
+
+    /// Start a job again, under the same id and name
+    ///
+    /// A job that runs is stopped first. It gets your present environment and the variables that
+    /// it was given with `run --env`; command, folder and the other options stay as they were.
+    Restart(restart::Args),
+
+    /// Forget jobs that have ended, with their output
+    #[command(name = "rm", alias = "remove")]
+    Remove(remove::Args),
+
+    /// Forget all jobs that have ended, with their output
+    ///
+    /// Prints the ids of those removed. What runs, or belongs to another host or container, stays.
+    Prune(prune::Args),
+
+    /// Print a completion script for your shell
+    Completions(completions::Args),
+
+    /// Print the manual page, or write them all into a folder
+    Man(man::Args),
+}
+
+/// Reads the command line, carries it out and gives the code to exit with.
+pub(crate) fn main() -> i32 {
+    let verb = match Cli::try_parse() {
+        Ok(cli) => cli.verb,
+        Err(error) => {
+            // Whoever closed the output has no use for it.
+            let _ = print(&error);
+            // clap's own code for a wrong usage is 2, which may as well be a job's.
+            return if error.use_stderr() { FAILED } else { 0 };
+        }
+    };
+    let done = match verb {
+        Verb::Run(args) => run::main(*args),
+        Verb::List(args) => list::main(&args),
+        Verb::Show(args) => show::main(&args),
+        Verb::Logs(args) => logs::main(&args),
+        Verb::Wait(args) => wait::main(&args),
+        Verb::Send(args) => send::main(&args),
+        Verb::Stop(args) => stop::main(&args),
+        Verb::Kill(args) => kill::main(&args),
+        Verb::Restart(args) => restart::main(&args),
+        Verb::Remove(args) => remove::main(&args),
+        Verb::Prune(args) => prune::main(&args),
+        Verb::Completions(args) => completions::main(&args),
+        Verb::Man(args) => man::main(&args),
+    };
+    done.unwrap_or_else(|failure| failure.tell())
+}
+
+/// Prints help where it was asked for, and what is wrong in the form of all our errors.
+fn print(error: &clap::Error) -> io::Result<()> {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return error.print();
+    }
+    // Without clap's colours: what the user wrote is in it, and may have some of its own.
+    let text = error.render().to_string();
+    let lines: Vec<_> = text.trim_end().lines().map(text::plain).collect();
+    report::usage(lines.join("\n").trim_start_matches("error: "))
+}
+
+/// The whole command line, to be described.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// All of the named jobs, or the first failure to find one: nothing is done to some of the jobs
+/// because another's name was mistyped.
+pub(crate) fn find(jobs: &Jobs, keys: &[String]) -> Result<Vec<Job>> {
+    let mut found: Vec<Job> = Vec::with_capacity(keys.len());
+    for key in keys {
+        let job = jobs.get(key)?;
+        if found.iter().all(|other| other.id() != job.id()) {
+            found.push(job);
+        }
+    }
+    Ok(found)
+}
+
+/// Does something to each job, goes on after a failure and tells each.
+pub(crate) fn each(jobs: &[Job], mut act: impl FnMut(&Job) -> Result<()>) -> Result<i32> {
+    let mut code = 0;
+    for job in jobs {
+        if let Err(failure) = act(job) {
+            code = failure.tell();
+        }
+    }
+    Ok(code)
+}

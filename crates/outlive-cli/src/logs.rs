@@ -1,0 +1,54 @@
+//! `outlive logs`.
+
+use crate::cli::examples;
+use crate::follow;
+use crate::report::{self, Result};
+use crate::status;
+use bytesize::ByteSize;
+use outlive::Jobs;
+
+#[derive(clap::Args)]
+#[command(after_help = examples!(
+    "  outlive logs web
+  outlive logs -n 20 web        the last 20 lines
+  outlive logs -f -n 0 web      only what comes from now on, until the job ends
+  outlive logs web | grep -i error"
+))]
+pub(crate) struct Args {
+    /// The job's name, its id or the beginning of its id
+    job: String,
+
+    /// Go on as more is written, until the job ends
+    #[arg(long, short)]
+    follow: bool,
+
+    /// Begin with the last COUNT lines
+    #[arg(long, short = 'n', value_name = "COUNT")]
+    lines: Option<u64>,
+}
+
+pub(crate) fn main(args: &Args) -> Result<i32> {
+    let job = Jobs::open()?.get(&args.job)?;
+    let mut output = job.output()?;
+    if let Some(lines) = args.lines {
+        output.tail(lines)?;
+    }
+    let printed = follow::copy(&mut output)?;
+    if args.lines.is_none_or(|wanted| printed < wanted) {
+        tell_missing(output.skipped());
+    }
+    if args.follow {
+        follow::copy(&mut job.follow(output)?)?;
+        status::tell_unusual_end(&job.status()?);
+    }
+    Ok(0)
+}
+
+fn tell_missing(bytes: u64) {
+    if bytes > 0 {
+        let size = ByteSize(bytes).display().iec();
+        report::note(&format!(
+            "the oldest {size} of the output had been given back"
+        ));
+    }
+}

@@ -1,0 +1,35 @@
+//! `outlive`: starts a process that outlives whoever started it, and hands back a durable handle
+//! by which any later process can list it, read its output, wait for its exit code, talk to it
+//! and stop it whole.
+#![forbid(unsafe_code)]
+
+mod age;
+mod cli;
+mod completions;
+mod follow;
+mod json;
+mod kill;
+mod list;
+mod logs;
+mod man;
+mod output;
+mod parse;
+mod prune;
+mod remove;
+mod report;
+mod restart;
+mod run;
+mod send;
+mod show;
+mod status;
+mod stop;
+mod table;
+mod text;
+mod wait;
+
+fn main() {
+    // Does not return in a keeper, which is this program under another name: no argument is read
+    // and nothing is allocated before it, as whatever is would stay for the job's whole life.
+    outlive::init();
+    std::process::exit(cli::main());
+}

@@ -1,0 +1,30 @@
+//! `outlive rm`.
+
+use crate::cli::{self, examples};
+use crate::report::Result;
+use outlive::Jobs;
+
+#[derive(clap::Args)]
+#[command(after_help = examples!(
+    "  outlive rm python3-3f9k
+  outlive rm --force web      stop it first if it runs"
+))]
+pub(crate) struct Args {
+    /// Names, ids or beginnings of ids
+    #[arg(required = true, value_name = "JOB")]
+    jobs: Vec<String>,
+
+    /// Stop first what still runs
+    #[arg(long, short)]
+    force: bool,
+}
+
+pub(crate) fn main(args: &Args) -> Result<i32> {
+    let jobs = cli::find(&Jobs::open()?, &args.jobs)?;
+    cli::each(&jobs, |job| {
+        if args.force {
+            job.stop(None)?;
+        }
+        Ok(job.remove()?)
+    })
+}

@@ -1,0 +1,135 @@
+//! What is said on standard error: failures with their hints, and notes.
+
+use crate::text;
+use anstyle::{AnsiColor, Style};
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write as _};
+
+pub(crate) const TIMED_OUT: i32 = 124;
+pub(crate) const FAILED: i32 = 125;
+const NOT_EXECUTABLE: i32 = 126;
+const NOT_FOUND: i32 = 127;
+
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// Why a command ends early.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// With this exit code and no word: all has been said, or nobody reads any more.
+    Silent(i32),
+    /// With a message, hints and an exit code.
+    Told {
+        message: String,
+        hints: Vec<String>,
+        code: i32,
+    },
+}
+
+impl Failure {
+    pub(crate) fn new(message: impl Into<String>) -> Failure {
+        Failure::Told {
+            message: message.into(),
+            hints: Vec::new(),
+            code: FAILED,
+        }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
+        if let Failure::Told { hints, .. } = &mut self {
+            hints.push(hint.into());
+        }
+        self
+    }
+
+    pub(crate) fn code(mut self, new: i32) -> Failure {
+        match &mut self {
+            Failure::Silent(code) | Failure::Told { code, .. } => *code = new,
+        }
+        self
+    }
+
+    /// With this code instead, if it is not one that is told.
+    pub(crate) fn unless_told(self, code: i32) -> Failure {
+        match self {
+            Failure::Silent(_) => Failure::Silent(code),
+            told @ Failure::Told { .. } => told,
+        }
+    }
+
+    /// Says it and gives the code to exit with.
+    pub(crate) fn tell(&self) -> i32 {
+        match self {
+            Failure::Silent(code) => *code,
+            Failure::Told {
+                message,
+                hints,
+                code,
+            } => {
+                line("outlive:", AnsiColor::Red, message);
+                for hint in hints {
+                    line("hint:", AnsiColor::Cyan, hint);
+                }
+                *code
+            }
+        }
+    }
+}
+
+impl From<outlive::Error> for Failure {
+    fn from(error: outlive::Error) -> Failure {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            write!(message, ": {error}").expect("memory");
+            cause = error.source();
+        }
+        let failure = Failure::new(message).code(match () {
+            () if error.is_not_found() => NOT_FOUND,
+            () if error.is_not_executable() => NOT_EXECUTABLE,
+            () => FAILED,
+        });
+        let near: Vec<String> = error
+            .near()
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect();
+        match (near.is_empty(), error.hint()) {
+            (false, _) => failure.hint(format!("did you mean {}?", near.join(" or "))),
+            (true, Some(hint)) => failure.hint(hint),
+            (true, None) => failure,
+        }
+    }
+}
+
+/// A note for whoever reads along.
+pub(crate) fn note(text: &str) {
+    line("note:", AnsiColor::Cyan, text);
+}
+
+/// A note for a person, left out where nobody watches.
+pub(crate) fn note_to_person(text: &str) {
+    if person_watches() {
+        note(text);
+    }
+}
+
+/// Whether a person reads both of our outputs; with one of them redirected a script does.
+pub(crate) fn person_watches() -> bool {
+    io::stdout().is_terminal() && io::stderr().is_terminal()
+}
+
+/// What is wrong with the command line: lines that are fit for a terminal.
+pub(crate) fn usage(lines: &str) -> io::Result<()> {
+    labelled("outlive:", AnsiColor::Red, lines)
+}
+
+fn line(label: &str, color: AnsiColor, text: &str) {
+    // Nothing is left to be done where even standard error can't be written to.
+    let _ = labelled(label, color, &text::plain(text));
+}
+
+fn labelled(label: &str, color: AnsiColor, text: &str) -> io::Result<()> {
+    let style = Style::new().bold().fg_color(Some(color.into()));
+    writeln!(anstream::stderr(), "{style}{label}{style:#} {text}")
+}

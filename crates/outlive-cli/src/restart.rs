@@ -1,0 +1,22 @@
+//! `outlive restart`.
+
+use crate::cli::examples;
+use crate::report::{self, Result};
+use outlive::{Jobs, RestartOptions};
+
+#[derive(clap::Args)]
+#[command(after_help = examples!(
+    "  outlive restart web
+  TOKEN=… outlive restart web      with the value for `run --secret-env TOKEN`"
+))]
+pub(crate) struct Args {
+    /// The job's name, its id or the beginning of its id
+    job: String,
+}
+
+pub(crate) fn main(args: &Args) -> Result<i32> {
+    let job = Jobs::open()?.get(&args.job)?;
+    job.restart(&RestartOptions::new())?;
+    report::note_to_person(&format!("see its output: outlive logs -f {}", args.job));
+    Ok(0)
+}

@@ -1,0 +1,231 @@
+//! `outlive run`.
+
+use crate::cli::examples;
+use crate::follow;
+use crate::json::{self, JobObject};
+use crate::output;
+use crate::parse::{self, Variable};
+use crate::report::{self, Failure, Result};
+use crate::status;
+use clap::ValueEnum;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use outlive::{Command, Job, JobOptions, Jobs, State};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+#[command(after_help = examples!(
+    "  outlive run -- python3 train.py --epochs 100
+  outlive run --name web --cwd /srv/app -e PORT=8080 -- ./server
+  outlive run --follow -- make -j8          watch it; Ctrl-C leaves it running
+  outlive run -i --name repl -- python3 -i  then: outlive send repl 'print(6*7)'
+  id=$(outlive run -- ./backup.sh) && outlive wait \"$id\""
+))]
+pub(crate) struct Args {
+    /// A name for the job; once it has ended the name can be used again
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
+    /// The folder it starts in [default: this one]
+    #[arg(long, value_name = "DIR")]
+    cwd: Option<PathBuf>,
+
+    /// Set a variable, or pass on the value it has here; it is stored and used again by `restart`
+    #[arg(long = "env", short, value_name = "NAME[=VALUE]",
+        value_parser = OsStringValueParser::new().try_map(parse::variable))]
+    env: Vec<Variable>,
+
+    /// Pass on a variable of yours without storing its value; `restart` takes it from whoever
+    /// restarts
+    #[arg(long, value_name = "NAME",
+        value_parser = OsStringValueParser::new().try_map(parse::secret))]
+    secret_env: Vec<OsString>,
+
+    /// Start from an empty environment, but for --env and --secret-env
+    #[arg(long)]
+    clean_env: bool,
+
+    /// Its file mode creation mask, in octal [default: yours]
+    #[arg(long, value_name = "MASK", value_parser = parse::umask)]
+    umask: Option<u32>,
+
+    /// Keep its standard input open for `outlive send` [default: nothing to read]
+    #[arg(long = "interactive", short, conflicts_with = "stdin")]
+    interactive: bool,
+
+    /// Read its standard input from a file
+    #[arg(long, value_name = "FILE")]
+    stdin: Option<PathBuf>,
+
+    /// Append its output to a file of yours, which is never cut
+    #[arg(long, value_name = "FILE", conflicts_with = "output_limit")]
+    output: Option<PathBuf>,
+
+    /// How much output is kept, 0 for all: beyond it the oldest is given back [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size)]
+    output_limit: Option<u64>,
+
+    /// Who writes the output file
+    #[arg(long, value_name = "MODE", default_value = "file")]
+    output_mode: OutputMode,
+
+    /// When the job is over
+    #[arg(long, value_name = "END", default_value = "main")]
+    until: Until,
+
+    /// What becomes of processes left behind by the main one
+    #[arg(long, value_name = "WHAT", default_value = "stop")]
+    leftover: Leftover,
+
+    /// Show the output as it comes and exit with the job's exit code
+    ///
+    /// Ctrl-C, or the end of this terminal, ends the showing. The job goes on.
+    #[arg(long, short)]
+    follow: bool,
+
+    /// Print the job as a JSON object
+    #[arg(long, conflicts_with = "follow")]
+    json: bool,
+
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OutputMode {
+    /// The job itself: costs nothing
+    File,
+    /// Its keeper, through a pipe: for programs that open /dev/stdout anew and cut the file
+    Pipe,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Until {
+    /// When its main process has ended
+    Main,
+    /// When the last process that it started has ended
+    Tree,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Leftover {
+    /// They are stopped
+    Stop,
+    /// They are left running
+    Leave,
+}
+
+/// As a shell tells that SIGPIPE ended a program: 0 would say that the job ended well.
+const BROKEN_PIPE: i32 = 128 + 13;
+
+pub(crate) fn main(args: Args) -> Result<i32> {
+    let command = command(&args);
+    let options = options(&args)?;
+    let job = Jobs::open()?.start(&command, &options)?;
+    let label = args.name.as_deref().unwrap_or(job.id());
+    if args.follow {
+        follow_to_end(&job, label)
+    } else {
+        announce(&job, label, args.json)?;
+        Ok(0)
+    }
+}
+
+fn command(args: &Args) -> Command {
+    let mut command = Command::new(&args.command[0]);
+    command.args(&args.command[1..]);
+    if args.clean_env {
+        command.env_clear();
+    }
+    for Variable { name, value } in &args.env {
+        match value.clone().or_else(|| std::env::var_os(name)) {
+            Some(value) => {
+                command.env(name, value);
+            }
+            None => report::note(&format!(
+                "{} is not set here, nor for the job",
+                name.display()
+            )),
+        }
+    }
+    if let Some(folder) = &args.cwd {
+        command.current_dir(folder);
+    }
+    if let Some(mask) = args.umask {
+        command.umask(mask);
+    }
+    command
+}
+
+fn options(args: &Args) -> Result<JobOptions> {
+    let mut options = JobOptions::new();
+    for name in &args.secret_env {
+        if std::env::var_os(name).is_none() {
+            let message = format!("failed to pass on `{}`: it is not set", name.display());
+            return Err(Failure::new(message)
+                .hint("set it for outlive: with `export`, or in front of the command"));
+        }
+        options.secret_env(name);
+    }
+    if let Some(name) = &args.name {
+        options.name(name);
+    }
+    if args.interactive {
+        options.keep_stdin(true);
+    }
+    if let Some(file) = &args.stdin {
+        options.stdin_file(file);
+    }
+    if let Some(file) = &args.output {
+        options.output_file(file);
+    }
+    if let Some(limit) = args.output_limit {
+        options.output_limit(limit);
+    }
+    options.output_mode(match args.output_mode {
+        OutputMode::File => outlive::OutputMode::File,
+        OutputMode::Pipe => outlive::OutputMode::Pipe,
+    });
+    options.until(match args.until {
+        Until::Main => outlive::Until::Main,
+        Until::Tree => outlive::Until::Tree,
+    });
+    options.leftover(match args.leftover {
+        Leftover::Stop => outlive::Leftover::Stop,
+        Leftover::Leave => outlive::Leftover::Leave,
+    });
+    Ok(options)
+}
+
+fn announce(job: &Job, label: &str, as_json: bool) -> Result<()> {
+    let said = if as_json {
+        json::write(&JobObject::new(&job.status()?))
+    } else {
+        output::write(|out| writeln!(out, "{label}"))
+    };
+    // Whoever can't be told still has a job running.
+    said.map_err(|failure| failure.hint(format!("the job was started: outlive show {label}")))?;
+    report::note_to_person(&format!(
+        "see its output: outlive logs -f {label}, stop it: outlive stop {label}"
+    ));
+    Ok(())
+}
+
+fn follow_to_end(job: &Job, label: &str) -> Result<i32> {
+    let still_running = format!("still running as {label}: outlive logs -f {label}");
+    let goes_on = still_running.clone();
+    follow::on_interrupt(move || report::note(&goes_on))?;
+    report::note_to_person(&format!(
+        "started {label}; Ctrl-C ends the following, not the job"
+    ));
+    if let Err(failure) = follow::copy(&mut job.follow(job.output()?)?) {
+        if job.status()?.state == State::Running {
+            report::note(&still_running);
+        }
+        return Err(failure.unless_told(BROKEN_PIPE));
+    }
+    let status = job.wait(None)?.unwrap_or(job.status()?);
+    status::tell_unusual_end(&status);
+    status::code(&status).ok_or_else(|| status::unknown_end(&status))
+}

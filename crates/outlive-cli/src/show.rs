@@ -1,0 +1,126 @@
+//! `outlive show`.
+
+use crate::age;
+use crate::cli::examples;
+use crate::json::{self, JobObject};
+use crate::output;
+use crate::report::Result;
+use crate::status;
+use crate::text;
+use anstyle::Style;
+use jiff::Timestamp;
+use outlive::{Jobs, Run, State, Status};
+use outlive_os::signal;
+use std::fmt::Write;
+
+#[derive(clap::Args)]
+#[command(after_help = examples!(
+    "  outlive show web
+  outlive show --json web | jq .exit_code"
+))]
+pub(crate) struct Args {
+    /// The job's name, its id or the beginning of its id
+    job: String,
+
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn main(args: &Args) -> Result<i32> {
+    let job = Jobs::open()?.get(&args.job)?.status()?;
+    if args.json {
+        json::write(&JobObject::new(&job))?;
+    } else {
+        output::write_styled(&describe(&job, Timestamp::now()))?;
+    }
+    Ok(0)
+}
+
+fn describe(job: &Status, now: Timestamp) -> String {
+    let mut out = String::new();
+    let (bold, color) = (Style::new().bold(), status::style(job));
+    let mut line = |label: &str, value: &str| {
+        writeln!(out, "{bold}{label:<9}{bold:#} {value}").expect("memory");
+    };
+    line("Id", &text::plain(&job.id));
+    if let Some(name) = &job.name {
+        line("Name", &text::plain(name));
+    }
+    line(
+        "State",
+        &format!(
+            "{color}{}{color:#}{}",
+            status::word(job.state),
+            details(job)
+        ),
+    );
+    line("Command", &text::command(&job.command));
+    line("Folder", &text::os(job.cwd.as_os_str()));
+    if let Some(pid) = job.pid {
+        line("Process", &pid.to_string());
+    }
+    if let Some(at) = job.started_at {
+        line("Started", &ago(at, now));
+    }
+    if let Some(at) = job.ended_at {
+        line("Ended", &ago(at, now));
+    }
+    if let (Some(start), end) = (job.started_at, job.ended_at.unwrap_or(now))
+        && (job.ended_at.is_some() || job.state == State::Running)
+    {
+        line("Took", &age::long(age::between(start, end)));
+    }
+    line("Output", &text::os(job.output.as_os_str()));
+    match job.keeper.pid {
+        Some(pid) if job.keeper.alive => line("Keeper", &pid.to_string()),
+        _ if job.state == State::Running => line("Keeper", "gone"),
+        _ => {}
+    }
+    if job.runs.len() > 1 {
+        for (at, run) in job.runs.iter().enumerate() {
+            line(if at == 0 { "Runs" } else { "" }, &run_line(run));
+        }
+    }
+    for note in &job.notes {
+        line("Note", &text::plain(note));
+    }
+    out
+}
+
+fn details(job: &Status) -> String {
+    let end = match (job.exit_code, job.signal) {
+        (Some(code), _) => format!(", code {code}"),
+        (None, Some(signal)) => format!(", {}", signal::name(signal)),
+        (None, None) => String::new(),
+    };
+    format!(
+        "{end}{}",
+        if job.stopped {
+            ", stopped by request"
+        } else {
+            ""
+        }
+    )
+}
+
+fn ago(at: Timestamp, now: Timestamp) -> String {
+    format!(
+        "{} ({} ago)",
+        age::moment(at),
+        age::short(age::between(at, now))
+    )
+}
+
+fn run_line(run: &Run) -> String {
+    let took = match run.ended_at {
+        Some(end) => format!("took {}", age::long(age::between(run.started_at, end))),
+        None => "not ended".to_owned(),
+    };
+    let end = match (run.exit_code, run.signal) {
+        (Some(code), _) => format!(", exited with code {code}"),
+        (None, Some(signal)) => format!(", ended by {}", signal::name(signal)),
+        (None, None) => String::new(),
+    };
+    format!("{}, {took}{end}", age::moment(run.started_at))
+}

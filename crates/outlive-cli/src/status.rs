@@ -1,0 +1,85 @@
+//! How a job is doing, in words, colours and exit codes.
+
+use crate::report::{self, FAILED, Failure};
+use anstyle::{AnsiColor, Style};
+use outlive::{State, Status};
+use outlive_os::signal;
+
+/// What people call it: its name, else its id.
+pub(crate) fn label(status: &Status) -> &str {
+    status.name.as_deref().unwrap_or(&status.id)
+}
+
+/// The state's word in JSON and tables.
+pub(crate) fn word(state: State) -> &'static str {
+    match state {
+        State::Running => "running",
+        State::Exited => "exited",
+        State::Signaled => "signaled",
+        State::Failed => "failed",
+        State::Lost => "lost",
+        State::Elsewhere => "elsewhere",
+        State::Damaged => "damaged",
+    }
+}
+
+/// Green what runs, red what went wrong, yellow what somebody stopped or nobody knows.
+pub(crate) fn style(status: &Status) -> Style {
+    let color = match status.state {
+        State::Running => AnsiColor::Green,
+        State::Exited if status.exit_code == Some(0) => return Style::new(),
+        State::Exited | State::Signaled if status.stopped => AnsiColor::Yellow,
+        State::Exited | State::Signaled | State::Failed | State::Damaged => AnsiColor::Red,
+        State::Lost => AnsiColor::Yellow,
+        State::Elsewhere => AnsiColor::Magenta,
+    };
+    Style::new().fg_color(Some(color.into()))
+}
+
+/// The code that its end means for whoever waited for it; none while it runs or if it is unknown.
+pub(crate) fn code(status: &Status) -> Option<i32> {
+    match status.state {
+        State::Exited => status.exit_code,
+        State::Signaled => status.signal.map(|signal| 128 + signal),
+        State::Failed => Some(FAILED),
+        State::Running | State::Lost | State::Elsewhere | State::Damaged => None,
+    }
+}
+
+/// How it ended, or how it is: `exited with code 1`.
+pub(crate) fn sentence(status: &Status) -> String {
+    match status.state {
+        State::Running => "is running".to_owned(),
+        State::Exited => format!("exited with code {}", status.exit_code.unwrap_or_default()),
+        State::Signaled => {
+            format!(
+                "was ended by {}",
+                signal::name(status.signal.unwrap_or_default())
+            )
+        }
+        State::Failed => "could not be started".to_owned(),
+        State::Lost => "was lost: how it ended is not known".to_owned(),
+        State::Elsewhere => "belongs to another host or container".to_owned(),
+        State::Damaged => "has a damaged record".to_owned(),
+    }
+}
+
+/// Tells a person who has followed the job to its end if that was not by itself and with 0.
+pub(crate) fn tell_unusual_end(status: &Status) {
+    if code(status).is_some_and(|code| code != 0) {
+        report::note_to_person(&format!("{} {}", label(status), sentence(status)));
+    }
+}
+
+/// The failure to learn how a job ended.
+pub(crate) fn unknown_end(status: &Status) -> Failure {
+    let failure = Failure::new(format!(
+        "failed to learn how `{}` ended: it {}",
+        label(status),
+        sentence(status)
+    ));
+    status
+        .notes
+        .iter()
+        .fold(failure, |failure, note| failure.hint(note))
+}

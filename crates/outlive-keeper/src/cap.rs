@@ -1,0 +1,169 @@
+//! The output's size: kept near its limit without anything standing between the job and its file.
+//!
+//! While nothing is printed nothing happens here. The first write after that raises a notice, which
+//! costs the writers nothing from then on, since it is given once; a timer looks at the size as
+//! long as it grows, and then the notice is armed anew.
+
+use outlive_os::output::{Activity, give_back};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+/// The longest and the shortest time between two looks.
+const LONGEST: Duration = Duration::from_millis(500);
+const SHORTEST: Duration = Duration::from_millis(10);
+/// How many of the last bytes are looked at again to see whether they are still there.
+const TAIL: usize = 32;
+
+pub(crate) struct Cap {
+    limit: u64,
+    given_back: u64,
+    size: u64,
+    tail: Vec<u8>,
+    pause: Duration,
+}
+
+/// What a look at the file has shown.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// When to look again; none if nothing has been printed since the last look.
+    pub(crate) again: Option<Duration>,
+    /// Whether bytes that were there have been removed by somebody else.
+    pub(crate) truncated: bool,
+    /// Why the oldest part could not be given back.
+    pub(crate) uncapped: Option<String>,
+}
+
+impl Cap {
+    /// For a file of which `limit` bytes are to be kept, 0 for all.
+    pub(crate) fn new(file: &File, limit: u64) -> io::Result<Cap> {
+        let limit = if limit == 0 { u64::MAX } else { limit };
+        let mut cap = Cap {
+            limit,
+            given_back: 0,
+            size: 0,
+            tail: Vec::new(),
+            pause: LONGEST,
+        };
+        // Another run's output may be there already.
+        cap.remember(file, file.metadata()?.len());
+        Ok(cap)
+    }
+
+    /// Asks to be told of the next write, and looks, in case it came just before.
+    pub(crate) fn arm(&mut self, file: &File, activity: &Activity<'_>) -> io::Result<Look> {
+        activity.arm()?;
+        self.look(file)
+    }
+
+    /// Looks at the file.
+    pub(crate) fn look(&mut self, file: &File) -> io::Result<Look> {
+        let size = file.metadata()?.len();
+        let truncated = size < self.size || !self.tail_is_there(file);
+        if truncated {
+            self.given_back = self.given_back.min(size);
+        }
+        let grown = size.saturating_sub(self.size);
+        let mut look = Look {
+            truncated,
+            ..Look::default()
+        };
+        if size.saturating_sub(self.given_back) > self.limit {
+            match give_back(file.as_fd(), self.given_back, size, self.limit) {
+                Ok(to) => self.given_back = to,
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                    self.limit = u64::MAX;
+                    let why = "its file system can't give back parts of a file";
+                    look.uncapped = Some(why.to_owned());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if size != self.size || truncated {
+            // Often enough that at most a quarter of the limit is there too much.
+            let fast = grown > self.limit / 4;
+            let pause = if fast { self.pause / 2 } else { self.pause * 2 };
+            self.pause = pause.clamp(SHORTEST, LONGEST);
+            look.again = Some(self.pause);
+            self.remember(file, size);
+        }
+        Ok(look)
+    }
+
+    fn remember(&mut self, file: &File, size: u64) {
+        self.size = size;
+        self.tail
+            .resize(TAIL.min(usize::try_from(size).unwrap_or(TAIL)), 0);
+        let from = size - self.tail.len() as u64;
+        if file.read_exact_at(&mut self.tail, from).is_err() {
+            self.tail.clear();
+        }
+    }
+
+    /// Whether the last bytes seen are still where they were; also if they were given back since.
+    fn tail_is_there(&self, file: &File) -> bool {
+        let mut now = [0; TAIL];
+        let now = &mut now[..self.tail.len()];
+        let from = self.size - self.tail.len() as u64;
+        file.read_exact_at(now, from)
+            .is_ok_and(|()| now == self.tail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn the_oldest_part_goes_and_the_newest_stays() {
+        let mut file = tempfile::tempfile().unwrap();
+        let mut cap = Cap::new(&file, 1 << 20).unwrap();
+        assert_eq!(cap.look(&file).unwrap(), Look::default());
+        for round in 0..64u8 {
+            file.write_all(&vec![round; 256 << 10]).unwrap();
+            let look = cap.look(&file).unwrap();
+            assert!(
+                look.again.is_some() && !look.truncated && look.uncapped.is_none(),
+                "{look:?}"
+            );
+        }
+        let stat = file.metadata().unwrap();
+        assert_eq!(stat.len(), 64 * (256 << 10));
+        assert!(
+            stat.blocks() * 512 <= (1 << 20) + (64 << 10),
+            "{} blocks",
+            stat.blocks()
+        );
+        let mut newest = vec![0; 1 << 20];
+        file.read_exact_at(&mut newest, stat.len() - (1 << 20))
+            .unwrap();
+        assert!(
+            newest
+                .chunks(256 << 10)
+                .zip(60..)
+                .all(|(part, round)| part.iter().all(|b| *b == round))
+        );
+        assert_eq!(cap.look(&file).unwrap(), Look::default());
+    }
+
+    #[test]
+    fn a_file_cut_short_is_noticed_even_if_it_grew_again() {
+        let mut file = tempfile::tempfile().unwrap();
+        let mut cap = Cap::new(&file, 0).unwrap();
+        file.write_all(b"first line\n").unwrap();
+        assert!(!cap.look(&file).unwrap().truncated);
+        file.set_len(0).unwrap();
+        assert!(cap.look(&file).unwrap().truncated);
+        file.write_all_at(b"and now for something much longer\n", 0)
+            .unwrap();
+        assert!(!cap.look(&file).unwrap().truncated);
+        file.set_len(0).unwrap();
+        file.write_all_at(&[b'x'; 500], 0).unwrap();
+        assert!(cap.look(&file).unwrap().truncated);
+        assert!(!cap.look(&file).unwrap().truncated);
+    }
+}

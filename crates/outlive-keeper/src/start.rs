@@ -1,0 +1,411 @@
+//! From the launch to a running job, or to nothing at all.
+
+use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
+use crate::store::{Unseen, write_keeper_line};
+use jiff::Timestamp;
+use outlive_os::folder::Folder;
+use outlive_os::pidfd::Process;
+use outlive_os::socket::Listener;
+use outlive_os::spawn::{Spawn, SpawnError, Step, Strings};
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, events, lock, os_string, proc, role};
+use outlive_record::{
+    Answer, InputPlan, Launch, OutputMode, OutputPlan, Record, Run, Slot, VERSION,
+};
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// A job that runs, and what its keeper holds of it.
+pub(crate) struct Started {
+    pub(crate) record: Record,
+    pub(crate) folder: Folder,
+    pub(crate) listener: Listener,
+    pub(crate) main: Process,
+    /// The job's own output file, if that is where its output goes.
+    pub(crate) output: Option<File>,
+    /// The end of the pipe that the job prints to, if the keeper is to pass it on.
+    pub(crate) pump: Option<File>,
+    /// The end of the pipe that the job reads from, if it is kept open.
+    pub(crate) stdin: Option<Descriptor>,
+    /// Held for life.
+    pub(crate) _lock: File,
+    pub(crate) _claim: Option<Claim>,
+}
+
+impl Started {
+    pub(crate) fn answer(&self) -> Answer {
+        Answer::Started {
+            pid: self.main.pid(),
+        }
+    }
+}
+
+/// Why a job was not started.
+pub(crate) struct Refusal(Answer);
+
+impl Refusal {
+    pub(crate) fn io(what: impl Into<String>, cause: io::Error) -> Refusal {
+        let errno = cause.raw_os_error();
+        Refusal(Answer::Failed {
+            what: what.into(),
+            cause: cause.to_string(),
+            errno,
+        })
+    }
+
+    pub(crate) fn launch(cause: String) -> Refusal {
+        let what = "failed to understand the launch".to_owned();
+        Refusal(Answer::Failed {
+            what,
+            cause,
+            errno: None,
+        })
+    }
+
+    pub(crate) fn answer(self) -> Answer {
+        self.0
+    }
+}
+
+/// A short way to say what failed.
+trait During<T> {
+    fn during(self, what: &str) -> Result<T, Refusal>;
+}
+
+impl<T> During<T> for io::Result<T> {
+    fn during(self, what: &str) -> Result<T, Refusal> {
+        self.map_err(|cause| Refusal::io(format!("failed to {what}"), cause))
+    }
+}
+
+/// Starts the job. When it comes back with a refusal, nothing of the job is left.
+pub(crate) fn start(
+    launch: Launch,
+    environment: &[u8],
+    slots: Vec<Descriptor>,
+    umask: u32,
+) -> Result<Started, Refusal> {
+    role::become_keeper().during("become a keeper")?;
+    let place = proc::place().during("tell where this is")?;
+    let path = os_string(launch.home.0.clone());
+    let home = Home::make(Path::new(&path)).map_err(|NoHome { cause, .. }| {
+        Refusal::io(
+            format!("failed to open the state folder `{}`", path.display()),
+            cause,
+        )
+    })?;
+    let jobs = home.jobs().during("open the folder of all jobs")?;
+    let id = launch.spec.id.clone();
+    let now = Timestamp::now();
+
+    let room = if launch.again {
+        Room::enter(&jobs, &launch, place.clone(), now)?
+    } else {
+        let run = Run::begun(now);
+        let spec = launch.spec.clone();
+        let record = Record {
+            version: VERSION,
+            spec,
+            place: place.clone(),
+            runs: vec![run],
+            run_count: 1,
+        };
+        Room::build(&jobs, record)?
+    };
+
+    let claim = match &launch.spec.name {
+        None => None,
+        Some(name) => match Claim::take(&home, name, &id, &place) {
+            Ok(claim) => Some(claim),
+            Err(NotClaimed::Taken(by)) => {
+                room.tear_down(&jobs);
+                return Err(Refusal(Answer::NameTaken { by }));
+            }
+            Err(NotClaimed::Io(cause)) => {
+                room.tear_down(&jobs);
+                return Err(Refusal::io(
+                    format!("failed to claim the name `{name}`"),
+                    cause,
+                ));
+            }
+        },
+    };
+    let started = room.publish(&jobs).and_then(|()| {
+        let pipes = Pipes::new(&launch, &room)?;
+        let main = pipes.spawn(&launch, environment, &slots, umask, &room)?;
+        Ok((main, pipes))
+    });
+    match started {
+        Ok((main, Pipes { pump, stdin, .. })) => {
+            // What keeps a folder busy is the job, if anything.
+            let _ = role::leave_folder();
+            let Room {
+                record,
+                folder,
+                listener,
+                lock,
+                output,
+                ..
+            } = room;
+            let pump = pump.map(|(from_job, _)| File::from(from_job));
+            let stdin = stdin.map(|(_, to_job)| to_job);
+            Ok(Started {
+                record,
+                folder,
+                listener,
+                main,
+                output,
+                pump,
+                stdin,
+                _lock: lock,
+                _claim: claim,
+            })
+        }
+        Err(refusal) => {
+            if let Some(claim) = claim {
+                claim.undo();
+            }
+            room.tear_down(&jobs);
+            Err(refusal)
+        }
+    }
+}
+
+/// The job's folder, while the job is being started in it.
+struct Room {
+    record: Record,
+    folder: Folder,
+    lock: File,
+    listener: Listener,
+    output: Option<File>,
+    /// For another run: what the record and the lock file held before.
+    before: Option<(Record, Vec<u8>)>,
+}
+
+impl Room {
+    /// Makes the folder of a new job, out of sight.
+    fn build(jobs: &Folder, record: Record) -> Result<Room, Refusal> {
+        let id = record.spec.id.as_str();
+        let new = format!("{NEW}{id}");
+        // A folder whose launch was cut short has no keeper, and nobody sees it; the next launcher
+        // takes another id, and `prune` removes it.
+        let taken = jobs.sub(id).is_ok();
+        if taken || !jobs.make_sub(&new).during("make the job's folder")? {
+            return Err(Refusal(Answer::IdTaken));
+        }
+        let folder = jobs.sub(&new).during("open the job's folder");
+        let built = folder.and_then(|folder| {
+            folder
+                .create(RECORD, &record.to_bytes())
+                .during("write the job's record")?;
+            let lock = folder.append(LOCK).during("make the job's lock")?;
+            Room::furnish(record, folder, lock, None)
+        });
+        built.inspect_err(|_| {
+            // The launch has failed; that its remains could not be removed adds nothing to that.
+            let _ = jobs.remove_sub(&new);
+        })
+    }
+
+    /// Enters the folder of a job that has ended, for another run.
+    fn enter(
+        jobs: &Folder,
+        launch: &Launch,
+        place: outlive_record::Place,
+        now: Timestamp,
+    ) -> Result<Room, Refusal> {
+        let id = launch.spec.id.as_str();
+        let folder = jobs.sub(id).during("open the job's folder")?;
+        let lock = folder.append(LOCK).during("open the job's lock")?;
+        if !lock::take(lock.as_fd()).during("take the job's lock")? {
+            return Err(Refusal(Answer::Running));
+        }
+        let seen = Seen::look(jobs, id, true).map_err(|unseen| {
+            Refusal::launch(match unseen {
+                Unseen::Absent => "the job is gone".to_owned(),
+                Unseen::Unreadable(why) => why.to_string(),
+            })
+        })?;
+        if seen.record.place == place && seen.running_main().during("look at the job")?.is_some() {
+            return Err(Refusal(Answer::Running));
+        }
+        let lines = folder.read(LOCK, 1 << 16).during("read the job's lock")?;
+        let before = (seen.record.clone(), lines);
+        let mut record = seen.record;
+        if record.newest().end.is_none() {
+            // Nobody saw how the last run ended, and now nobody will.
+            record.newest_mut().ended_at = None;
+        }
+        record.begin_run(place, now);
+        folder
+            .remove(CONTROL)
+            .during("remove the old control socket")?;
+        Room::furnish(record, folder, lock, Some(before))
+    }
+
+    fn furnish(
+        record: Record,
+        folder: Folder,
+        lock: File,
+        before: Option<(Record, Vec<u8>)>,
+    ) -> Result<Room, Refusal> {
+        if before.is_none() && !lock::take(lock.as_fd()).during("take the job's lock")? {
+            return Err(Refusal(Answer::IdTaken));
+        }
+        write_keeper_line(&lock).during("write the job's lock")?;
+        let output = match record.spec.output.path {
+            None => Some(folder.append(OUTPUT).during("open the job's output")?),
+            Some(_) => None,
+        };
+        let listener = Listener::new(&folder, CONTROL).during("make the control socket")?;
+        Ok(Room {
+            record,
+            folder,
+            lock,
+            listener,
+            output,
+            before,
+        })
+    }
+
+    /// Lets everybody see the job.
+    fn publish(&self, jobs: &Folder) -> Result<(), Refusal> {
+        let id = self.record.spec.id.as_str();
+        if self.before.is_some() {
+            return self
+                .folder
+                .replace(RECORD, &self.record.to_bytes())
+                .during("write the job's record");
+        }
+        match jobs.rename_new(&format!("{NEW}{id}"), id) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(Refusal(Answer::IdTaken))
+            }
+            other => other.during("show the job's folder"),
+        }
+    }
+
+    /// Leaves things as they were before.
+    fn tear_down(&self, jobs: &Folder) {
+        let id = self.record.spec.id.as_str();
+        // The launch has failed, and that is what will be reported, whatever fails here.
+        if let Some((record, lines)) = &self.before {
+            let _ = self.folder.replace(RECORD, &record.to_bytes());
+            let _ = self.lock.set_len(0);
+            let _ = io::Write::write_all(&mut &self.lock, lines);
+            let _ = self.folder.remove(CONTROL);
+        } else {
+            let _ = jobs.remove_sub(&format!("{NEW}{id}"));
+            let ours = outlive_os::folder::is_same(&self.folder, LOCK, &self.lock);
+            if ours.unwrap_or(false) {
+                let _ = jobs.remove_sub(id);
+            }
+        }
+    }
+}
+
+/// What the job's descriptors are made of.
+struct Pipes {
+    null: Descriptor,
+    /// The keeper's end and the job's end of its output.
+    pump: Option<(Descriptor, Descriptor)>,
+    /// The job's end and the keeper's end of its input.
+    stdin: Option<(Descriptor, Descriptor)>,
+}
+
+impl Pipes {
+    fn new(launch: &Launch, room: &Room) -> Result<Pipes, Refusal> {
+        let null = File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/null")
+            .during("open /dev/null")?;
+        let piped = room.output.is_some() && launch.spec.output.mode == OutputMode::Pipe;
+        let pump = piped
+            .then(events::pipe)
+            .transpose()
+            .during("make a pipe for the output")?;
+        if let Some((from_job, _)) = &pump {
+            events::never_block(from_job).during("set up the pipe for the output")?;
+        }
+        let kept = launch.stdin == InputPlan::Kept;
+        let stdin = kept
+            .then(events::pipe)
+            .transpose()
+            .during("make a pipe for the input")?;
+        Ok(Pipes {
+            null: null.into(),
+            pump,
+            stdin,
+        })
+    }
+
+    fn spawn(
+        &self,
+        launch: &Launch,
+        environment: &[u8],
+        slots: &[Descriptor],
+        umask: u32,
+        room: &Room,
+    ) -> Result<Process, Refusal> {
+        let slot = |number: Slot| -> Result<Borrowed<'_>, Refusal> {
+            let place = usize::try_from(number)
+                .ok()
+                .and_then(|number| slots.get(number));
+            place
+                .map(AsDescriptor::as_fd)
+                .ok_or_else(|| Refusal::launch("a descriptor is missing".into()))
+        };
+        let null = self.null.as_fd();
+        let to_job = match (&self.pump, &room.output) {
+            (Some((_, to_job)), _) => to_job.as_fd(),
+            (None, Some(output)) => output.as_fd(),
+            (None, None) => null,
+        };
+        let input = match (launch.stdin, &self.stdin) {
+            (InputPlan::Slot(number), _) => slot(number)?,
+            (InputPlan::Kept, Some((from_keeper, _))) => from_keeper.as_fd(),
+            _ => null,
+        };
+        let output = |plan| match plan {
+            OutputPlan::Job => Ok(to_job),
+            OutputPlan::Null => Ok(null),
+            OutputPlan::Slot(number) => slot(number),
+        };
+        let mut descriptors = vec![
+            (input, 0),
+            (output(launch.stdout)?, 1),
+            (output(launch.stderr)?, 2),
+        ];
+        for &(number, target) in &launch.kept {
+            descriptors.push((slot(number)?, target));
+        }
+        let strings = |texts: &[outlive_record::Text]| {
+            let mut strings = Strings::default();
+            texts.iter().try_for_each(|text| strings.push(&[&text.0]))?;
+            io::Result::Ok(strings)
+        };
+        let spawn = Spawn {
+            programs: strings(&launch.programs).during("pass on the program")?,
+            arguments: strings(&launch.spec.command).during("pass on the arguments")?,
+            environment: Strings::from_block(environment.to_vec()),
+            umask: Some(umask),
+            new_session: true,
+            descriptors,
+            announce: Some(room.lock.as_fd()),
+            ..Spawn::default()
+        };
+        spawn.spawn().map_err(
+            |SpawnError { step, cause }| match (step, cause.raw_os_error()) {
+                (Step::Exec, Some(errno)) => Refusal(Answer::NotExecuted { errno }),
+                (step, _) => {
+                    let error = SpawnError {
+                        step,
+                        cause: io::Error::other(""),
+                    };
+                    Refusal::io(error.to_string(), cause)
+                }
+            },
+        )
+    }
+}

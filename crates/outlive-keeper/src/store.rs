@@ -1,0 +1,416 @@
+//! The state folder.
+//!
+//! ```text
+//! HOME/                     0700, this user's
+//!   jobs/<id>/
+//!     record                all that is known, replaced whole by the keeper (outlive_record::Record)
+//!     lock                  locked by the keeper for life; two lines of /proc/PID/stat, the
+//!                           keeper's and the main process's, each written by that process itself
+//!     output                what the job prints
+//!     control               the socket on which the keeper listens while it lives
+//!   jobs/.new-<id>/         a job that is being started
+//!   names/<name>            locked while a job of this name has a keeper; holds the newest one's id
+//! ```
+
+use outlive_os::folder::{Folder, Unfit, is_same};
+use outlive_os::{AsDescriptor, lock, proc};
+use outlive_record::{JobId, JobName, Place, ProcessLine, RECORD_LIMIT, Record, Unreadable};
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// The record's file.
+pub const RECORD: &str = "record";
+/// The lock's file.
+pub const LOCK: &str = "lock";
+/// The output's file.
+pub const OUTPUT: &str = "output";
+/// The control socket.
+pub const CONTROL: &str = "control";
+/// What the folders of jobs that are being started begin with.
+pub const NEW: &str = ".new-";
+
+/// A state folder.
+#[derive(Debug)]
+pub struct Home {
+    path: PathBuf,
+    root: Folder,
+}
+
+/// Why a folder can't be the state folder, and what to do about it.
+#[derive(Debug)]
+pub struct NoHome {
+    /// What is the matter.
+    pub cause: io::Error,
+    /// What to do, if that is known.
+    pub hint: Option<String>,
+}
+
+impl From<io::Error> for NoHome {
+    fn from(cause: io::Error) -> NoHome {
+        let hint = match cause.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Some("set OUTLIVE_HOME to a folder that you may write to".to_owned())
+            }
+            io::ErrorKind::StorageFull => Some("free some space, or set OUTLIVE_HOME".to_owned()),
+            _ => None,
+        };
+        NoHome { cause, hint }
+    }
+}
+
+impl Home {
+    /// Opens the state folder; `None` if it is not there yet.
+    pub fn open(path: &Path) -> Result<Option<Home>, NoHome> {
+        let root = match Folder::open(path) {
+            Ok(root) => root,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let (cause, hint) = match root.check_private()? {
+            None => {
+                return Ok(Some(Home {
+                    path: path.to_owned(),
+                    root,
+                }));
+            }
+            Some(Unfit::OwnedBy(user)) => (
+                format!("it belongs to user {user}"),
+                "each user has a state folder of their own; set OUTLIVE_HOME (or HOME)".to_owned(),
+            ),
+            Some(Unfit::WritableByOthers) => (
+                "others may write to it".to_owned(),
+                format!("look at what is in it, then chmod 700 {}", path.display()),
+            ),
+        };
+        Err(NoHome {
+            cause: io::Error::new(io::ErrorKind::PermissionDenied, cause),
+            hint: Some(hint),
+        })
+    }
+
+    /// Opens the state folder and makes it if need be.
+    pub fn make(path: &Path) -> Result<Home, NoHome> {
+        if let Some(home) = Home::open(path)? {
+            return Ok(home);
+        }
+        Folder::make(path)?;
+        Home::open(path)?.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound).into())
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn sub(&self, name: &str) -> io::Result<Folder> {
+        match self.root.sub(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.root.make_sub(name)?;
+                self.root.sub(name)
+            }
+            other => other,
+        }
+    }
+
+    /// The folder of all jobs.
+    pub fn jobs(&self) -> io::Result<Folder> {
+        self.sub("jobs")
+    }
+
+    /// The folder of all names.
+    pub fn names(&self) -> io::Result<Folder> {
+        self.sub("names")
+    }
+
+    /// Where a job's folder is.
+    pub fn job_path(&self, id: &JobId) -> PathBuf {
+        self.path.join("jobs").join(id.as_str())
+    }
+}
+
+/// What can be seen of a job.
+#[derive(Debug)]
+pub struct Seen {
+    /// What is written of it.
+    pub record: Record,
+    /// Whether its keeper lives.
+    pub kept: bool,
+    /// The keeper, as it wrote itself down.
+    pub keeper: Option<ProcessLine>,
+    /// The main process of the newest run, as it wrote itself down.
+    pub main: Option<ProcessLine>,
+}
+
+/// Why a job can't be seen.
+#[derive(Debug)]
+pub enum Unseen {
+    /// There is none.
+    Absent,
+    /// There is something, but it can't be read.
+    Unreadable(Unreadable),
+}
+
+impl Seen {
+    /// Looks at a job in the folder of all jobs. One whose end is recorded is looked at no further
+    /// unless `closely`: a list of many ended jobs reads one file of each.
+    pub fn look(jobs: &Folder, id: &str, closely: bool) -> Result<Seen, Unseen> {
+        let record = read_record(jobs, id)?;
+        if record.newest().end.is_some() && !closely {
+            return Ok(Seen {
+                record,
+                kept: false,
+                keeper: None,
+                main: None,
+            });
+        }
+        let (kept, (keeper, main)) = match jobs.file(&format!("{id}/{LOCK}")) {
+            Ok(mut file) => {
+                let kept = lock::is_held(file.as_fd()).unwrap_or(false);
+                let mut lines = Vec::with_capacity(1024);
+                // What can't be read is not there.
+                let _ = file.read_to_end(&mut lines);
+                (kept, lock_lines(&lines))
+            }
+            Err(_) => (false, (None, None)),
+        };
+        // The keeper may have written the end and gone after the record was read.
+        let stale = !kept && record.newest().end.is_none();
+        let record = if stale {
+            read_record(jobs, id)?
+        } else {
+            record
+        };
+        Ok(Seen {
+            record,
+            kept,
+            keeper,
+            main,
+        })
+    }
+
+    /// The main process if it still runs: held, so that it stays the right one. Only meaningful at
+    /// the job's own place.
+    pub fn running_main(&self) -> io::Result<Option<outlive_os::pidfd::Process>> {
+        let Some(main) = self.main.filter(|_| self.record.newest().end.is_none()) else {
+            return Ok(None);
+        };
+        let Some(process) = outlive_os::pidfd::Process::open_same(main.pid, main.start_time)?
+        else {
+            return Ok(None);
+        };
+        let line = process.line()?;
+        Ok(line
+            .is_some_and(|line| !line.has_ended())
+            .then_some(process))
+    }
+}
+
+fn read_record(jobs: &Folder, id: &str) -> Result<Record, Unseen> {
+    let damaged = |what: String| Unseen::Unreadable(Unreadable::Damaged(what));
+    let bytes = jobs
+        .read(&format!("{id}/{RECORD}"), RECORD_LIMIT)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound if jobs.sub(id).is_err() => Unseen::Absent,
+            io::ErrorKind::NotFound => damaged("it has no record".to_owned()),
+            _ => damaged(format!("its record can't be read: {error}")),
+        })?;
+    let record = Record::parse(&bytes).map_err(Unseen::Unreadable)?;
+    if record.spec.id.as_str() != id {
+        return Err(damaged(format!("it is the record of `{}`", record.spec.id)));
+    }
+    Ok(record)
+}
+
+/// The lines of a lock file: the keeper's, the main process's. One that is cut short is none.
+pub fn lock_lines(text: &[u8]) -> (Option<ProcessLine>, Option<ProcessLine>) {
+    // A program's name may contain newlines, so lines end where the next number starts: the kernel
+    // ends each with a newline, and only what follows a last `)` counts.
+    let mut lines = text.split_inclusive(|&b| b == b'\n');
+    let mut next = || {
+        let mut line = Vec::new();
+        for part in lines.by_ref() {
+            line.extend_from_slice(part);
+            if line.ends_with(b"\n") {
+                if let Some(process) = ProcessLine::parse(&line) {
+                    return Some(process);
+                }
+            }
+        }
+        None
+    };
+    (next(), next())
+}
+
+/// A name that a keeper holds for its job.
+#[derive(Debug)]
+pub struct Claim {
+    names: Folder,
+    name: JobName,
+    file: File,
+    before: Vec<u8>,
+}
+
+/// Why a name can't be had.
+#[derive(Debug)]
+pub enum NotClaimed {
+    /// A running job bears it; its id, if that could be read.
+    Taken(Option<String>),
+    /// Something failed.
+    Io(io::Error),
+}
+
+impl From<io::Error> for NotClaimed {
+    fn from(error: io::Error) -> NotClaimed {
+        NotClaimed::Io(error)
+    }
+}
+
+impl Claim {
+    /// Takes a name for the job `id`, unless a running job bears it.
+    pub fn take(
+        home: &Home,
+        name: &JobName,
+        id: &JobId,
+        place: &Place,
+    ) -> Result<Claim, NotClaimed> {
+        let names = home.names()?;
+        let file = loop {
+            let file = names.append(name.as_str())?;
+            if !lock::take(file.as_fd())? {
+                let by = names.read(name.as_str(), 64).ok();
+                return Err(NotClaimed::Taken(
+                    by.and_then(|by| String::from_utf8(by).ok()),
+                ));
+            }
+            // Removed between our opening and our locking: the lock would be nobody's.
+            if is_same(&names, name.as_str(), &file)? {
+                break file;
+            }
+        };
+        let before = names.read(name.as_str(), 64)?;
+        if let Some(by) = String::from_utf8(before.clone())
+            .ok()
+            .filter(|by| JobId::parse(by).is_ok())
+        {
+            let seen = Seen::look(&home.jobs()?, &by, false);
+            // Its keeper is gone, or it would hold the lock; the job may run on without it.
+            let runs = |seen: &Seen| {
+                seen.record.place == *place && seen.running_main().is_ok_and(|it| it.is_some())
+            };
+            if by != id.as_str() && seen.is_ok_and(|seen| runs(&seen)) {
+                return Err(NotClaimed::Taken(Some(by)));
+            }
+        }
+        let claim = Claim {
+            names,
+            name: name.clone(),
+            file,
+            before,
+        };
+        claim.write(id.as_str().as_bytes())?;
+        Ok(claim)
+    }
+
+    fn write(&self, content: &[u8]) -> io::Result<()> {
+        self.file.set_len(0)?;
+        (&self.file).write_all(content)
+    }
+
+    /// Gives the name back to whom it meant before.
+    pub fn undo(self) {
+        let undone = match self.before.is_empty() {
+            true => self.names.remove(self.name.as_str()),
+            false => self.write(&self.before),
+        };
+        // Nothing better can be done: a name that means no job is found by no one.
+        drop(undone);
+    }
+}
+
+/// Removes a job whose keeper is gone, and its name if that means it; false if it has a keeper.
+pub fn remove(home: &Home, id: &JobId, name: Option<&JobName>) -> io::Result<bool> {
+    let jobs = home.jobs()?;
+    let lock_name = format!("{id}/{LOCK}");
+    // Held until it is gone: a restart that comes now finds it locked, then finds nothing.
+    let lock = match jobs.append(&lock_name) {
+        Ok(file) => {
+            if !lock::take(file.as_fd())? {
+                return Ok(false);
+            }
+            Some(file)
+        }
+        // A damaged job has no such file perhaps, and a file in its place is no folder.
+        Err(_) => None,
+    };
+    if let Some(name) = name {
+        let names = home.names()?;
+        if names
+            .read(name.as_str(), 64)
+            .is_ok_and(|by| by == id.as_str().as_bytes())
+        {
+            let file = names.append(name.as_str())?;
+            if lock::take(file.as_fd())? && names.read(name.as_str(), 64)? == id.as_str().as_bytes()
+            {
+                names.remove(name.as_str())?;
+            }
+        }
+    }
+    let gone = format!("{NEW}{id}");
+    // Out of sight first: nobody sees half of a job.
+    match jobs.rename_new(id.as_str(), &gone) {
+        Ok(()) => jobs.remove_sub(&gone)?,
+        Err(_) => jobs.remove_sub(id.as_str())?,
+    }
+    drop(lock);
+    Ok(true)
+}
+
+/// Whether a folder of a job that was being started has been abandoned: nobody holds its lock, and
+/// it was not made just now. Between two steps of a launch there are microseconds; an hour leaves
+/// room for a clock that jumps.
+pub fn is_abandoned(jobs: &Folder, name: &str) -> bool {
+    let Ok(folder) = jobs.sub(name) else {
+        return false;
+    };
+    let held = folder
+        .file(LOCK)
+        .is_ok_and(|file| lock::is_held(file.as_fd()).unwrap_or(true));
+    let age = folder.modified().map(|it| it.elapsed().unwrap_or_default());
+    !held && age.is_ok_and(|age| age > std::time::Duration::from_secs(3600))
+}
+
+/// Writes the line of the process that has just taken the lock as the lock file's first.
+pub(crate) fn write_keeper_line(mut lock: &File) -> io::Result<()> {
+    lock.set_len(0)?;
+    lock.rewind()?;
+    lock.write_all(&proc::own_line()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(pid: i32, name: &str) -> String {
+        format!(
+            "{pid} ({name}) S 1 {pid} {pid} 0 -1 4 1 2 3 4 5 6 7 8 20 0 1 0 {} 1 2\n",
+            pid * 10
+        )
+    }
+
+    #[test]
+    fn lock_files_are_read_whatever_the_programs_are_called() {
+        let pids = |text: &str| {
+            let (keeper, main) = lock_lines(text.as_bytes());
+            (keeper.map(|it| it.pid), main.map(|it| it.pid))
+        };
+        assert_eq!(pids(""), (None, None));
+        assert_eq!(pids(&line(7, "a")), (Some(7), None));
+        assert_eq!(
+            pids(&(line(7, "a") + &line(8, "b\nc) 9"))),
+            (Some(7), Some(8))
+        );
+        let cut = line(7, "a") + line(8, "b").trim_end();
+        assert_eq!(pids(&cut), (Some(7), None));
+    }
+}

@@ -1,0 +1,374 @@
+//! Waiting for events and doing what the table says.
+
+use crate::cap::{Cap, Look};
+use crate::start::Started;
+use crate::store::{CONTROL, RECORD};
+use crate::table::{Action, Choice, Event, Phase, next};
+use crate::tree;
+use jiff::Timestamp;
+use outlive_os::events::{self, Signals};
+use outlive_os::output::Activity;
+use outlive_os::pidfd::{Exit, Reaped, reap_any};
+use outlive_os::socket::Connection;
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, role, signal};
+use outlive_record::{End, MESSAGE_LIMIT, Reply, Request};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+/// How long what the main process leaves behind has to end politely.
+const LEFTOVER_GRACE: Duration = Duration::from_secs(10);
+/// How many may talk to a keeper at once; the one who came first goes when one more comes.
+const MOST_CONNECTIONS: usize = 16;
+/// What is passed on at once from a job that prints into a pipe: a pipe holds as much (pipe(7)).
+const PUMPED: usize = 64 << 10;
+
+/// Keeps the job until nothing is left to be done. Returns the keeper's exit code.
+pub(crate) fn watch(job: Started) -> i32 {
+    let Ok(signals) = Signals::take(&[signal::CHILD, signal::ACTIVITY]) else {
+        return 125;
+    };
+    let Ok((ended, tell_ended)) = events::pipe() else {
+        return 125;
+    };
+    let choice = Choice {
+        until: job.record.spec.until,
+        leftover: job.record.spec.leftover,
+    };
+    let limit = job.record.spec.output.limit;
+    let cap = job
+        .output
+        .as_ref()
+        .and_then(|file| Cap::new(file, limit).ok());
+    let mut keeper = Keeper {
+        me: std::process::id().cast_signed(),
+        choice,
+        phase: Phase::Running,
+        exit: None,
+        grace: LEFTOVER_GRACE,
+        grace_over: None,
+        look_at: None,
+        cap,
+        ended,
+        tell_ended: Some(tell_ended),
+        connections: Vec::new(),
+        pumped: Vec::new(),
+        job,
+    };
+    keeper.arm_cap();
+    // It may have ended before signals were taken as events.
+    keeper.reap();
+    while keeper.phase != Phase::Done {
+        if keeper.turn(&signals).is_err() {
+            // Without its events a keeper is of no use; the job and its output go on.
+            return 125;
+        }
+    }
+    keeper.drain();
+    let _ = keeper.job.folder.remove(CONTROL);
+    0
+}
+
+struct Keeper {
+    me: i32,
+    choice: Choice,
+    phase: Phase,
+    /// How the main process ended.
+    exit: Option<Exit>,
+    grace: Duration,
+    grace_over: Option<Instant>,
+    /// When to look at the output's size.
+    look_at: Option<Instant>,
+    cap: Option<Cap>,
+    /// At its end once the job has ended: whoever waits holds a copy.
+    ended: Descriptor,
+    tell_ended: Option<Descriptor>,
+    connections: Vec<Connection>,
+    /// What is being passed on; empty unless the keeper does that.
+    pumped: Vec<u8>,
+    job: Started,
+}
+
+impl Keeper {
+    /// One wait and what follows from it.
+    fn turn(&mut self, signals: &Signals) -> io::Result<()> {
+        let timer = self.grace_over.into_iter().chain(self.look_at).min();
+        let timeout = timer.map(|timer| timer.saturating_duration_since(Instant::now()));
+        let mut watched: Vec<Borrowed<'_>> = vec![signals.as_fd(), self.job.listener.as_fd()];
+        watched.extend(self.connections.iter().map(AsDescriptor::as_fd));
+        let pump_at = watched.len();
+        watched.extend(self.job.pump.as_ref().map(AsDescriptor::as_fd));
+        let ready = events::wait(&watched, timeout)?;
+
+        if ready.contains(&pump_at) {
+            self.pump();
+        }
+        // From the last, so that a connection that goes does not move those before it.
+        for place in ready
+            .iter()
+            .rev()
+            .filter(|place| (2..pump_at).contains(*place))
+        {
+            self.hear(place - 2);
+        }
+        if ready.contains(&1) {
+            self.accept();
+        }
+        while let Some(signal) = signals.next()? {
+            match signal {
+                signal::CHILD => self.reap(),
+                _ => self.look_soon(),
+            }
+        }
+        let now = Instant::now();
+        if self.look_at.take_if(|at| *at <= now).is_some() {
+            self.look();
+        }
+        if self.grace_over.take_if(|at| *at <= now).is_some() {
+            self.on(Event::GraceOver);
+        }
+        Ok(())
+    }
+
+    fn on(&mut self, event: Event) {
+        let (phase, actions) = next(self.phase, event, self.choice);
+        self.phase = phase;
+        for action in actions {
+            match action {
+                Action::RecordEnd => self.record_end(),
+                Action::Ask => self.ask(),
+                Action::NewGrace => self.grace_over = Instant::now().checked_add(self.grace),
+                Action::Kill => {
+                    // Where /proc can't be read nothing can be found to be ended.
+                    let _ = tree::kill(self.me);
+                }
+            }
+        }
+    }
+
+    /// Takes note of every child that has ended, the job's main process or an orphan of its tree.
+    fn reap(&mut self) {
+        let left = loop {
+            match reap_any() {
+                Ok(Reaped::Child(pid, exit)) if pid == self.job.main.pid() => {
+                    self.exit = Some(exit);
+                    self.on(Event::MainEnded);
+                }
+                Ok(Reaped::Child(..)) => {}
+                Ok(Reaped::NoneEnded) | Err(_) => break true,
+                Ok(Reaped::NoChildren) => break false,
+            }
+        };
+        if self.exit.is_none() || self.phase == Phase::Done {
+            return;
+        }
+        // Children may all be other jobs' keepers; a look at each process tells.
+        let empty = !left || tree::is_empty(self.me).unwrap_or(false);
+        self.on(if empty {
+            Event::TreeEmpty
+        } else {
+            Event::OtherEnded
+        });
+    }
+
+    fn ask(&mut self) {
+        self.grace_over = Instant::now().checked_add(self.grace);
+        // One that stands still would not hear it.
+        let _ = tree::signal_all(self.me, signal::TERM);
+        let _ = tree::signal_all(self.me, signal::CONTINUE);
+    }
+
+    fn record_end(&mut self) {
+        self.look();
+        self.drain();
+        let pid = self.job.main.pid();
+        let run = self.job.record.newest_mut();
+        run.ended_at = Some(Timestamp::now());
+        run.pid = Some(pid);
+        run.end = self.exit.map(|exit| match exit {
+            Exit::Code(code) => End::Exited(code),
+            Exit::Signal(signal) => End::Signaled(signal),
+        });
+        self.write_record();
+        self.tell_ended = None;
+    }
+
+    fn write_record(&self) {
+        // A folder that was removed under us: nobody is left to read it.
+        let _ = self.job.folder.replace(RECORD, &self.job.record.to_bytes());
+    }
+
+    fn accept(&mut self) {
+        while let Ok(Some(connection)) = self.job.listener.accept() {
+            let user = connection.peer_user();
+            if user.is_ok_and(|user| user == role::user() || user == 0) {
+                if self.connections.len() == MOST_CONNECTIONS {
+                    self.connections.remove(0);
+                }
+                self.connections.push(connection);
+            }
+        }
+    }
+
+    /// Hears and answers one request.
+    fn hear(&mut self, place: usize) {
+        let request = match self.connections[place].receive(MESSAGE_LIMIT) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Ok((packet, _)) if !packet.is_empty() => Request::parse(&packet),
+            // It has gone, or speaks another language.
+            _ => {
+                self.connections.remove(place);
+                return;
+            }
+        };
+        let mut descriptor = None;
+        let refused = |why: &str| Reply::Refused(why.to_owned());
+        let reply = match request {
+            Err(why) => Reply::Refused(why),
+            Ok(Request::Ended) => {
+                descriptor = self.ended.try_clone().ok();
+                if descriptor.is_some() {
+                    Reply::Done
+                } else {
+                    refused("no descriptor is free")
+                }
+            }
+            Ok(Request::Stop { grace_ms }) => {
+                self.stop(Duration::from_millis(grace_ms));
+                Reply::Done
+            }
+            Ok(Request::Kill { signal, tree }) => match self.kill(signal, tree) {
+                Ok(()) => Reply::Done,
+                Err(error) => Reply::Refused(error.to_string()),
+            },
+            Ok(Request::Stdin) => match self.job.stdin.as_ref().map(Descriptor::try_clone) {
+                Some(Ok(pipe)) => {
+                    descriptor = Some(pipe);
+                    Reply::Done
+                }
+                Some(Err(error)) => Reply::Refused(error.to_string()),
+                None => refused("its standard input is not open"),
+            },
+            Ok(Request::CloseStdin) => match self.job.stdin.take() {
+                Some(_) => Reply::Done,
+                None => refused("its standard input is not open"),
+            },
+        };
+        let descriptor = descriptor.as_ref().map(AsDescriptor::as_fd);
+        if self.connections[place]
+            .send(&reply.to_bytes(), descriptor)
+            .is_err()
+        {
+            self.connections.remove(place);
+        }
+    }
+
+    fn stop(&mut self, grace: Duration) {
+        self.grace = grace;
+        if self.exit.is_none() {
+            self.job.record.newest_mut().stopped = true;
+        }
+        self.on(Event::StopAsked);
+    }
+
+    fn kill(&self, signal: i32, tree: bool) -> io::Result<()> {
+        match tree {
+            true => tree::signal_all(self.me, signal),
+            // Not reaped yet, so the id still means it.
+            false if self.exit.is_none() => self.job.main.signal(signal),
+            false => Err(io::Error::other("its main process has ended")),
+        }
+    }
+
+    fn arm_cap(&mut self) {
+        let (Some(cap), Some(file)) = (&mut self.cap, &self.job.output) else {
+            return;
+        };
+        match cap.arm(file, &Activity::of(self.job.folder.descriptor())) {
+            Ok(look) => self.after(look),
+            Err(error) => {
+                let uncapped = Some(format!("its folder can't be watched: {error}"));
+                self.cap = None;
+                self.after(Look {
+                    uncapped,
+                    ..Look::default()
+                });
+            }
+        }
+    }
+
+    fn look_soon(&mut self) {
+        if self.look_at.is_none() {
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        let (Some(cap), Some(file)) = (&mut self.cap, &self.job.output) else {
+            return;
+        };
+        match cap.look(file) {
+            Ok(look) if look.again.is_some() => self.after(look),
+            Ok(look) => {
+                self.after(look);
+                if self.phase != Phase::Done {
+                    self.arm_cap();
+                }
+            }
+            Err(error) => {
+                self.cap = None;
+                let uncapped = Some(format!("its size can't be looked at: {error}"));
+                self.after(Look {
+                    uncapped,
+                    ..Look::default()
+                });
+            }
+        }
+    }
+
+    fn after(&mut self, look: Look) {
+        self.look_at = look
+            .again
+            .and_then(|pause| Instant::now().checked_add(pause));
+        let run = self.job.record.newest_mut();
+        let news = (look.truncated && !run.output_truncated) || look.uncapped.is_some();
+        run.output_truncated |= look.truncated;
+        if look.uncapped.is_some() {
+            run.output_uncapped = look.uncapped;
+        }
+        if news {
+            self.write_record();
+        }
+    }
+
+    /// Passes on what the job has printed into its pipe; whether there was anything.
+    fn pump(&mut self) -> bool {
+        let (Some(pipe), Some(mut output)) = (&self.job.pump, self.job.output.as_ref()) else {
+            return false;
+        };
+        self.pumped.resize(PUMPED, 0);
+        let mut pipe: &File = pipe;
+        match pipe.read(&mut self.pumped) {
+            // Nobody can print any more.
+            Ok(0) => self.job.pump = None,
+            Ok(length) => {
+                if let Err(error) = output.write_all(&self.pumped[..length]) {
+                    self.job.record.newest_mut().output_lost = Some(error.to_string());
+                }
+                return true;
+            }
+            Err(_) => {}
+        }
+        false
+    }
+
+    /// Passes on what is in the pipe now, which is at most 1 MiB (`/proc/sys/fs/pipe-max-size`):
+    /// others of the tree may go on printing for ever.
+    fn drain(&mut self) {
+        for _ in 0..(1 << 20) / PUMPED {
+            if !self.pump() {
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! A file that gives back its oldest part while others append to it.
+
+use rustix::fs::{FallocateFlags, SeekFrom};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use super::signal;
+
+/// What is given back is a whole number of these, so that no block is only partly zeroed.
+const UNIT: u64 = 64 << 10;
+
+/// Gives back all but the last `keep` bytes of a file of `size` bytes, as far as they make whole
+/// units: they become a hole (FALLOC_FL_PUNCH_HOLE, fallocate(2): ext4, XFS, Btrfs, tmpfs,
+/// overlayfs on these, NFS 4.2), and appenders are not disturbed. `from` is where the last call
+/// ended; where this one ended comes back. An error of kind `Unsupported` where the file system
+/// can't.
+pub fn give_back(file: BorrowedFd<'_>, from: u64, size: u64, keep: u64) -> io::Result<u64> {
+    let to = size.saturating_sub(keep) / UNIT * UNIT;
+    if to <= from {
+        return Ok(from);
+    }
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    match rustix::fs::fallocate(file, flags, from, to - from) {
+        Ok(()) => Ok(to),
+        // ENOSYS where a FUSE file system has no such operation.
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Where the first byte that is still there stands, at or after `from` (SEEK_DATA, lseek(2)). The
+/// file's end if there is none.
+pub fn first_data(file: BorrowedFd<'_>, from: u64) -> io::Result<u64> {
+    match rustix::fs::seek(file, SeekFrom::Data(from)) {
+        Ok(place) => Ok(place),
+        Err(rustix::io::Errno::NXIO) => Ok(rustix::fs::fstat(file)?.st_size.cast_unsigned()),
+        // A file system without holes.
+        Err(rustix::io::Errno::INVAL) => Ok(from),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Tells that something in a folder was written to or cut short, once, after it was armed: a
+/// directory notification (F_NOTIFY, fcntl(2)), which unlike inotify has no limit per user. While
+/// it is not armed, writers pay nothing for it.
+#[derive(Debug)]
+pub struct Activity<'a>(BorrowedFd<'a>);
+
+impl<'a> Activity<'a> {
+    /// For the files of this folder; the news comes as the signal [`signal::ACTIVITY`].
+    pub fn of(folder: &'a OwnedFd) -> Activity<'a> {
+        Activity(folder.as_fd())
+    }
+
+    /// Arms it.
+    pub fn arm(&self) -> io::Result<()> {
+        const DN_MODIFY: i32 = 2;
+        // SAFETY: fcntl with plain numbers; a keeper receives the signal as an event.
+        match unsafe { libc::fcntl(self.0.as_raw_fd(), libc::F_NOTIFY, DN_MODIFY) } {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    }
+}
+
+// The signal that F_NOTIFY sends unless another is chosen.
+const _: () = assert!(signal::ACTIVITY == libc::SIGIO);

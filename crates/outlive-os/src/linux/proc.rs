@@ -1,0 +1,131 @@
+//! What the kernel tells of processes and of this machine, in proc(5).
+
+use outlive_record::{Place, ProcessLine};
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The kernel's line about a process; `None` if there is none of this id.
+pub fn line(pid: i32) -> io::Result<Option<ProcessLine>> {
+    let Some(text) = unless_gone(read(&format!("/proc/{pid}/stat")))? else {
+        return Ok(None);
+    };
+    match ProcessLine::parse(&text) {
+        Some(line) => Ok(Some(line)),
+        None => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "unexpected form of /proc/PID/stat",
+        )),
+    }
+}
+
+/// The kernel's line about this very process, as it stands.
+pub fn own_line() -> io::Result<Vec<u8>> {
+    read("/proc/self/stat")
+}
+
+/// All processes that can be seen from here. Those that end meanwhile are left out.
+pub fn all() -> io::Result<Vec<ProcessLine>> {
+    let mut lines = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        if let Ok(Some(line)) = line(pid) {
+            lines.push(line);
+        }
+    }
+    Ok(lines)
+}
+
+/// The processes among `all` that descend from `root`, without it and without the trees of those
+/// that `apart` picks out.
+pub fn descendants(
+    all: &[ProcessLine],
+    root: i32,
+    apart: impl Fn(&ProcessLine) -> bool,
+) -> Vec<ProcessLine> {
+    let mut found: Vec<ProcessLine> = Vec::new();
+    let mut parents = vec![root];
+    while let Some(parent) = parents.pop() {
+        for line in all
+            .iter()
+            .filter(|line| line.parent == parent && line.pid != root)
+        {
+            if !found.iter().any(|known| known.pid == line.pid) && !apart(line) {
+                parents.push(line.pid);
+                found.push(*line);
+            }
+        }
+    }
+    found
+}
+
+/// Whether a process was started with this variable (`KEY=value`). Nobody's business, hence
+/// `false`, if it belongs to another user.
+pub fn started_with(pid: i32, variable: &[u8]) -> bool {
+    let environment = read(&format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment.split(|&b| b == 0).any(|it| it == variable)
+}
+
+/// Whether one of the first descriptors (0 to 9) of a process is open for writing on the file with
+/// this device and inode.
+pub fn writes_to(pid: i32, file: (u64, u64)) -> bool {
+    (0..10).any(|fd| {
+        fs::metadata(format!("/proc/{pid}/fd/{fd}"))
+            .is_ok_and(|found| (found.dev(), found.ino()) == file)
+            && is_writable(pid, fd)
+    })
+}
+
+fn is_writable(pid: i32, fd: i32) -> bool {
+    let info = read(&format!("/proc/{pid}/fdinfo/{fd}")).unwrap_or_default();
+    let info = String::from_utf8_lossy(&info);
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY)
+}
+
+/// This process's folder, also if it has been deleted.
+pub fn own_folder() -> io::Result<PathBuf> {
+    fs::read_link("/proc/self/cwd")
+}
+
+/// The program that this process runs, by a name that stays right when the file is replaced.
+pub fn own_program() -> &'static Path {
+    Path::new("/proc/self/exe")
+}
+
+/// Where this process runs.
+pub fn place() -> io::Result<Place> {
+    let text = |path| read(path).map(|text| String::from_utf8_lossy(&text).trim().to_owned());
+    let inode = |path| fs::metadata(path).map(|it| it.ino());
+    Ok(Place {
+        // Both are optional in containers (machine-id(5)): then they are all alike in this.
+        machine: text("/etc/machine-id")
+            .or_else(|_| text("/var/lib/dbus/machine-id"))
+            .unwrap_or_default(),
+        boot: text("/proc/sys/kernel/random/boot_id")?,
+        pid_namespace: inode("/proc/self/ns/pid")?,
+        // Linux 5.6; before it there is just one.
+        time_namespace: inode("/proc/self/ns/time").unwrap_or(0),
+    })
+}
+
+fn read(path: &str) -> io::Result<Vec<u8>> {
+    let mut text = Vec::with_capacity(512);
+    fs::File::open(path)?.read_to_end(&mut text)?;
+    Ok(text)
+}
+
+fn unless_gone<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(it) => Ok(Some(it)),
+        // ESRCH comes from reading if it ends between opening and reading.
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

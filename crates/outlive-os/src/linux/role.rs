@@ -1,0 +1,68 @@
+//! What a keeper makes of its own process, and what it was given at its start.
+
+use super::signal;
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Inherits the orphans among this process's descendants (PR_SET_CHILD_SUBREAPER, prctl(2)) and
+/// is no longer ended by what ends others: the keeper goes when its job has gone.
+pub fn become_keeper() -> io::Result<()> {
+    // SAFETY: prctl with plain numbers.
+    if unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: ignoring a signal runs no code of ours. The job gets default dispositions again.
+    unsafe {
+        for signal in [
+            signal::TERM,
+            signal::HANG_UP,
+            signal::INTERRUPT,
+            libc::SIGPIPE,
+        ] {
+            libc::signal(signal, libc::SIG_IGN);
+        }
+    }
+    Ok(())
+}
+
+/// Whether orphans among this process's descendants become its children: it is process 1 of its
+/// pid namespace or a subreaper.
+pub fn inherits_orphans() -> bool {
+    let mut subreaper = 0i32;
+    // SAFETY: the kernel writes one int to the address given.
+    let result = unsafe { libc::prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut subreaper) };
+    std::process::id() == 1 || (result == 0 && subreaper != 0)
+}
+
+/// Makes files for this user alone from here on; the mask that was in force before.
+pub fn private_umask() -> u32 {
+    // SAFETY: umask only exchanges a number.
+    unsafe { libc::umask(0o077) }
+}
+
+/// Keeps no folder busy.
+pub fn leave_folder() -> io::Result<()> {
+    std::env::set_current_dir("/")
+}
+
+/// The descriptors that this process was started with, from 3 on without a gap. They can be taken
+/// once, and only before the process has opened anything.
+pub fn inherited() -> io::Result<Vec<OwnedFd>> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(io::Error::other(
+            "the inherited descriptors were taken before",
+        ));
+    }
+    // SAFETY: fcntl on a number, which may well be closed.
+    let is_open = |fd: &i32| unsafe { libc::fcntl(*fd, libc::F_SETFD, libc::FD_CLOEXEC) } >= 0;
+    // SAFETY: it is open, was so at exec (nothing has been opened since), and is taken once.
+    let take = |fd| unsafe { OwnedFd::from_raw_fd(fd) };
+    Ok((3..).take_while(is_open).map(take).collect())
+}
+
+/// This process's user.
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}

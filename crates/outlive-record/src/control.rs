@@ -1,0 +1,161 @@
+//! What is said over a job's control socket: one JSON object a packet, each answered by one.
+
+use serde::{Deserialize, Serialize};
+
+/// The longest packet, in bytes.
+pub const MESSAGE_LIMIT: usize = 4096;
+/// The version of the protocol. A keeper outlives upgrades of the program, so it is told apart:
+/// a keeper answers what it does not know with an error, never with silence.
+const VERSION: u32 = 1;
+
+/// What a keeper can be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub enum Request {
+    /// For a descriptor that reports end of file when the job has ended.
+    Ended,
+    /// To end the whole tree: politely, after `grace_ms` by force.
+    Stop {
+        /// How long the job may take to end by itself, in milliseconds.
+        grace_ms: u64,
+    },
+    /// To send a signal.
+    Kill {
+        /// The signal's number.
+        signal: i32,
+        /// To every process of the job, not to its main process alone.
+        #[serde(default)]
+        tree: bool,
+    },
+    /// For the descriptor that the job's standard input is read from.
+    Stdin,
+    /// To close the job's standard input.
+    CloseStdin,
+}
+
+/// What a keeper answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// It was done; a descriptor that was asked for comes along.
+    Done,
+    /// It could not be done, and why.
+    Refused(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Versioned<T> {
+    version: u32,
+    #[serde(flatten)]
+    message: T,
+}
+
+fn parse<T: for<'a> Deserialize<'a>>(packet: &[u8]) -> Result<T, String> {
+    if packet.len() > MESSAGE_LIMIT {
+        return Err("the message is too long".to_owned());
+    }
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    let Version { version } = serde_json::from_slice(packet).map_err(|error| error.to_string())?;
+    if version > VERSION {
+        return Err(format!(
+            "protocol {version} is newer than this keeper's ({VERSION})"
+        ));
+    }
+    let whole: Versioned<T> = serde_json::from_slice(packet).map_err(|error| error.to_string())?;
+    Ok(whole.message)
+}
+
+fn to_bytes<T: Serialize>(message: T) -> Vec<u8> {
+    let whole = Versioned {
+        version: VERSION,
+        message,
+    };
+    serde_json::to_vec(&whole).expect("a message has no value that JSON lacks")
+}
+
+impl Request {
+    /// The request in a packet, or what is wrong with it.
+    pub fn parse(packet: &[u8]) -> Result<Request, String> {
+        parse(packet)
+    }
+
+    /// The request as a packet.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        to_bytes(self)
+    }
+}
+
+impl Reply {
+    /// The reply in a packet, or what is wrong with it.
+    pub fn parse(packet: &[u8]) -> Result<Reply, String> {
+        parse(packet)
+    }
+
+    /// The reply as a packet.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        to_bytes(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_said_is_heard() {
+        for request in [
+            Request::Ended,
+            Request::Stop { grace_ms: u64::MAX },
+            Request::Kill {
+                signal: 10,
+                tree: true,
+            },
+            Request::Stdin,
+            Request::CloseStdin,
+        ] {
+            assert_eq!(Request::parse(&request.to_bytes()), Ok(request));
+        }
+        for reply in [Reply::Done, Reply::Refused("no \"stdin\"".to_owned())] {
+            assert_eq!(Reply::parse(&reply.to_bytes()), Ok(reply));
+        }
+    }
+
+    #[test]
+    fn the_form_is_fixed() {
+        let stop = br#"{"version":1,"ask":"stop","grace_ms":10000}"#;
+        assert_eq!(Request::parse(stop), Ok(Request::Stop { grace_ms: 10_000 }));
+        assert_eq!(Reply::Done.to_bytes(), br#"{"version":1,"done":null}"#);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_said() {
+        assert!(
+            Request::parse(br#"{"version":2,"ask":"stop"}"#)
+                .unwrap_err()
+                .contains("newer")
+        );
+        assert!(
+            Request::parse(br#"{"version":1,"ask":"dance"}"#)
+                .unwrap_err()
+                .contains("dance")
+        );
+        assert!(
+            Request::parse(&vec![b' '; MESSAGE_LIMIT + 1])
+                .unwrap_err()
+                .contains("too long")
+        );
+        assert!(Request::parse(b"").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_read_without_panic(bytes: Vec<u8>) {
+            let _ = Request::parse(&bytes);
+            let _ = Reply::parse(&bytes);
+        }
+    }
+}

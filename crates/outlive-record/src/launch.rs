@@ -1,0 +1,229 @@
+//! What a launcher hands to a new keeper: one line of JSON, then the job's environment, each
+//! variable ended by a NUL. It travels in memory shared by the two alone, never over a disk.
+
+use crate::{Spec, Text};
+use serde::{Deserialize, Serialize};
+
+const VERSION: u32 = 1;
+
+/// A descriptor of the keeper, by its number.
+pub type Slot = i32;
+
+/// A launch that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    version: u32,
+    /// The state folder.
+    pub home: Text,
+    /// Whether it is another run of a job that has a record.
+    pub again: bool,
+    /// The job.
+    pub spec: Spec,
+    /// Paths to try as the program, in this order.
+    pub programs: Vec<Text>,
+    /// Standard input.
+    pub stdin: InputPlan,
+    /// Standard output.
+    pub stdout: OutputPlan,
+    /// Standard error.
+    pub stderr: OutputPlan,
+    /// Descriptors that the job gets, and under which numbers.
+    pub kept: Vec<(Slot, Slot)>,
+}
+
+/// Where the job's standard input comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InputPlan {
+    /// `/dev/null`.
+    Null,
+    /// A pipe whose other end the keeper holds.
+    Kept,
+    /// This descriptor.
+    Slot(Slot),
+}
+
+/// Where one of the job's outputs goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputPlan {
+    /// The job's output.
+    Job,
+    /// `/dev/null`.
+    Null,
+    /// This descriptor.
+    Slot(Slot),
+}
+
+/// What a new keeper tells its launcher, in one packet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// The program has been exec'ed, in a session of its own.
+    Started {
+        /// Its process id.
+        pid: i32,
+    },
+    /// Another job has this id: to be tried again with another one.
+    IdTaken,
+    /// A running job has this name.
+    NameTaken {
+        /// Its id, if it could be told.
+        by: Option<String>,
+    },
+    /// The job runs already.
+    Running,
+    /// The program could not be exec'ed.
+    NotExecuted {
+        /// The error number of execve(2).
+        errno: i32,
+    },
+    /// Something else failed; nothing is left of it.
+    Failed {
+        /// The operation and its object.
+        what: String,
+        /// The cause.
+        cause: String,
+        /// The error number, if the system gave one.
+        errno: Option<i32>,
+    },
+}
+
+impl Answer {
+    /// The answer in a packet, or what is wrong with it.
+    pub fn parse(packet: &[u8]) -> Result<Answer, String> {
+        serde_json::from_slice(packet).map_err(|error| error.to_string())
+    }
+
+    /// The answer as a packet.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("an answer has no value that JSON lacks")
+    }
+}
+
+impl Launch {
+    /// The launch of a job whose program is one of `programs`, with everything else by default.
+    pub fn new(home: Text, again: bool, spec: Spec, programs: Vec<Text>) -> Launch {
+        Launch {
+            version: VERSION,
+            home,
+            again,
+            spec,
+            programs,
+            stdin: InputPlan::Null,
+            stdout: OutputPlan::Job,
+            stderr: OutputPlan::Job,
+            kept: Vec::new(),
+        }
+    }
+
+    /// The launch and the environment (whole variables only) in `bytes`.
+    pub fn parse(bytes: &[u8]) -> Result<(Launch, &[u8]), String> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let end = bytes
+            .iter()
+            .position(|&b| b == b'\n')
+            .ok_or("it has no end of line")?;
+        let (line, environment) = (&bytes[..end], &bytes[end + 1..]);
+        let Version { version } =
+            serde_json::from_slice(line).map_err(|error| error.to_string())?;
+        if version != VERSION {
+            return Err(format!(
+                "its version is {version}, this keeper's is {VERSION}"
+            ));
+        }
+        let launch: Launch = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+        if launch.spec.command.is_empty() || launch.programs.is_empty() {
+            return Err("it names no program".to_owned());
+        }
+        if !environment.is_empty() && environment.last() != Some(&0) {
+            return Err("its environment is cut short".to_owned());
+        }
+        Ok((launch, environment))
+    }
+
+    /// The launch and its environment as bytes.
+    pub fn to_bytes<'a>(
+        &self,
+        environment: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(8192);
+        serde_json::to_writer(&mut bytes, self).expect("a launch has no value that JSON lacks");
+        bytes.push(b'\n');
+        for (key, value) in environment {
+            bytes.extend_from_slice(key);
+            bytes.push(b'=');
+            bytes.extend_from_slice(value);
+            bytes.push(0);
+        }
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Input, JobId, Leftover, Output, OutputMode, Until};
+    use proptest::prelude::*;
+
+    fn launch() -> Launch {
+        let spec = Spec {
+            id: JobId::new(b"sh", 7),
+            name: None,
+            command: vec!["sh".into()],
+            cwd: "/".into(),
+            clean_env: false,
+            env: vec![],
+            env_removed: vec![],
+            secret_env: vec![],
+            umask: None,
+            input: Input::Null,
+            output: Output {
+                path: None,
+                mode: OutputMode::File,
+                limit: 0,
+            },
+            until: Until::Tree,
+            leftover: Leftover::Leave,
+        };
+        Launch::new("/home".into(), false, spec, vec!["/bin/sh".into()])
+    }
+
+    #[test]
+    fn what_is_handed_over_arrives() {
+        let bytes = launch().to_bytes([(&b"A"[..], &b"1\n2"[..]), (b"B", b"\xff")]);
+        assert_eq!(
+            Launch::parse(&bytes),
+            Ok((launch(), &b"A=1\n2\0B=\xff\0"[..]))
+        );
+        assert!(Launch::parse(&bytes[..bytes.len() - 1]).is_err());
+        assert!(Launch::parse(b"{}\n").is_err());
+    }
+
+    #[test]
+    fn what_is_answered_is_understood() {
+        for answer in [
+            Answer::Started { pid: 7 },
+            Answer::IdTaken,
+            Answer::NameTaken { by: None },
+            Answer::Failed {
+                what: "a".to_owned(),
+                cause: "b".to_owned(),
+                errno: Some(28),
+            },
+        ] {
+            assert_eq!(Answer::parse(&answer.to_bytes()), Ok(answer));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_read_without_panic(bytes: Vec<u8>) {
+            let _ = Answer::parse(&bytes);
+            let _ = Launch::parse(&bytes);
+        }
+    }
+}

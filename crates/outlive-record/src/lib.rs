@@ -1,0 +1,28 @@
+//! What `outlive` writes down, and nothing else: no file is opened here and no system call made.
+//!
+//! - [`Record`]: the job's durable record, one JSON object that its keeper replaces whole;
+//! - [`Request`] and [`Reply`]: what is said over a job's control socket;
+//! - [`Launch`]: what a launcher hands to a new keeper;
+//! - [`ProcessLine`]: who a process is, read from the line the kernel gives of it;
+//! - [`JobId`] and [`JobName`]: what a job may be called.
+//!
+//! Every parser takes bytes from a file or a socket that anybody may have damaged: it returns an
+//! error, never panics, and holds no more memory than a small multiple of its input.
+#![forbid(unsafe_code)]
+
+mod control;
+mod launch;
+mod name;
+mod process_line;
+mod record;
+mod text;
+
+pub use control::{MESSAGE_LIMIT, Reply, Request};
+pub use launch::{Answer, InputPlan, Launch, OutputPlan, Slot};
+pub use name::{BadName, JobId, JobName};
+pub use process_line::ProcessLine;
+pub use record::{
+    End, Input, KEPT_RUNS, Leftover, Output, OutputMode, Place, RECORD_LIMIT, Record, Run, Spec,
+    Unreadable, Until, VERSION,
+};
+pub use text::Text;

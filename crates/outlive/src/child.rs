@@ -1,0 +1,381 @@
+//! Level 1: a child that has left everything but us.
+
+use crate::command::{self, Command};
+use crate::error::{Error, Kind, Result};
+use crate::stdio;
+use outlive_os::pidfd::{self, Exit};
+use outlive_os::spawn::{Spawn, Strings};
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, bytes, events};
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::time::Duration;
+
+/// A program that was started, and is still this process's child.
+///
+/// Dropping it neither ends the program nor waits for it; a child that has ended and was not waited
+/// for stays a zombie until this process ends, as with [`std::process::Child`]. For a program that
+/// is not to be waited for, see [`Command::disown`].
+#[derive(Debug)]
+pub struct Child {
+    /// The other end of its standard input, if that is a pipe.
+    pub stdin: Option<ChildStdin>,
+    /// The other end of its standard output, if that is a pipe.
+    pub stdout: Option<ChildStdout>,
+    /// The other end of its standard error, if that is a pipe.
+    pub stderr: Option<ChildStderr>,
+    process: pidfd::Process,
+    status: Option<ExitStatus>,
+    program: String,
+}
+
+/// How a child ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExitStatus(Exit);
+
+impl ExitStatus {
+    /// Whether it exited with code 0.
+    pub fn success(&self) -> bool {
+        self.0 == Exit::Code(0)
+    }
+
+    /// Its exit code; none if a signal ended it.
+    pub fn code(&self) -> Option<i32> {
+        match self.0 {
+            Exit::Code(code) => Some(code),
+            Exit::Signal(_) => None,
+        }
+    }
+
+    /// The signal that ended it; none if it exited.
+    pub fn signal(&self) -> Option<i32> {
+        match self.0 {
+            Exit::Code(_) => None,
+            Exit::Signal(signal) => Some(signal),
+        }
+    }
+}
+
+impl fmt::Display for ExitStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Exit::Code(code) => write!(f, "exit code {code}"),
+            Exit::Signal(signal) => f.write_str(&outlive_os::signal::name(signal)),
+        }
+    }
+}
+
+/// What a child printed, and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output, if that was a pipe.
+    pub stdout: Vec<u8>,
+    /// Its standard error, if that was a pipe.
+    pub stderr: Vec<u8>,
+}
+
+macro_rules! pipe_end {
+    ($(#[$doc:meta])* $name:ident $($trait:ident { $($method:item)* })+) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name(File);
+        $(impl $trait for $name { $($method)* })+
+        impl From<$name> for Descriptor {
+            fn from(end: $name) -> Descriptor {
+                end.0.into()
+            }
+        }
+        impl From<$name> for crate::Stdio {
+            fn from(end: $name) -> crate::Stdio {
+                end.0.into()
+            }
+        }
+    };
+}
+
+pipe_end! {
+    /// The end that a child's standard input is written to.
+    ChildStdin Write {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            self.0.flush()
+        }
+    }
+}
+pipe_end! {
+    /// The end that a child's standard output is read from.
+    ChildStdout Read {
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+            self.0.read(bytes)
+        }
+    }
+}
+pipe_end! {
+    /// The end that a child's standard error is read from.
+    ChildStderr Read {
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+            self.0.read(bytes)
+        }
+    }
+}
+
+/// What one standard stream is made of: the child's end, and ours if it is a pipe.
+struct Stream {
+    child: Option<Descriptor>,
+    ours: Option<File>,
+}
+
+impl Stream {
+    /// The child's end is the pipe's first, which is read from, or its second.
+    fn new(
+        kind: Option<&stdio::Kind>,
+        default: &stdio::Kind,
+        child_reads: bool,
+    ) -> io::Result<Stream> {
+        let (child, ours) = match kind.unwrap_or(default) {
+            stdio::Kind::Inherit => (None, None),
+            stdio::Kind::Null => {
+                let null = File::options()
+                    .read(child_reads)
+                    .write(!child_reads)
+                    .open("/dev/null")?;
+                (Some(null.into()), None)
+            }
+            stdio::Kind::Given(descriptor) => (Some(descriptor.try_clone()?), None),
+            stdio::Kind::Piped => {
+                let (reads, writes) = events::pipe()?;
+                let (child, ours) = if child_reads {
+                    (reads, writes)
+                } else {
+                    (writes, reads)
+                };
+                (Some(child), Some(ours.into()))
+            }
+        };
+        Ok(Stream { child, ours })
+    }
+}
+
+impl Command {
+    /// Starts the program as a child of this process, which is not forked for it: the cost does not
+    /// depend on the size of this process. Returns once the program has been exec'ed; if that, or
+    /// anything before it, fails, the error says what and nothing is left.
+    ///
+    /// It works in any thread, under any signal mask and dispositions, and with any of the
+    /// descriptors 0 to 2 closed. If SIGCHLD is ignored the exit status can be had on Linux from
+    /// 6.15 on (PIDFD_GET_INFO); before that, [`Child::wait`] reports that it is not known.
+    pub fn spawn(&mut self) -> Result<Child> {
+        self.spawn_with(&stdio::Kind::Inherit, |spawn| spawn.spawn())
+    }
+
+    pub(crate) fn spawn_with(
+        &mut self,
+        default_output: &stdio::Kind,
+        start: impl FnOnce(Spawn<'_>) -> Result<pidfd::Process, outlive_os::spawn::SpawnError>,
+    ) -> Result<Child> {
+        self.check()?;
+        let program = self.program.display().to_string();
+        let streams = [
+            (&self.stdin, true),
+            (&self.stdout, false),
+            (&self.stderr, false),
+        ];
+        let mut made = Vec::with_capacity(3);
+        for (stdio, child_reads) in streams {
+            let default = if child_reads {
+                &stdio::Kind::Null
+            } else {
+                default_output
+            };
+            let kind = stdio.as_ref().map(|stdio| &stdio.0);
+            let stream = Stream::new(kind, default, child_reads).map_err(|cause| {
+                Error::io(
+                    format!("failed to set up the standard streams of `{program}`"),
+                    cause,
+                )
+            })?;
+            made.push(stream);
+        }
+        let environment = self.environment();
+        let path = environment.get(OsStr::new("PATH"));
+        let candidates = command::candidates(&self.program, path.map(|path| &**path));
+        let arguments = std::iter::once(&self.program)
+            .chain(&self.args)
+            .map(|arg| bytes(arg));
+        let folder = self
+            .folder
+            .as_ref()
+            .map(|folder| folder.display().to_string());
+        let mut folder_string = None;
+        if let Some(folder) = &self.folder {
+            let mut string = Strings::default();
+            string.push(&[bytes(folder.as_os_str())]).map_err(|cause| {
+                Error::new(
+                    Kind::Invalid,
+                    format!("failed to change folder to `{}`", folder.display()),
+                )
+                .because(cause)
+            })?;
+            folder_string = Some(string);
+        }
+        let standard = made.iter().zip(0..);
+        let standard =
+            standard.filter_map(|(it, number)| Some((it.child.as_ref()?.as_fd(), number)));
+        let kept = self
+            .kept
+            .iter()
+            .map(|(descriptor, number)| (descriptor.as_fd(), *number));
+        let spawn = Spawn {
+            programs: command::argument_strings(candidates.iter().map(Vec::as_slice))?,
+            arguments: command::argument_strings(arguments)?,
+            environment: command::environment_strings(&environment)?,
+            folder: folder_string,
+            umask: self.umask,
+            new_session: self.detach,
+            descriptors: standard.chain(kept).collect(),
+            announce: None,
+        };
+        let process =
+            start(spawn).map_err(|error| Error::spawn(&program, folder.as_deref(), error))?;
+        let mut ours = made.into_iter().map(|stream| stream.ours);
+        let mut next = || ours.next().flatten();
+        let child = Child {
+            stdin: next().map(ChildStdin),
+            stdout: next().map(ChildStdout),
+            stderr: next().map(ChildStderr),
+            process,
+            status: None,
+            program,
+        };
+        Ok(child)
+    }
+}
+
+impl Child {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.pid().cast_unsigned()
+    }
+
+    pub(crate) fn into_process(self) -> pidfd::Process {
+        self.process
+    }
+
+    fn failed(&self, what: &str, cause: io::Error) -> Error {
+        Error::io(
+            format!(
+                "failed to {what} `{}` (process {})",
+                self.program,
+                self.id()
+            ),
+            cause,
+        )
+    }
+
+    fn reap(&mut self) -> Result<ExitStatus> {
+        let exit = self
+            .process
+            .reap()
+            .map_err(|cause| self.failed("wait for", cause))?;
+        let Some(exit) = exit else {
+            let what = format!("failed to learn how `{}` ended", self.program);
+            let hint = "somebody else has waited for it, or this process ignores SIGCHLD";
+            return Err(Error::new(Kind::Unsupported, what).hint_at(hint));
+        };
+        Ok(*self.status.insert(ExitStatus(exit)))
+    }
+
+    /// Closes its standard input, if that is a pipe, and waits until it has ended.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        drop(self.stdin.take());
+        match self.status {
+            Some(status) => Ok(status),
+            None => self.reap(),
+        }
+    }
+
+    /// How it ended, if it has.
+    pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
+        self.wait_for(Duration::ZERO)
+    }
+
+    /// Waits until it has ended, at most this long; `None` if it still runs then, unharmed. Its
+    /// standard input is closed as by [`wait`](Child::wait).
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Option<ExitStatus>> {
+        drop(self.stdin.take());
+        self.wait_for(timeout)
+    }
+
+    fn wait_for(&mut self, timeout: Duration) -> Result<Option<ExitStatus>> {
+        if self.status.is_some() {
+            return Ok(self.status);
+        }
+        let ended = self.process.wait_end(Some(timeout));
+        match ended.map_err(|cause| self.failed("wait for", cause))? {
+            true => self.reap().map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Ends it at once (SIGKILL). Nothing happens if it has ended.
+    pub fn kill(&mut self) -> Result<()> {
+        self.signal(outlive_os::signal::KILL)
+    }
+
+    /// Sends it a signal, by number. Nothing happens if it has ended.
+    pub fn signal(&mut self, signal: i32) -> Result<()> {
+        if self.status.is_some() {
+            return Ok(());
+        }
+        let cause = match self.process.signal(signal) {
+            Err(cause) => cause,
+            Ok(()) => return Ok(()),
+        };
+        // A child nobody has waited for is there to be signalled; this one was reaped elsewhere.
+        match self.process.wait_end(Some(Duration::ZERO)) {
+            Ok(true) => Ok(()),
+            _ => Err(self.failed("send a signal to", cause)),
+        }
+    }
+
+    /// Reads all that it prints into pipes, and waits until it has ended.
+    pub fn wait_with_output(mut self) -> Result<Output> {
+        drop(self.stdin.take());
+        let pipes = [
+            self.stdout.take().map(|it| it.0),
+            self.stderr.take().map(|it| it.0),
+        ];
+        let [stdout, stderr] =
+            read_both(pipes).map_err(|cause| self.failed("read the output of", cause))?;
+        Ok(Output {
+            status: self.wait()?,
+            stdout,
+            stderr,
+        })
+    }
+}
+
+/// Reads both to their ends, whichever has something: a program that fills one pipe while we wait
+/// for the other would wait for ever.
+fn read_both(mut pipes: [Option<File>; 2]) -> io::Result<[Vec<u8>; 2]> {
+    let mut read = [Vec::new(), Vec::new()];
+    let mut buffer = vec![0; 64 << 10];
+    while pipes.iter().any(Option::is_some) {
+        let open: Vec<usize> = (0..2).filter(|&at| pipes[at].is_some()).collect();
+        let watched: Vec<Borrowed<'_>> = pipes.iter().flatten().map(AsDescriptor::as_fd).collect();
+        for ready in events::wait(&watched, None)? {
+            let at = open[ready];
+            let Some(pipe) = &mut pipes[at] else { continue };
+            match pipe.read(&mut buffer)? {
+                0 => pipes[at] = None,
+                length => read[at].extend_from_slice(&buffer[..length]),
+            }
+        }
+    }
+    Ok(read)
+}

@@ -1,0 +1,291 @@
+//! A program to be started.
+
+use crate::error::{Error, Kind, Result};
+use crate::stdio::Stdio;
+use outlive_os::spawn::Strings;
+use outlive_os::{Descriptor, bytes};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// A program to be started: [`std::process::Command`]'s verbs.
+///
+/// By default it leads a session and a process group of its own and has no controlling terminal;
+/// its standard input is `/dev/null`; it inherits no descriptor but its standard streams; all its
+/// signals have their default dispositions and none is blocked; and no parent-death signal is set.
+///
+/// There is no conversion from [`std::process::Command`]: that type does not show its `env_clear`,
+/// its standard streams and its `pre_exec`, which would be lost silently.
+///
+/// ```
+/// use outlive::{Command, Stdio};
+///
+/// let child = Command::new("echo").arg("hello").stdout(Stdio::piped()).spawn()?;
+/// let output = child.wait_with_output()?;
+/// assert!(output.status.success());
+/// assert_eq!(output.stdout, b"hello\n");
+/// # Ok::<(), outlive::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Command {
+    pub(crate) program: OsString,
+    pub(crate) args: Vec<OsString>,
+    pub(crate) env_clear: bool,
+    /// Set, or taken away.
+    pub(crate) env: BTreeMap<OsString, Option<OsString>>,
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) stdin: Option<Stdio>,
+    pub(crate) stdout: Option<Stdio>,
+    pub(crate) stderr: Option<Stdio>,
+    pub(crate) umask: Option<u32>,
+    pub(crate) kept: Vec<(Descriptor, i32)>,
+    pub(crate) detach: bool,
+    pub(crate) breakaway: Breakaway,
+}
+
+/// Whether the program is to leave the caller's resource container: its cgroup on Linux, its job
+/// object on Windows.
+///
+/// This version does not leave one yet: [`Require`](Breakaway::Require) fails and starts nothing,
+/// the others leave the program where the caller is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Breakaway {
+    /// It leaves, or it is not started.
+    Require,
+    /// It leaves if it can.
+    #[default]
+    Prefer,
+    /// It stays.
+    Off,
+}
+
+impl Command {
+    /// A command to run `program`: a path, or, without a `/` in it, the name of a program that is
+    /// looked for in the `PATH` of the environment that it will have.
+    pub fn new(program: impl AsRef<OsStr>) -> Command {
+        Command {
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            env_clear: false,
+            env: BTreeMap::new(),
+            folder: None,
+            stdin: None,
+            stdout: None,
+            stderr: None,
+            umask: None,
+            kept: Vec::new(),
+            detach: true,
+            breakaway: Breakaway::default(),
+        }
+    }
+
+    /// Adds an argument.
+    pub fn arg(&mut self, arg: impl AsRef<OsStr>) -> &mut Command {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args(&mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> &mut Command {
+        self.args
+            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable of its environment. A job's are stored in its record, so that a restart
+    /// has them again.
+    pub fn env(&mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Command {
+        self.env
+            .insert(key.as_ref().to_owned(), Some(value.as_ref().to_owned()));
+        self
+    }
+
+    /// Takes a variable out of its environment.
+    pub fn env_remove(&mut self, key: impl AsRef<OsStr>) -> &mut Command {
+        self.env.insert(key.as_ref().to_owned(), None);
+        self
+    }
+
+    /// Lets its environment be empty but for what is set from here on.
+    pub fn env_clear(&mut self) -> &mut Command {
+        self.env_clear = true;
+        self.env.clear();
+        self
+    }
+
+    /// The folder it starts in, instead of the caller's. A relative program path is then taken from
+    /// there, as execve(2) does.
+    pub fn current_dir(&mut self, folder: impl AsRef<Path>) -> &mut Command {
+        self.folder = Some(folder.as_ref().to_owned());
+        self
+    }
+
+    /// Its standard input; [`Stdio::null`] by default.
+    pub fn stdin(&mut self, stdin: impl Into<Stdio>) -> &mut Command {
+        self.stdin = Some(stdin.into());
+        self
+    }
+
+    /// Its standard output; inherited by default by a [`Child`](crate::Child), null for a
+    /// [`Process`](crate::Process), the job's output for a [`Job`](crate::Job).
+    pub fn stdout(&mut self, stdout: impl Into<Stdio>) -> &mut Command {
+        self.stdout = Some(stdout.into());
+        self
+    }
+
+    /// Its standard error; by default as with [`stdout`](Command::stdout).
+    pub fn stderr(&mut self, stderr: impl Into<Stdio>) -> &mut Command {
+        self.stderr = Some(stderr.into());
+        self
+    }
+
+    /// Its file mode creation mask, such as `0o022`, instead of the caller's; see umask(2).
+    pub fn umask(&mut self, mask: u32) -> &mut Command {
+        self.umask = Some(mask);
+        self
+    }
+
+    /// Lets it inherit `descriptor` under `number`, 3 or more. Nothing else above 2 is inherited.
+    pub fn keep_descriptor(
+        &mut self,
+        descriptor: impl Into<Descriptor>,
+        number: i32,
+    ) -> &mut Command {
+        self.kept.push((descriptor.into(), number));
+        self
+    }
+
+    /// Whether it leaves the caller's session, process group and terminal; it does by default. A
+    /// job always does.
+    pub fn detach(&mut self, detach: bool) -> &mut Command {
+        self.detach = detach;
+        self
+    }
+
+    /// Whether it leaves the caller's resource container.
+    pub fn breakaway(&mut self, breakaway: Breakaway) -> &mut Command {
+        self.breakaway = breakaway;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        let program = self.program.display();
+        if self.breakaway == Breakaway::Require {
+            let what =
+                format!("failed to start `{program}`: leaving the cgroup is not supported yet");
+            return Err(Error::new(Kind::Unsupported, what));
+        }
+        if let Some((_, number)) = self.kept.iter().find(|(_, number)| *number < 3) {
+            let what =
+                format!("failed to keep a descriptor as number {number}: it must be 3 or more");
+            return Err(Error::new(Kind::Invalid, what));
+        }
+        if self.umask.is_some_and(|mask| mask > 0o777) {
+            let what = "failed to set a umask above 0777";
+            return Err(Error::new(Kind::Invalid, what));
+        }
+        if self.program.is_empty() {
+            let cause = std::io::Error::from(std::io::ErrorKind::NotFound);
+            return Err(Error::exec("", cause));
+        }
+        Ok(())
+    }
+
+    /// Its environment: the caller's with its own changes.
+    pub(crate) fn environment(&self) -> BTreeMap<OsString, OsString> {
+        let mut environment = BTreeMap::new();
+        if !self.env_clear {
+            environment.extend(std::env::vars_os());
+        }
+        for (key, value) in &self.env {
+            match value {
+                Some(value) => environment.insert(key.clone(), value.clone()),
+                None => environment.remove(key),
+            };
+        }
+        environment
+    }
+}
+
+/// Where a program may be, in the order in which to look: itself if it is a path, else in each
+/// folder of `PATH`, of which the default is execvp(3)'s.
+pub(crate) fn candidates(program: &OsStr, path: Option<&OsStr>) -> Vec<Vec<u8>> {
+    let program = bytes(program);
+    if program.contains(&b'/') {
+        return vec![program.to_owned()];
+    }
+    let path = bytes(path.unwrap_or(OsStr::new("/bin:/usr/bin")));
+    let join = |folder: &[u8]| match folder {
+        [] => program.to_owned(),
+        _ => [folder, b"/", program].concat(),
+    };
+    path.split(|&b| b == b':').map(join).collect()
+}
+
+/// `KEY=value` for each variable; one that can't be passed on is named.
+pub(crate) fn environment_strings(environment: &BTreeMap<OsString, OsString>) -> Result<Strings> {
+    let mut strings = Strings::default();
+    for (key, value) in environment {
+        check_variable(key)?;
+        strings
+            .push(&[bytes(key), b"=", bytes(value)])
+            .map_err(|cause| {
+                Error::new(Kind::Invalid, format!("failed to set `{}`", key.display()))
+                    .because(cause)
+            })?;
+    }
+    Ok(strings)
+}
+
+/// A variable's name is not empty and has no `=` in it, but perhaps as its first byte.
+pub(crate) fn check_variable(key: &OsStr) -> Result<()> {
+    match bytes(key) {
+        [] => Err(Error::new(
+            Kind::Invalid,
+            "failed to set a variable without a name",
+        )),
+        [_, rest @ ..] if rest.contains(&b'=') => {
+            let what = format!(
+                "failed to set `{}`: a name can't contain `=`",
+                key.display()
+            );
+            Err(Error::new(Kind::Invalid, what))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The arguments, the program's own name first; one that can't be passed on is named.
+pub(crate) fn argument_strings<'a>(arguments: impl Iterator<Item = &'a [u8]>) -> Result<Strings> {
+    let mut strings = Strings::default();
+    for argument in arguments {
+        strings.push(&[argument]).map_err(|cause| {
+            let shown = String::from_utf8_lossy(argument);
+            Error::new(
+                Kind::Invalid,
+                format!("failed to pass on the argument `{shown}`"),
+            )
+            .because(cause)
+        })?;
+    }
+    Ok(strings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_looked_for_as_execvp_does() {
+        let found = |program: &str, path: Option<&str>| -> Vec<String> {
+            candidates(program.as_ref(), path.map(OsStr::new))
+                .into_iter()
+                .map(|it| String::from_utf8(it).unwrap())
+                .collect()
+        };
+        assert_eq!(found("./x", Some("/a")), ["./x"]);
+        assert_eq!(found("x", Some("/a:/b")), ["/a/x", "/b/x"]);
+        assert_eq!(found("x", Some("/a::b")), ["/a/x", "x", "b/x"]);
+        assert_eq!(found("x", None), ["/bin/x", "/usr/bin/x"]);
+    }
+}

@@ -1,0 +1,30 @@
+//! Where the state folder is.
+
+use crate::error::{Error, Kind, Result};
+use std::env;
+use std::path::PathBuf;
+
+/// The state folder of this user: `$OUTLIVE_HOME`, else `$XDG_STATE_HOME/outlive`, else
+/// `$HOME/.local/state/outlive` (XDG Base Directory Specification 0.8, which has relative paths in
+/// its variables ignored).
+pub fn default_home() -> Result<PathBuf> {
+    if let Some(home) = env::var_os("OUTLIVE_HOME").filter(|home| !home.is_empty()) {
+        return std::path::absolute(&home)
+            .map_err(|cause| Error::io("failed to find the folder of `OUTLIVE_HOME`", cause));
+    }
+    let absolute = |variable| {
+        env::var_os(variable)
+            .map(PathBuf::from)
+            .filter(|it| it.is_absolute())
+    };
+    let state = absolute("XDG_STATE_HOME");
+    let state = state.or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+    match state {
+        Some(state) => Ok(state.join("outlive")),
+        None => Err(Error::new(
+            Kind::Invalid,
+            "failed to find the state folder: HOME is not set",
+        )
+        .hint_at("set OUTLIVE_HOME to a folder of yours")),
+    }
+}

@@ -1,0 +1,276 @@
+//! One job.
+
+use crate::error::{During, Error, Kind, Result};
+use crate::jobs::Jobs;
+use crate::launch;
+use crate::options::RestartOptions;
+use crate::output::{Follow, Output};
+use crate::status::{State, Status};
+use crate::stop::{self, Stopped};
+use crate::waiting;
+use outlive_keeper::store::{self, CONTROL, Home, Seen, Unseen};
+use outlive_os::folder::Folder;
+use outlive_os::pidfd::Process;
+use outlive_os::{Descriptor, role, socket};
+use outlive_record::{JobId, MESSAGE_LIMIT, Reply, Request};
+use std::fs::File;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// A handle on a job. Dropping it does nothing to the job.
+#[derive(Debug, Clone)]
+pub struct Job {
+    jobs: Jobs,
+    id: String,
+}
+
+/// The end of the pipe that a job reads its standard input from. What is written waits for the job
+/// to read it.
+#[derive(Debug)]
+pub struct JobStdin(File);
+
+impl Write for JobStdin {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// What a keeper gave for an answer.
+pub(crate) struct Heard {
+    pub(crate) descriptor: Option<Descriptor>,
+    /// The keeper.
+    pub(crate) keeper: Process,
+}
+
+impl Job {
+    pub(crate) fn new(jobs: Jobs, id: String) -> Job {
+        Job { jobs, id }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
+    pub(crate) fn gone(&self) -> Error {
+        Error::new(
+            Kind::NoSuchJob,
+            format!("failed to find the job `{}`: it was removed", self.id),
+        )
+    }
+
+    pub(crate) fn home(&self) -> Result<Home> {
+        self.jobs.store()?.ok_or_else(|| self.gone())
+    }
+
+    fn folder(&self, home: &Home) -> Result<Folder> {
+        let folder = home.jobs().and_then(|jobs| jobs.sub(&self.id));
+        folder.map_err(|cause| match cause.kind() {
+            io::ErrorKind::NotFound => self.gone(),
+            _ => Error::io(format!("failed to open the job `{}`", self.id), cause),
+        })
+    }
+
+    /// What can be seen of it, looking at its lock too.
+    pub(crate) fn look(&self) -> Result<Seen> {
+        let jobs = self
+            .home()?
+            .jobs()
+            .during(|| "failed to open the jobs".to_owned())?;
+        Seen::look(&jobs, &self.id, true).map_err(|unseen| match unseen {
+            Unseen::Absent => self.gone(),
+            Unseen::Unreadable(why) => {
+                let what = format!("failed to read the record of `{}`", self.id);
+                Error::new(Kind::Damaged, what).because(io::Error::other(why.to_string()))
+            }
+        })
+    }
+
+    /// The same, if it is ours to touch.
+    pub(crate) fn look_here(&self) -> Result<Seen> {
+        let seen = self.look()?;
+        if self.jobs.is_elsewhere(&seen) {
+            let what = format!(
+                "failed to touch `{}`: it belongs to another host or container",
+                self.id
+            );
+            return Err(Error::new(Kind::Elsewhere, what).hint_at("do it there"));
+        }
+        Ok(seen)
+    }
+
+    /// How it stands.
+    pub fn status(&self) -> Result<Status> {
+        let home = self.home()?;
+        let jobs = home
+            .jobs()
+            .during(|| "failed to open the jobs".to_owned())?;
+        let look = Seen::look(&jobs, &self.id, true);
+        let folder = home.path().join("jobs").join(&self.id);
+        Status::of_look(&self.id, &look, self.jobs.here(), &folder).ok_or_else(|| self.gone())
+    }
+
+    /// Asks its keeper; an error of the kind of [`Error::is_not_running`] if it has none.
+    pub(crate) fn ask(&self, request: &Request) -> Result<Heard> {
+        let no_keeper = |cause: io::Error| {
+            Error::new(
+                Kind::NotRunning,
+                format!("failed to reach the keeper of `{}`", self.id),
+            )
+            .because(cause)
+        };
+        let folder = self.folder(&self.home()?)?;
+        let connection = socket::connect(&folder, CONTROL).map_err(no_keeper)?;
+        let user = connection.peer_user().map_err(no_keeper)?;
+        if user != role::user() {
+            return Err(no_keeper(io::Error::other(format!(
+                "it is kept by user {user}"
+            ))));
+        }
+        let keeper = connection.peer().map_err(no_keeper)?;
+        connection
+            .send(&request.to_bytes(), None)
+            .map_err(no_keeper)?;
+        let (packet, descriptor) = connection.receive(MESSAGE_LIMIT).map_err(no_keeper)?;
+        if packet.is_empty() {
+            return Err(no_keeper(io::ErrorKind::UnexpectedEof.into()));
+        }
+        match Reply::parse(&packet) {
+            Ok(Reply::Done) => Ok(Heard { descriptor, keeper }),
+            Ok(Reply::Refused(why)) => {
+                let what = format!(
+                    "failed to have it done by the keeper of `{}`: {why}",
+                    self.id
+                );
+                Err(Error::new(Kind::Unsupported, what))
+            }
+            Err(why) => {
+                let what = format!("failed to understand the keeper of `{}`", self.id);
+                Err(Error::io(what, io::Error::other(why)))
+            }
+        }
+    }
+
+    /// Waits until it has ended, at most `timeout`; how it stands then, or `None` if it still runs,
+    /// unharmed.
+    pub fn wait(&self, timeout: Option<Duration>) -> Result<Option<Status>> {
+        match waiting::wait_all(std::slice::from_ref(self), timeout)? {
+            true => self.status().map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Ends it with all of its processes: they are asked to (SIGTERM), and what is left after
+    /// `grace` (ten seconds if none is given) is killed. Returns when nothing is left.
+    pub fn stop(&self, grace: Option<Duration>) -> Result<Stopped> {
+        stop::stop(self, grace.unwrap_or(stop::GRACE))
+    }
+
+    /// Sends a signal, by number, to its main process, or to every process of its tree.
+    pub fn kill(&self, signal: i32, tree: bool) -> Result<()> {
+        stop::signal(self, signal, tree)
+    }
+
+    /// Its standard input, if that was kept open.
+    pub fn stdin(&self) -> Result<JobStdin> {
+        let heard = self
+            .ask(&Request::Stdin)
+            .map_err(|error| self.not_kept(error))?;
+        let descriptor = heard.descriptor.ok_or_else(|| {
+            Error::new(
+                Kind::Io,
+                format!("failed to get the standard input of `{}`", self.id),
+            )
+        })?;
+        Ok(JobStdin(descriptor.into()))
+    }
+
+    /// Closes its standard input: it reads to the end once all others who write have closed theirs.
+    pub fn close_stdin(&self) -> Result<()> {
+        self.ask(&Request::CloseStdin)
+            .map(drop)
+            .map_err(|error| self.not_kept(error))
+    }
+
+    fn not_kept(&self, error: Error) -> Error {
+        if error.is_unsupported() {
+            return error.hint_at("start it with `outlive run -i` to write to it");
+        }
+        match self.status().map(|status| status.state) {
+            Ok(State::Running) | Err(_) => error,
+            Ok(_) => {
+                let what = format!("failed to write to `{}`: it has ended", self.id);
+                Error::new(Kind::NotRunning, what)
+            }
+        }
+    }
+
+    /// Its output, from the first byte that is still there.
+    pub fn output(&self) -> Result<Output> {
+        let home = self.home()?;
+        let status = self.status()?;
+        let own = home.path().join("jobs").join(&self.id).join(store::OUTPUT) == status.output;
+        let opened = match own {
+            true => self.folder(&home)?.file(store::OUTPUT),
+            false => File::open(&status.output),
+        };
+        let file = opened.during(|| format!("failed to open `{}`", status.output.display()))?;
+        Output::new(file, status.output)
+    }
+
+    /// Goes on reading where `output` stands: each read waits for the job to print more, and the
+    /// end is reached when it has ended.
+    pub fn follow(&self, output: Output) -> Result<Follow> {
+        Follow::new(self.clone(), output)
+    }
+
+    /// Starts it again under its id, with the environment of this process and what was set for it
+    /// when it was first started. If it runs it is stopped first.
+    pub fn restart(&self, options: &RestartOptions) -> Result<()> {
+        let seen = self.look_here()?;
+        if seen.kept || seen.running_main().is_ok_and(|main| main.is_some()) {
+            self.stop(options.grace)?;
+        }
+        let home = self.home()?;
+        launch::again(home.path(), &seen.record.spec, options)
+    }
+
+    /// Removes its record and its output. It must have ended.
+    pub fn remove(&self) -> Result<()> {
+        let status = self.status()?;
+        match status.state {
+            State::Running => {
+                let what = format!("failed to remove `{}`: it runs", self.id);
+                Err(Error::new(Kind::Running, what).hint_at(format!("outlive stop {}", self.id)))
+            }
+            State::Elsewhere => self.look_here().map(drop),
+            _ => match self.remove_if_ended()? {
+                true => Ok(()),
+                false => {
+                    let what = format!(
+                        "failed to remove `{}`: processes of it are being stopped",
+                        self.id
+                    );
+                    Err(Error::new(Kind::Running, what)
+                        .hint_at(format!("outlive stop {}", self.id)))
+                }
+            },
+        }
+    }
+
+    pub(crate) fn remove_if_ended(&self) -> Result<bool> {
+        let home = self.home()?;
+        let name = self.look().ok().and_then(|seen| seen.record.spec.name);
+        let id = JobId::parse(&self.id).map_err(|_| self.gone())?;
+        let removed = store::remove(&home, &id, name.as_ref());
+        removed.during(|| format!("failed to remove `{}`", self.id))
+    }
+}

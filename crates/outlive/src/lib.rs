@@ -1,0 +1,63 @@
+//! Start a process that outlives whoever started it, and keep a durable handle on it: any later
+//! process can list it, read its output, wait for its exit code, talk to it and stop it whole.
+//! There is no resident daemon.
+//!
+//! Three levels, each with what the one before lacks:
+//!
+//! 1. [`Command::spawn`] gives a [`Child`]: as [`std::process::Command`] does, but the child leads
+//!    a session of its own, inherits nothing by accident, and is started without forking the
+//!    caller, however large that is.
+//! 2. [`Command::disown`] gives a [`Process`] that is nobody's child: no zombie is left behind.
+//! 3. [`Jobs::start`] gives a [`Job`] with a durable record: its exit code and its output are there
+//!    for whoever comes later.
+//!
+//! ```no_run
+//! use outlive::{Command, JobOptions, Jobs};
+//!
+//! // Whoever starts jobs and has no `outlive` installed is its own keeper.
+//! outlive::init();
+//!
+//! let jobs = Jobs::open()?;
+//! let job = jobs.start(Command::new("python3").arg("train.py"), JobOptions::new().name("training"))?;
+//! println!("{} runs; this program may end now", job.id());
+//!
+//! // Later, in any other process of this user:
+//! let status = Jobs::open()?.get("training")?.wait(None)?;
+//! println!("ended with {:?}", status.and_then(|status| status.exit_code));
+//! # Ok::<(), outlive::Error>(())
+//! ```
+//!
+//! Every wait is for an event: nothing polls. Nothing in this library changes the state of the
+//! calling process: no signal disposition, no mask, no folder, no umask.
+#![forbid(unsafe_code)]
+
+mod child;
+mod command;
+mod error;
+mod home;
+mod job;
+mod jobs;
+mod keeper;
+mod launch;
+mod options;
+mod output;
+mod process;
+mod status;
+mod stdio;
+mod stop;
+mod waiting;
+
+pub use child::{Child, ChildStderr, ChildStdin, ChildStdout, ExitStatus, Output as ChildOutput};
+pub use command::{Breakaway, Command};
+pub use error::{Error, Result};
+pub use home::default_home;
+pub use job::{Job, JobStdin};
+pub use jobs::Jobs;
+pub use keeper::init;
+pub use options::{JobOptions, RestartOptions};
+pub use outlive_record::{Leftover, OutputMode, Until};
+pub use output::{Follow, Output};
+pub use process::Process;
+pub use status::{Keeper, Run, State, Status};
+pub use stdio::Stdio;
+pub use stop::Stopped;

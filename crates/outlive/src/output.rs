@@ -1,0 +1,196 @@
+//! A job's output.
+
+use crate::error::{During, Result};
+use crate::job::Job;
+use crate::waiting::{Sign, sign};
+use outlive_os::inotify::Watch;
+use outlive_os::output::first_data;
+use outlive_os::{AsDescriptor, events};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+
+/// A job's output, to be read: from the first byte that is still there to the last one there is
+/// now.
+#[derive(Debug)]
+pub struct Output {
+    file: File,
+    path: PathBuf,
+    position: u64,
+    skipped: u64,
+}
+
+/// How much is read at once when looking for line ends from the back.
+const BACKWARDS: u64 = 64 << 10;
+
+impl Output {
+    pub(crate) fn new(file: File, path: PathBuf) -> Result<Output> {
+        let mut output = Output {
+            file,
+            path,
+            position: 0,
+            skipped: 0,
+        };
+        let failed = format!("failed to read `{}`", output.path.display());
+        output.skip_hole().during(|| failed)?;
+        Ok(output)
+    }
+
+    /// How many bytes are no longer there because the output is capped.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Goes to where the last `lines` lines begin.
+    pub fn tail(&mut self, lines: u64) -> Result<()> {
+        let failed = format!("failed to read `{}`", self.path.display());
+        self.position = self.line_from_end(lines).during(|| failed)?;
+        Ok(())
+    }
+
+    /// If what comes next has been given back, goes on to the first line that is there whole.
+    fn skip_hole(&mut self) -> io::Result<()> {
+        let data = first_data(self.file.as_fd(), self.position)?;
+        if data <= self.position {
+            return Ok(());
+        }
+        let mut position = data;
+        let mut buffer = [0; 4096];
+        self.file.seek(SeekFrom::Start(position))?;
+        loop {
+            let length = self.file.read(&mut buffer)?;
+            if let Some(end) = buffer[..length].iter().position(|&b| b == b'\n') {
+                position += end as u64 + 1;
+                break;
+            }
+            position += length as u64;
+            // One single line: better a part of it than nothing.
+            if length == 0 || position - data > 1 << 20 {
+                position = data;
+                break;
+            }
+        }
+        self.skipped += position - self.position;
+        self.position = position;
+        Ok(())
+    }
+
+    fn line_from_end(&mut self, lines: u64) -> io::Result<u64> {
+        let size = self.file.seek(SeekFrom::End(0))?;
+        let mut left = lines;
+        let mut end = size;
+        let mut buffer = Vec::new();
+        while end > self.position {
+            let start = end.saturating_sub(BACKWARDS).max(self.position);
+            buffer.resize(usize::try_from(end - start).unwrap_or(0), 0);
+            self.file.seek(SeekFrom::Start(start))?;
+            self.file.read_exact(&mut buffer)?;
+            for (at, _) in buffer
+                .iter()
+                .enumerate()
+                .rev()
+                .filter(|(_, byte)| **byte == b'\n')
+            {
+                let at = start + at as u64;
+                // The last line's own end begins no other.
+                if at + 1 == size && lines > 0 {
+                    continue;
+                }
+                if left <= 1 {
+                    return Ok(at + 1);
+                }
+                left -= 1;
+            }
+            end = start;
+        }
+        Ok(if lines == 0 { size } else { self.position })
+    }
+}
+
+impl Read for Output {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.file.seek(SeekFrom::Start(self.position))?;
+        let mut length = self.file.read(bytes)?;
+        // What has been given back since reads as zeros.
+        if bytes[..length].first() == Some(&0) {
+            let before = self.position;
+            self.skip_hole()?;
+            if self.position != before {
+                self.file.seek(SeekFrom::Start(self.position))?;
+                length = self.file.read(bytes)?;
+            }
+        }
+        self.position += length as u64;
+        Ok(length)
+    }
+}
+
+/// A job's output as it comes.
+pub struct Follow {
+    job: Job,
+    output: Output,
+    watch: Watch,
+    sign: Sign,
+}
+
+impl std::fmt::Debug for Follow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Follow")
+            .field("job", &self.job)
+            .field("output", &self.output)
+            .finish()
+    }
+}
+
+impl Follow {
+    pub(crate) fn new(job: Job, output: Output) -> Result<Follow> {
+        let watch = Watch::new(&output.path).map_err(|cause| {
+            let limit = cause.raw_os_error().is_some();
+            let error = crate::Error::io(
+                format!("failed to watch `{}`", output.path.display()),
+                cause,
+            );
+            match limit {
+                true => error.hint_at("`sysctl fs.inotify.max_user_instances` says how many can"),
+                false => error,
+            }
+        })?;
+        let sign = sign(&job)?;
+        Ok(Follow {
+            job,
+            output,
+            watch,
+            sign,
+        })
+    }
+
+    /// Waits for more to be printed or for the job's end.
+    fn wait(&mut self) -> io::Result<()> {
+        let ready = events::wait(&[self.watch.as_fd(), self.sign.as_fd()], None)?;
+        if ready.contains(&0) {
+            self.watch.clear()?;
+        }
+        if ready.contains(&1) {
+            self.sign = sign(&self.job).map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+}
+
+impl Read for Follow {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        loop {
+            // Whether it had ended before what there is was read to its end.
+            let ended = matches!(self.sign, Sign::Ended);
+            if self.output.file.metadata()?.len() < self.output.position {
+                // The job has cut its output short: what is there now is new.
+                self.output.position = 0;
+            }
+            let length = self.output.read(bytes)?;
+            if length > 0 || ended || bytes.is_empty() {
+                return Ok(length);
+            }
+            self.wait()?;
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Level 2: a program that is nobody's child.
+
+use crate::command::Command;
+use crate::error::{During, Result};
+use crate::stdio;
+use outlive_os::spawn::{Spawn, SpawnError};
+use outlive_os::{pidfd, role};
+use std::time::Duration;
+
+/// A program that was started and let go: it is not this process's child, and leaves no zombie.
+#[derive(Debug)]
+pub struct Process {
+    process: pidfd::Process,
+    start_time: Option<u64>,
+}
+
+impl Command {
+    /// Starts the program as nobody's child. Its output goes to `/dev/null` unless it was set.
+    ///
+    /// Where this process itself inherits orphans (process 1 of a container, or a subreaper) the
+    /// program becomes its child all the same; a small thread then waits for it, so that no zombie
+    /// is left there either.
+    pub fn disown(&mut self) -> Result<Process> {
+        let child = self.spawn_with(&stdio::Kind::Null, spawn_apart)?;
+        let process = child.into_process();
+        // Gone already, or no /proc: then there is no start time to tell.
+        let start_time = process.line().ok().flatten().map(|line| line.start_time);
+        Ok(Process {
+            process,
+            start_time,
+        })
+    }
+}
+
+/// Starts a program that this process need never wait for.
+pub(crate) fn spawn_apart(spawn: Spawn<'_>) -> Result<pidfd::Process, SpawnError> {
+    if !role::inherits_orphans() {
+        return spawn.spawn_orphan();
+    }
+    let process = spawn.spawn()?;
+    if let Ok(waited_for) = pidfd::Process::open(process.pid()) {
+        let reaper = std::thread::Builder::new()
+            .name("outlive-reaper".to_owned())
+            .stack_size(64 << 10);
+        // Without the thread it stays a zombie when it ends; it runs all the same.
+        let _ = reaper.spawn(move || waited_for.reap());
+    }
+    Ok(process)
+}
+
+impl Process {
+    /// Its process id. By the time it is used it may mean another process; this handle never does.
+    pub fn id(&self) -> u32 {
+        self.process.pid().cast_unsigned()
+    }
+
+    /// When it started, in clock ticks since boot (field 22 of proc_pid_stat(5)): with it, its id
+    /// means it alone until the next boot. None if it had ended before it could be read.
+    pub fn start_time(&self) -> Option<u64> {
+        self.start_time
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&self) -> Result<bool> {
+        self.wait_timeout(Duration::ZERO).map(|ended| !ended)
+    }
+
+    /// Waits until it has ended, at most this long; whether it has. How it ended only its parent
+    /// can learn.
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<bool> {
+        let ended = self.process.wait_end(Some(timeout));
+        ended.during(|| format!("failed to wait for process {}", self.id()))
+    }
+
+    /// Sends it a signal, by number.
+    pub fn signal(&self, signal: i32) -> Result<()> {
+        let sent = self.process.signal(signal);
+        sent.during(|| format!("failed to send a signal to process {}", self.id()))
+    }
+}

@@ -1,0 +1,194 @@
+//! Ending a job whole: by its keeper, or, where that is gone, by what can be found of it.
+
+use crate::error::{During, Error, Kind, Result};
+use crate::job::Job;
+use crate::launch::JOB_VARIABLE;
+use outlive_keeper::MARK;
+use outlive_keeper::store::Seen;
+use outlive_os::pidfd::Process;
+use outlive_os::{AsDescriptor, Borrowed, events, proc, signal};
+use outlive_record::{ProcessLine, Request};
+use std::io;
+use std::time::{Duration, Instant};
+
+/// How long a job has to end by itself, unless told otherwise.
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
+/// How long ending a tree by force may take: it takes milliseconds, unless a process hangs in the
+/// kernel or has become another user's.
+const FORCE: Duration = Duration::from_secs(10);
+
+/// What stopping came to. Nothing of the job is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stopped {
+    /// Nothing of it was left before.
+    AlreadyEnded,
+    /// Its keeper, which sees every process of it, ended them all.
+    Whole,
+    /// Its keeper was gone. All that could be found by the job's variable in their environment, by
+    /// their descent from its main process or by its output being open was ended: this many.
+    Found(usize),
+}
+
+pub(crate) fn stop(job: &Job, grace: Duration) -> Result<Stopped> {
+    let seen = job.look_here()?;
+    if seen.kept {
+        let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        match job.ask(&Request::Stop { grace_ms }) {
+            Ok(heard) => return wait_for_keeper(job, &heard.keeper, grace),
+            // It has ended meanwhile, or was killed.
+            Err(error) if error.is_not_running() => {}
+            Err(error) => return Err(error),
+        }
+        if job.look()?.kept {
+            let what = format!("failed to stop `{}`: its keeper does not answer", job.id());
+            return Err(
+                Error::new(Kind::Io, what).hint_at("its control socket may have been removed")
+            );
+        }
+    }
+    stop_found(job, &job.look()?, grace)
+}
+
+fn wait_for_keeper(job: &Job, keeper: &Process, grace: Duration) -> Result<Stopped> {
+    let stopping = || format!("failed to stop `{}`", job.id());
+    if keeper.wait_end(grace.checked_add(FORCE)).during(stopping)? {
+        let seen = job.look()?;
+        // A keeper that was killed meanwhile has not ended the tree.
+        return match seen.record.newest().end {
+            Some(_) => Ok(Stopped::Whole),
+            None => stop_found(job, &seen, Duration::ZERO),
+        };
+    }
+    let left = members(job, &job.look()?).during(stopping)?;
+    Err(survivors(job, &left))
+}
+
+fn survivors(job: &Job, left: &[ProcessLine]) -> Error {
+    let pids: Vec<String> = left.iter().map(|line| line.pid.to_string()).collect();
+    let what = format!(
+        "failed to end all of `{}`: left are processes {}",
+        job.id(),
+        pids.join(", ")
+    );
+    Error::new(Kind::Io, what).hint_at("they hang in the kernel, or have become another user's")
+}
+
+/// All processes that can be told to be the job's without its keeper's help.
+fn members(job: &Job, seen: &Seen) -> io::Result<Vec<ProcessLine>> {
+    let Some(main) = seen.main else {
+        return Ok(Vec::new());
+    };
+    let all = proc::all()?;
+    let variable = format!("{JOB_VARIABLE}={}", job.id());
+    let mark = format!("{}={}", MARK.0, MARK.1);
+    let me = std::process::id().cast_signed();
+    let output = output_file(job);
+    let is_keeper = |line: &ProcessLine| proc::started_with(line.pid, mark.as_bytes());
+    let mut found: Vec<ProcessLine> = Vec::new();
+    let is_main = |line: &ProcessLine| (line.pid, line.start_time) == (main.pid, main.start_time);
+    for line in &all {
+        // Nothing of the job is older than its main process.
+        let ours = line.start_time >= main.start_time
+            && (is_main(line)
+                || proc::started_with(line.pid, variable.as_bytes())
+                || output.is_some_and(|output| proc::writes_to(line.pid, output)));
+        if ours && !is_keeper(line) {
+            found.push(*line);
+            found.extend(proc::descendants(&all, line.pid, is_keeper));
+        }
+    }
+    found.sort_by_key(|line| line.pid);
+    found.dedup_by_key(|line| line.pid);
+    found.retain(|line| line.pid != me && !line.has_ended());
+    Ok(found)
+}
+
+fn output_file(job: &Job) -> Option<(u64, u64)> {
+    let home = job.home().ok()?;
+    let file = home
+        .jobs()
+        .ok()?
+        .sub(job.id())
+        .ok()?
+        .file(outlive_keeper::store::OUTPUT)
+        .ok()?;
+    outlive_os::folder::identity(&file).ok()
+}
+
+fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {
+    let stopping = || format!("failed to stop `{}`", job.id());
+    let polite = Instant::now().checked_add(grace);
+    let mut ended: Vec<i32> = Vec::new();
+    let mut asked: Vec<i32> = Vec::new();
+    let mut forced: Option<Instant> = None;
+    loop {
+        let lines = members(job, seen).during(stopping)?;
+        let force = polite.is_some_and(|polite| polite <= Instant::now());
+        let mut processes = Vec::new();
+        for line in &lines {
+            let Some(process) = Process::open_same(line.pid, line.start_time).during(stopping)?
+            else {
+                continue;
+            };
+            if force {
+                let _ = process.signal(signal::KILL);
+            } else if !asked.contains(&line.pid) {
+                let _ = process
+                    .signal(signal::TERM)
+                    .and_then(|()| process.signal(signal::CONTINUE));
+                asked.push(line.pid);
+            }
+            if !ended.contains(&line.pid) {
+                ended.push(line.pid);
+            }
+            processes.push(process);
+        }
+        if lines.is_empty() {
+            return Ok(match ended.len() {
+                0 => Stopped::AlreadyEnded,
+                found => Stopped::Found(found),
+            });
+        }
+        let until = if force {
+            let start = *forced.get_or_insert_with(Instant::now);
+            if start.elapsed() > FORCE {
+                return Err(survivors(job, &lines));
+            }
+            start.checked_add(FORCE)
+        } else {
+            polite
+        };
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let watched: Vec<Borrowed<'_>> = processes.iter().map(AsDescriptor::as_fd).collect();
+        events::wait(&watched, left).during(stopping)?;
+    }
+}
+
+pub(crate) fn signal(job: &Job, signal: i32, tree: bool) -> Result<()> {
+    let seen = job.look_here()?;
+    let failed = || format!("failed to send {} to `{}`", signal::name(signal), job.id());
+    if seen.kept {
+        match job.ask(&Request::Kill { signal, tree }) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.is_not_running() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let seen = job.look()?;
+    let Some(main) = seen.running_main().during(failed)? else {
+        return Err(Error::new(
+            Kind::NotRunning,
+            format!("{}: it has ended", failed()),
+        ));
+    };
+    if !tree {
+        return main.signal(signal).during(failed);
+    }
+    for line in members(job, &seen).during(failed)? {
+        if let Some(process) = Process::open_same(line.pid, line.start_time).during(failed)? {
+            process.signal(signal).during(failed)?;
+        }
+    }
+    Ok(())
+}

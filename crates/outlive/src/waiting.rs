@@ -1,0 +1,90 @@
+//! Waiting for jobs to end: each job lends a descriptor that is ready when something has happened.
+
+use crate::error::{During, Result};
+use crate::job::Job;
+use outlive_os::pidfd::Process;
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, events};
+use outlive_record::Request;
+use std::time::{Duration, Instant};
+
+/// What tells that a job may have ended.
+pub(crate) enum Sign {
+    /// It has: there is nothing to wait for.
+    Ended,
+    /// A pipe whose other end the keeper closes when it has recorded the end.
+    Told(Descriptor),
+    /// A process: the main one of a job without a keeper, or a keeper that does not answer.
+    Process(Process),
+}
+
+impl AsDescriptor for Sign {
+    fn as_fd(&self) -> Borrowed<'_> {
+        match self {
+            Sign::Told(pipe) => pipe.as_fd(),
+            Sign::Process(process) => process.as_fd(),
+            Sign::Ended => unreachable!("an end that has come is not waited for"),
+        }
+    }
+}
+
+/// What to wait for, of a job as it stands now.
+pub(crate) fn sign(job: &Job) -> Result<Sign> {
+    loop {
+        let seen = job.look_here()?;
+        if seen.record.newest().end.is_some() || seen.record.place != *job.jobs().here() {
+            return Ok(Sign::Ended);
+        }
+        let waiting = || format!("failed to wait for `{}`", job.id());
+        if !seen.kept {
+            return Ok(seen
+                .running_main()
+                .during(waiting)?
+                .map_or(Sign::Ended, Sign::Process));
+        }
+        match job.ask(&Request::Ended) {
+            Ok(heard) => {
+                if let Some(pipe) = heard.descriptor {
+                    return Ok(Sign::Told(pipe));
+                }
+            }
+            Err(error) if error.is_not_running() => {}
+            Err(error) => return Err(error),
+        }
+        // It has just ended, or its socket was removed: then its own end is what can be seen.
+        if let Some(line) = seen.keeper {
+            if let Some(keeper) = Process::open_same(line.pid, line.start_time).during(waiting)? {
+                return Ok(Sign::Process(keeper));
+            }
+        }
+    }
+}
+
+pub(crate) fn wait_any(jobs: &[Job], timeout: Option<Duration>) -> Result<Option<usize>> {
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let mut signs = jobs.iter().map(sign).collect::<Result<Vec<_>>>()?;
+    loop {
+        if let Some(at) = signs.iter().position(|sign| matches!(sign, Sign::Ended)) {
+            return Ok(Some(at));
+        }
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let watched: Vec<Borrowed<'_>> = signs.iter().map(AsDescriptor::as_fd).collect();
+        let ready = events::wait(&watched, left).during(|| "failed to wait".to_owned())?;
+        if ready.is_empty() {
+            return Ok(None);
+        }
+        for at in ready {
+            signs[at] = sign(&jobs[at])?;
+        }
+    }
+}
+
+pub(crate) fn wait_all(jobs: &[Job], timeout: Option<Duration>) -> Result<bool> {
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    for job in jobs {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if wait_any(std::slice::from_ref(job), left)?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
