@@ -194,23 +194,23 @@ pub(crate) fn command() -> clap::Command {
     Cli::command()
 }
 
-/// All of the named jobs, or the first failure to find one: nothing is done to some of the jobs
+/// All of the named jobs, each once and with what the user called it, or the first failure to find one: nothing is done to some of the jobs
 /// because another's name was mistyped.
-pub(crate) fn find(jobs: &Jobs, keys: &[String]) -> Result<Vec<Job>> {
-    let mut found: Vec<Job> = Vec::with_capacity(keys.len());
+pub(crate) fn find<'a>(jobs: &Jobs, keys: &'a [String]) -> Result<Vec<(&'a str, Job)>> {
+    let mut found: Vec<(&str, Job)> = Vec::with_capacity(keys.len());
     for key in keys {
         let job = jobs.get(key)?;
-        if found.iter().all(|other| other.id() != job.id()) {
-            found.push(job);
+        if found.iter().all(|(_, other)| other.id() != job.id()) {
+            found.push((key, job));
         }
     }
     Ok(found)
 }
 
 /// Does something to each job, goes on after a failure and tells each.
-pub(crate) fn each(jobs: &[Job], mut act: impl FnMut(&Job) -> Result<()>) -> Result<i32> {
+pub(crate) fn each(jobs: &[(&str, Job)], mut act: impl FnMut(&Job) -> Result<()>) -> Result<i32> {
     let mut code = 0;
-    for job in jobs {
+    for (_, job) in jobs {
         if let Err(failure) = act(job) {
             code = failure.tell();
         }

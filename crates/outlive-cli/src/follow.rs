@@ -1,7 +1,7 @@
 //! Output as it comes.
 
 use crate::output;
-use crate::report::{Failure, Result};
+use crate::report::{self, Result};
 use outlive_os::AsDescriptor;
 use outlive_os::events::{self, Signals};
 use outlive_os::signal;
@@ -11,41 +11,51 @@ use std::thread;
 /// Large enough that a gigabyte costs few system calls, small enough for a processor's cache.
 const CHUNK: usize = 128 << 10;
 
-/// Copies to standard output, each piece as it comes; gives the number of line ends in it.
+/// Copies to standard output, each piece as it comes; gives the number of lines.
 pub(crate) fn copy(from: &mut impl Read) -> Result<u64> {
     let mut out = io::stdout().lock();
     let mut buffer = vec![0; CHUNK];
     let mut lines = 0;
+    let mut last = b'\n';
     loop {
         let piece = match from.read(&mut buffer) {
-            Ok(0) => return Ok(lines),
+            // A last line need not be ended.
+            Ok(0) => return Ok(lines + u64::from(last != b'\n')),
             Ok(length) => &buffer[..length],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => {
-                return Err(Failure::new(format!("failed to read the output: {error}")));
+                return Err(report::io_failure("failed to read the output", &error));
             }
         };
+        last = piece[piece.len() - 1];
         lines += piece
             .iter()
             .map(|&byte| u64::from(byte == b'\n'))
             .sum::<u64>();
         out.write_all(piece)
             .and_then(|()| out.flush())
-            .map_err(|error| output::failure(&error))?;
+            .map_err(|error: io::Error| output::failure(&error))?;
     }
+}
+
+/// Passes over the first `length` bytes.
+pub(crate) fn pass_over(from: &mut impl Read, length: u64) -> Result<()> {
+    io::copy(&mut from.take(length), &mut io::sink())
+        .map(drop)
+        .map_err(|error| report::io_failure("failed to read the output", &error))
 }
 
 /// From here on Ctrl-C, a request to end and the end of the terminal make this process do `last`
 /// and exit with 128 and the signal's number. To be called while there is one thread.
-pub(crate) fn on_interrupt(last: impl FnOnce() + Send + 'static) -> Result<()> {
-    let failure = |error| Failure::new(format!("failed to watch for Ctrl-C: {error}"));
+pub(crate) fn on_interrupt(last: impl FnOnce(i32) + Send + 'static) -> Result<()> {
+    let failure = |error: io::Error| report::io_failure("failed to watch for Ctrl-C", &error);
     let signals = Signals::take(&[signal::INTERRUPT, signal::TERM, signal::HANG_UP]);
     let signals = signals.map_err(failure)?;
     let watch = move || -> io::Result<()> {
         loop {
             events::wait(&[signals.as_fd()], None)?;
             if let Some(signal) = signals.next()? {
-                last();
+                last(signal);
                 std::process::exit(128 + signal);
             }
         }

@@ -39,7 +39,11 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
     }
     if args.follow {
         follow::copy(&mut job.follow(output)?)?;
-        status::tell_unusual_end(&job.status()?);
+    }
+    let status = job.status()?;
+    status::tell_notes(&status);
+    if args.follow {
+        status::tell_unusual_end(&status);
     }
     Ok(0)
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::{self, examples};
 use crate::output;
-use crate::report::{Failure, Result};
+use crate::report::{self, Result};
 use clap_mangen::Man;
 use std::path::PathBuf;
 
@@ -27,10 +27,10 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
     for command in std::iter::once(&command).chain(command.get_subcommands()) {
         let path = folder.join(Man::new(command.clone()).get_filename());
         std::fs::write(&path, page(command)?).map_err(|error| {
-            Failure::new(format!(
-                "failed to write manual page `{}`: {error}",
-                path.display()
-            ))
+            report::io_failure(
+                &format!("failed to write manual page `{}`", path.display()),
+                &error,
+            )
         })?;
     }
     Ok(0)
@@ -39,7 +39,7 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
 fn page(command: &clap::Command) -> Result<String> {
     let mut page = Vec::new();
     let made = Man::new(command.clone()).render(&mut page);
-    made.map_err(|error| Failure::new(format!("failed to make the manual page: {error}")))?;
+    made.map_err(|error| report::io_failure("failed to make the manual page", &error))?;
     Ok(with_sections(&String::from_utf8_lossy(&page)))
 }
 

@@ -1,6 +1,6 @@
 //! Standard output.
 
-use crate::report::{Failure, Result};
+use crate::report::{self, Failure, Result};
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 /// Whether a person reads it.
@@ -37,6 +37,6 @@ pub(crate) fn write_styled(text: &str) -> Result<()> {
 pub(crate) fn failure(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::Silent(0),
-        _ => Failure::new(format!("failed to write to standard output: {error}")),
+        _ => report::io_failure("failed to write to standard output", error),
     }
 }

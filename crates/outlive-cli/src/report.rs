@@ -81,7 +81,7 @@ impl From<outlive::Error> for Failure {
         let mut message = error.to_string();
         let mut cause = error.source();
         while let Some(error) = cause {
-            write!(message, ": {error}").expect("memory");
+            write!(message, ": {}", cause_words(&error.to_string())).expect("memory");
             cause = error.source();
         }
         let failure = Failure::new(message).code(match () {
@@ -102,6 +102,24 @@ impl From<outlive::Error> for Failure {
     }
 }
 
+/// A cause as part of a sentence: the operating system's begin with a capital letter, and end with
+/// a number that tells a person nothing.
+fn cause_words(cause: &str) -> String {
+    let words = cause.find(" (os error ").map_or(cause, |at| &cause[..at]);
+    let mut letters = words.chars();
+    match (letters.next(), letters.as_str()) {
+        (Some(first), rest) if rest.starts_with(|second: char| !second.is_uppercase()) => {
+            first.to_lowercase().collect::<String>() + rest
+        }
+        _ => words.to_owned(),
+    }
+}
+
+/// The failure of something that the operating system was asked for.
+pub(crate) fn io_failure(what: &str, cause: &io::Error) -> Failure {
+    Failure::new(format!("{what}: {}", cause_words(&cause.to_string())))
+}
+
 /// A note for whoever reads along.
 pub(crate) fn note(text: &str) {
     line("note:", AnsiColor::Cyan, text);
@@ -111,6 +129,13 @@ pub(crate) fn note(text: &str) {
 pub(crate) fn note_to_person(text: &str) {
     if person_watches() {
         note(text);
+    }
+}
+
+/// Ends the line on which a terminal has shown the `^C` that was typed.
+pub(crate) fn after_typed_key() {
+    if io::stderr().is_terminal() {
+        let _ = writeln!(io::stderr());
     }
 }
 
@@ -132,4 +157,18 @@ fn line(label: &str, color: AnsiColor, text: &str) {
 fn labelled(label: &str, color: AnsiColor, text: &str) -> io::Result<()> {
     let style = Style::new().bold().fg_color(Some(color.into()));
     writeln!(anstream::stderr(), "{style}{label}{style:#} {text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cause_words;
+
+    #[test]
+    fn a_cause_is_part_of_a_sentence() {
+        let words = |code| cause_words(&std::io::Error::from_raw_os_error(code).to_string());
+        assert_eq!(words(2), "no such file or directory");
+        assert_eq!(cause_words("RLIMIT is low"), "RLIMIT is low");
+        assert_eq!(cause_words("a bad\nthing"), "a bad\nthing");
+        assert_eq!(cause_words(""), "");
+    }
 }

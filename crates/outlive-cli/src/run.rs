@@ -7,9 +7,11 @@ use crate::output;
 use crate::parse::{self, Variable};
 use crate::report::{self, Failure, Result};
 use crate::status;
+use crate::text;
 use clap::ValueEnum;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use outlive::{Command, Job, JobOptions, Jobs, State};
+use outlive_os::signal;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -122,10 +124,16 @@ const BROKEN_PIPE: i32 = 128 + 13;
 pub(crate) fn main(args: Args) -> Result<i32> {
     let command = command(&args);
     let options = options(&args)?;
+    // A file of the user's own may have something in it already, which is not the job's.
+    let earlier = args
+        .output
+        .as_ref()
+        .and_then(|file| file.metadata().ok())
+        .map_or(0, |it| it.len());
     let job = Jobs::open()?.start(&command, &options)?;
     let label = args.name.as_deref().unwrap_or(job.id());
     if args.follow {
-        follow_to_end(&job, label)
+        follow_to_end(&job, label, earlier)
     } else {
         announce(&job, label, args.json)?;
         Ok(0)
@@ -205,27 +213,37 @@ fn announce(job: &Job, label: &str, as_json: bool) -> Result<()> {
         output::write(|out| writeln!(out, "{label}"))
     };
     // Whoever can't be told still has a job running.
-    said.map_err(|failure| failure.hint(format!("the job was started: outlive show {label}")))?;
+    said.map_err(|failure| failure.hint(format!("the job was started, its id is {}", job.id())))?;
+    let typed = text::command(&[label]);
     report::note_to_person(&format!(
-        "see its output: outlive logs -f {label}, stop it: outlive stop {label}"
+        "follow: outlive logs -f {typed}, stop: outlive stop {typed}"
     ));
     Ok(())
 }
 
-fn follow_to_end(job: &Job, label: &str) -> Result<i32> {
-    let still_running = format!("still running as {label}: outlive logs -f {label}");
+fn follow_to_end(job: &Job, label: &str, earlier: u64) -> Result<i32> {
+    let typed = text::command(&[label]);
+    let still_running = format!("still running as {label}: outlive logs -f {typed}");
     let goes_on = still_running.clone();
-    follow::on_interrupt(move || report::note(&goes_on))?;
+    follow::on_interrupt(move |signal| {
+        if signal == signal::INTERRUPT {
+            report::after_typed_key();
+        }
+        report::note(&goes_on);
+    })?;
     report::note_to_person(&format!(
         "started {label}; Ctrl-C ends the following, not the job"
     ));
-    if let Err(failure) = follow::copy(&mut job.follow(job.output()?)?) {
+    let mut output = job.output()?;
+    follow::pass_over(&mut output, earlier)?;
+    if let Err(failure) = follow::copy(&mut job.follow(output)?) {
         if job.status()?.state == State::Running {
             report::note(&still_running);
         }
         return Err(failure.unless_told(BROKEN_PIPE));
     }
     let status = job.wait(None)?.unwrap_or(job.status()?);
+    status::tell_notes(&status);
     status::tell_unusual_end(&status);
     status::code(&status).ok_or_else(|| status::unknown_end(&status))
 }

@@ -57,7 +57,7 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
 }
 
 fn failure(args: &Args, error: &io::Error) -> Failure {
-    let failure = Failure::new(format!("failed to write to `{}`: {error}", args.job));
+    let failure = report::io_failure(&format!("failed to write to `{}`", args.job), error);
     match error.kind() {
         io::ErrorKind::BrokenPipe => failure.hint("it has closed its standard input"),
         _ => failure,

@@ -66,9 +66,7 @@ fn describe(job: &Status, now: Timestamp) -> String {
     if let Some(at) = job.ended_at {
         line("Ended", &ago(at, now));
     }
-    if let (Some(start), end) = (job.started_at, job.ended_at.unwrap_or(now))
-        && (job.ended_at.is_some() || job.state == State::Running)
-    {
+    if let (Some(start), Some(end)) = (job.started_at, job.ended_at) {
         line("Took", &age::long(age::between(start, end)));
     }
     line("Output", &text::os(job.output.as_os_str()));

@@ -58,10 +58,15 @@ pub(crate) fn sentence(status: &Status) -> String {
             )
         }
         State::Failed => "could not be started".to_owned(),
-        State::Lost => "was lost: how it ended is not known".to_owned(),
+        State::Lost => "was lost".to_owned(),
         State::Elsewhere => "belongs to another host or container".to_owned(),
         State::Damaged => "has a damaged record".to_owned(),
     }
+}
+
+/// Tells whoever has read the output what else there is to know: that it is not whole, say.
+pub(crate) fn tell_notes(status: &Status) {
+    status.notes.iter().for_each(|note| report::note(note));
 }
 
 /// Tells a person who has followed the job to its end if that was not by itself and with 0.
@@ -73,13 +78,14 @@ pub(crate) fn tell_unusual_end(status: &Status) {
 
 /// The failure to learn how a job ended.
 pub(crate) fn unknown_end(status: &Status) -> Failure {
-    let failure = Failure::new(format!(
-        "failed to learn how `{}` ended: it {}",
-        label(status),
-        sentence(status)
-    ));
-    status
+    // The reason for the state comes first among the notes.
+    let why = status
         .notes
-        .iter()
-        .fold(failure, |failure, note| failure.hint(note))
+        .first()
+        .cloned()
+        .unwrap_or_else(|| sentence(status));
+    Failure::new(format!(
+        "failed to learn how `{}` ended: {why}",
+        label(status)
+    ))
 }

@@ -31,7 +31,7 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
     Ok(thread::scope(|scope| {
         let (tell, ended) = mpsc::channel();
         // All at once: the grace periods run side by side.
-        for (at, job) in jobs.iter().enumerate() {
+        for (at, (_, job)) in jobs.iter().enumerate() {
             let tell = tell.clone();
             scope.spawn(move || tell.send((at, job.stop(Some(args.grace)))));
         }
@@ -41,21 +41,21 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
 }
 
 fn watch(
-    jobs: &[Job],
+    jobs: &[(&str, Job)],
     grace: Duration,
     ended: &Receiver<(usize, outlive::Result<Stopped>)>,
 ) -> i32 {
     let mut progress = Progress::new(grace);
-    let mut left: Vec<&str> = jobs.iter().map(Job::id).collect();
+    let mut left: Vec<&str> = jobs.iter().map(|(label, _)| *label).collect();
     let mut code = 0;
     loop {
         match ended.recv_timeout(progress.pause()) {
             Ok((at, result)) => {
-                let id = jobs[at].id();
-                left.retain(|other| *other != id);
+                let (label, _) = jobs[at];
+                left.retain(|other| *other != label);
                 progress.clear();
                 match result {
-                    Ok(stopped) => tell(id, &stopped),
+                    Ok(stopped) => tell(label, &stopped),
                     Err(error) => code = Failure::from(error).tell(),
                 }
             }
@@ -65,9 +65,14 @@ fn watch(
     }
 }
 
-fn tell(id: &str, stopped: &Stopped) {
+fn tell(label: &str, stopped: &Stopped) {
     match stopped {
-        Stopped::AlreadyEnded => report::note_to_person(&format!("{id} had already ended")),
+        Stopped::AlreadyEnded => report::note_to_person(&format!("{label} had already ended")),
+        // No more is claimed than was seen: what had left no trace of the job may be missing.
+        Stopped::Found(count) => report::note(&format!(
+            "the keeper of {label} was gone; what could be found of the job was ended: {count} {}",
+            if *count == 1 { "process" } else { "processes" }
+        )),
         _ => {}
     }
 }

@@ -32,7 +32,8 @@ pub(crate) struct Args {
 
 pub(crate) fn main(args: &Args) -> Result<i32> {
     let jobs = Jobs::open()?;
-    let waited_for = cli::find(&jobs, &args.jobs)?;
+    let found = cli::find(&jobs, &args.jobs)?;
+    let waited_for: Vec<Job> = found.into_iter().map(|(_, job)| job).collect();
     if args.any {
         let first = jobs.wait_any(&waited_for, args.timeout)?;
         let job = &waited_for[first.ok_or_else(|| timed_out(args))?];

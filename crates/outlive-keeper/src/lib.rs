@@ -50,10 +50,9 @@ pub fn main() -> i32 {
         return 125;
     };
     let launcher = Connection::from_descriptor(launcher);
-    let started = memory::unseal(&launch)
+    let started = memory::bytes(launch)
         .map_err(|cause| start::Refusal::io("failed to read the launch", cause))
         .and_then(|bytes| {
-            drop(launch);
             let (launch, environment) = Launch::parse(&bytes).map_err(start::Refusal::launch)?;
             start::start(launch, environment, inherited.collect(), umask)
         });

@@ -44,6 +44,7 @@ pub(crate) fn watch(job: Started) -> i32 {
         me: std::process::id().cast_signed(),
         choice,
         phase: Phase::Running,
+        childless: false,
         exit: None,
         grace: LEFTOVER_GRACE,
         grace_over: None,
@@ -73,6 +74,8 @@ struct Keeper {
     me: i32,
     choice: Choice,
     phase: Phase,
+    /// Whether no child was left when last looked.
+    childless: bool,
     /// How the main process ended.
     exit: Option<Exit>,
     grace: Duration,
@@ -148,31 +151,33 @@ impl Keeper {
 
     /// Takes note of every child that has ended, the job's main process or an orphan of its tree.
     fn reap(&mut self) {
-        let left = loop {
+        let mut main_ended = false;
+        self.childless = loop {
             match reap_any() {
                 Ok(Reaped::Child(pid, exit)) if pid == self.job.main.pid() => {
                     self.exit = Some(exit);
-                    self.on(Event::MainEnded);
+                    main_ended = true;
                 }
                 Ok(Reaped::Child(..)) => {}
-                Ok(Reaped::NoneEnded) | Err(_) => break true,
-                Ok(Reaped::NoChildren) => break false,
+                Ok(Reaped::NoneEnded) | Err(_) => break false,
+                Ok(Reaped::NoChildren) => break true,
             }
         };
-        if self.exit.is_none() || self.phase == Phase::Done {
-            return;
+        if main_ended {
+            self.on(Event::MainEnded);
         }
-        // Children may all be other jobs' keepers; a look at each process tells.
-        let empty = !left || tree::is_empty(self.me).unwrap_or(false);
-        self.on(if empty {
-            Event::TreeEmpty
-        } else {
-            Event::OtherEnded
-        });
+        if self.exit.is_some() && self.phase != Phase::Done {
+            // Children may all be other jobs' keepers; a look at each process tells.
+            let empty = self.childless || tree::is_empty(self.me).unwrap_or(false);
+            self.on(if empty { Event::TreeEmpty } else { Event::OtherEnded });
+        }
     }
 
     fn ask(&mut self) {
         self.grace_over = Instant::now().checked_add(self.grace);
+        if self.childless {
+            return;
+        }
         // One that stands still would not hear it.
         let _ = tree::signal_all(self.me, signal::TERM);
         let _ = tree::signal_all(self.me, signal::CONTINUE);

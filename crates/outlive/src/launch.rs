@@ -172,12 +172,7 @@ fn parse_name(name: &str) -> Result<JobName> {
 }
 
 fn new_id(program: &OsStr) -> Result<JobId> {
-    let random = getrandom::u32().map_err(|error| {
-        Error::io(
-            "failed to make an id",
-            std::io::Error::other(error.to_string()),
-        )
-    })?;
+    let random = proc::random().during(|| "failed to make an id".to_owned())?;
     let program = Path::new(program).file_name().unwrap_or_default();
     Ok(JobId::new(bytes(program), random))
 }
@@ -319,7 +314,7 @@ impl Order {
         );
 
         let failed = |what: &str| format!("failed to {what} for `{}`", program.display());
-        let memory = memory::sealed(&launch).during(|| failed("prepare the launch"))?;
+        let memory = memory::holding(&launch).during(|| failed("prepare the launch"))?;
         let (ours, keepers) = socket::pair().during(|| failed("make a socket"))?;
         let null = File::options().read(true).write(true).open("/dev/null");
         let null = null.during(|| failed("open /dev/null"))?;

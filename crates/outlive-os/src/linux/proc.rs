@@ -1,8 +1,9 @@
 //! What the kernel tells of processes and of this machine, in proc(5).
 
 use outlive_record::{Place, ProcessLine};
+use rustix::fs::{Mode, OFlags};
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -114,10 +115,26 @@ pub fn place() -> io::Result<Place> {
     })
 }
 
+/// A whole file of proc(5): three system calls for most, since their sizes are not known before.
 fn read(path: &str) -> io::Result<Vec<u8>> {
-    let mut text = Vec::with_capacity(512);
-    fs::File::open(path)?.read_to_end(&mut text)?;
-    Ok(text)
+    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut text = Vec::with_capacity(1024);
+    loop {
+        let free = text.capacity() - text.len();
+        let length = rustix::io::read(&file, rustix::buffer::spare_capacity(&mut text))?;
+        // A short read is the end, and a full one may not be.
+        if length < free {
+            return Ok(text);
+        }
+        text.reserve(text.len());
+    }
+}
+
+/// 32 random bits (getrandom(2)).
+pub fn random() -> io::Result<u32> {
+    let mut bytes = [0; 4];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    Ok(u32::from_ne_bytes(bytes))
 }
 
 fn unless_gone<T>(result: io::Result<T>) -> io::Result<Option<T>> {
