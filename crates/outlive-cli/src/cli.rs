@@ -194,8 +194,8 @@ pub(crate) fn command() -> clap::Command {
     Cli::command()
 }
 
-/// All of the named jobs, each once and with what the user called it, or the first failure to find one: nothing is done to some of the jobs
-/// because another's name was mistyped.
+/// All of the named jobs, each once and with what the user called it, or the first failure to find
+/// one: nothing is done to some of the jobs because another's name was mistyped.
 pub(crate) fn find<'a>(jobs: &Jobs, keys: &'a [String]) -> Result<Vec<(&'a str, Job)>> {
     let mut found: Vec<(&str, Job)> = Vec::with_capacity(keys.len());
     for key in keys {

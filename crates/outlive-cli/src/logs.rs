@@ -52,7 +52,7 @@ fn tell_missing(bytes: u64) {
     if bytes > 0 {
         let size = ByteSize(bytes).display().iec();
         report::note(&format!(
-            "the oldest {size} of the output had been given back"
+            "the oldest {size} of the output are gone (run --output-limit)"
         ));
     }
 }

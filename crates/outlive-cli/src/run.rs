@@ -25,7 +25,7 @@ use std::path::PathBuf;
 ))]
 pub(crate) struct Args {
     /// A name for the job; once it has ended the name can be used again
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     name: Option<String>,
 
     /// The folder it starts in [default: this one]

@@ -55,8 +55,11 @@ fn describe(job: &Status, now: Timestamp) -> String {
             details(job)
         ),
     );
-    line("Command", &text::command(&job.command));
-    line("Folder", &text::os(job.cwd.as_os_str()));
+    // A damaged record tells neither.
+    if !job.command.is_empty() {
+        line("Command", &text::command(&job.command));
+        line("Folder", &text::os(job.cwd.as_os_str()));
+    }
     if let Some(pid) = job.pid {
         line("Process", &pid.to_string());
     }

@@ -231,10 +231,10 @@ pub fn lock_lines(text: &[u8]) -> (Option<ProcessLine>, Option<ProcessLine>) {
         let mut line = Vec::new();
         for part in lines.by_ref() {
             line.extend_from_slice(part);
-            if line.ends_with(b"\n") {
-                if let Some(process) = ProcessLine::parse(&line) {
-                    return Some(process);
-                }
+            if line.ends_with(b"\n")
+                && let Some(process) = ProcessLine::parse(&line)
+            {
+                return Some(process);
             }
         }
         None

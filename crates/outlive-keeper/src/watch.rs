@@ -169,7 +169,11 @@ impl Keeper {
         if self.exit.is_some() && self.phase != Phase::Done {
             // Children may all be other jobs' keepers; a look at each process tells.
             let empty = self.childless || tree::is_empty(self.me).unwrap_or(false);
-            self.on(if empty { Event::TreeEmpty } else { Event::OtherEnded });
+            self.on(if empty {
+                Event::TreeEmpty
+            } else {
+                Event::OtherEnded
+            });
         }
     }
 

@@ -231,12 +231,16 @@ impl Record {
         struct Version {
             version: u32,
         }
-        let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
-        let Version { version } = serde_json::from_slice(bytes).map_err(damaged)?;
+        let parsed = serde_json::from_slice::<Record>(bytes);
+        let version = match &parsed {
+            Ok(record) => record.version,
+            // A newer one may well not parse as this one.
+            Err(_) => serde_json::from_slice::<Version>(bytes).map_or(VERSION, |it| it.version),
+        };
         if version > VERSION {
             return Err(Unreadable::Newer(version));
         }
-        let record: Record = serde_json::from_slice(bytes).map_err(damaged)?;
+        let record = parsed.map_err(|error| Unreadable::Damaged(error.to_string()))?;
         if record.runs.is_empty() || record.spec.command.is_empty() {
             return Err(Unreadable::Damaged("no run or no command in it".to_owned()));
         }

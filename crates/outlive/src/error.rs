@@ -1,6 +1,7 @@
 //! What goes wrong.
 
 use outlive_os::spawn::{SpawnError, Step};
+use std::path::Path;
 use std::{fmt, io};
 
 /// The result of nearly everything here.
@@ -67,31 +68,41 @@ impl Error {
 
     /// The program could not be executed, for the reason with this error number of execve(2).
     pub(crate) fn exec(program: &str, cause: io::Error) -> Error {
+        let path = Path::new(program);
         let (kind, hint) = match cause.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                let exists = program.contains('/') && std::path::Path::new(program).exists();
-                let hint = match (exists, program.contains('/')) {
-                    (true, _) => {
-                        "the interpreter in its first line (`#!`), or its loader, is missing"
-                    }
-                    (_, true) => "a relative path is taken from the folder that the job starts in",
-                    _ => "is it installed, and is its folder in PATH?",
+                let hint = if program.contains('/') && path.exists() {
+                    Some("the interpreter in its first line (`#!`), or its loader, is missing")
+                } else if !program.contains('/') {
+                    Some("is it installed, and is its folder in PATH?")
+                } else if path.is_relative() {
+                    Some("a relative path is taken from the folder that it starts in")
+                } else {
+                    None
                 };
                 (Kind::NotFound, hint)
             }
-            io::ErrorKind::PermissionDenied => (
+            io::ErrorKind::PermissionDenied if path.is_dir() => {
+                (Kind::NotExecutable, Some("it is a folder"))
+            }
+            io::ErrorKind::PermissionDenied => {
+                let hint = "make it executable with `chmod +x`, or run its interpreter";
+                (Kind::NotExecutable, Some(hint))
+            }
+            io::ErrorKind::ArgumentListTooLong => {
+                let hint = "arguments and environment are limited: `getconf ARG_MAX`";
+                (Kind::NotExecutable, Some(hint))
+            }
+            _ => (
                 Kind::NotExecutable,
-                "make it executable with `chmod +x`, or run its interpreter",
+                Some("is it a program for this machine?"),
             ),
-            io::ErrorKind::ArgumentListTooLong => (
-                Kind::NotExecutable,
-                "arguments and environment are limited: `getconf ARG_MAX`",
-            ),
-            _ => (Kind::NotExecutable, "is it a program for this machine?"),
         };
-        Error::new(kind, format!("failed to run `{program}`"))
-            .because(cause)
-            .hint_at(hint)
+        let error = Error::new(kind, format!("failed to run `{program}`")).because(cause);
+        match hint {
+            Some(hint) => error.hint_at(hint),
+            None => error,
+        }
     }
 
     /// A program was not spawned.

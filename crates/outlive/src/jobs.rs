@@ -137,10 +137,11 @@ impl Jobs {
         };
         let mut meant: Vec<&Status> = all.iter().filter(begins).collect();
         // Several jobs of one name in turn are not ambiguous: the newest is meant.
-        if let [first, .., newest] = meant[..] {
-            if first.name.is_some() && meant.iter().all(|it| it.name == first.name) {
-                meant = vec![newest];
-            }
+        if let [first, .., newest] = meant[..]
+            && first.name.is_some()
+            && meant.iter().all(|it| it.name == first.name)
+        {
+            meant = vec![newest];
         }
         match meant[..] {
             [only] if !key.is_empty() => job(only.id.clone()),

@@ -76,7 +76,9 @@ fn survivors(job: &Job, left: &[ProcessLine]) -> Error {
 
 /// All processes that can be told to be the job's without its keeper's help.
 fn members(job: &Job, seen: &Seen) -> io::Result<Vec<ProcessLine>> {
-    let Some(main) = seen.main else {
+    // Start times of an earlier boot mean nothing now.
+    let here = seen.record.place == *job.jobs().here();
+    let Some(main) = seen.main.filter(|_| here) else {
         return Ok(Vec::new());
     };
     let all = proc::all()?;

@@ -51,10 +51,10 @@ pub(crate) fn sign(job: &Job) -> Result<Sign> {
             Err(error) => return Err(error),
         }
         // It has just ended, or its socket was removed: then its own end is what can be seen.
-        if let Some(line) = seen.keeper {
-            if let Some(keeper) = Process::open_same(line.pid, line.start_time).during(waiting)? {
-                return Ok(Sign::Process(keeper));
-            }
+        if let Some(line) = seen.keeper
+            && let Some(keeper) = Process::open_same(line.pid, line.start_time).during(waiting)?
+        {
+            return Ok(Sign::Process(keeper));
         }
     }
 }

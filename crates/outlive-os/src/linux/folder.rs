@@ -193,10 +193,9 @@ impl Folder {
         let mut found = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.0)? {
             let entry = entry?;
-            if let Ok(name) = entry.file_name().to_str() {
-                if name != "." && name != ".." {
-                    found.push((name.to_owned(), entry.file_type()));
-                }
+            let name = entry.file_name().to_str().ok();
+            if let Some(name) = name.filter(|name| !matches!(*name, "." | "..")) {
+                found.push((name.to_owned(), entry.file_type()));
             }
         }
         Ok(found)

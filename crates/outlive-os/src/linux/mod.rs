@@ -1,6 +1,7 @@
 //! Linux, from 5.11 on (`close_range` with `CLOSE_RANGE_CLOEXEC`); PLATFORMS.md lists what is used
 //! of which version.
 
+mod child;
 mod clone;
 pub mod events;
 pub mod folder;

@@ -69,7 +69,7 @@ fn finish(child: Child) -> io::Result<()> {
 }
 
 /// Waits until no child is left, and no child's child.
-pub(crate) fn reap_all() -> io::Result<()> {
+fn reap_all() -> io::Result<()> {
     loop {
         match rustix::process::wait(WaitOptions::empty()) {
             Ok(_) | Err(Errno::INTR) => {}

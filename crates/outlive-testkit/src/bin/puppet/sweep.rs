@@ -3,7 +3,6 @@
 //! What random moments find by luck this finds for certain: between any two system calls nothing
 //! changes that anybody else could see.
 
-use crate::strike::reap_all;
 use rustix::process::{Pid, Signal};
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -53,7 +52,6 @@ pub(crate) fn sweep(words: &[OsString]) -> io::Result<ExitCode> {
             .take()
             .ok_or_else(|| io::Error::other("no pipe"))?;
         out.read_to_string(&mut printed)?;
-        reap_all()?;
         let how = if struck { "struck" } else { "missed" };
         println!("{how} {moment} {}", printed.trim());
         io::stdout().flush()?;
@@ -81,7 +79,8 @@ impl Watch {
         }
     }
 
-    /// Watches until all have ended; says whether the victim was killed.
+    /// Watches until all have ended, whatever came of them included; says whether the victim was
+    /// killed.
     fn go(mut self) -> io::Result<bool> {
         let mut ready = false;
         let mut struck = false;
@@ -98,10 +97,8 @@ impl Watch {
                 };
             }
             if !libc::WIFSTOPPED(status) {
+                // Not the end even if it was the last: one may have been born that nobody saw yet.
                 self.family.remove(&pid);
-                if self.family.is_empty() {
-                    return Ok(struck);
-                }
                 continue;
             }
             if !ready {

@@ -1,0 +1,191 @@
+//! What a spawned child does between clone and exec. It shares its parent's memory, and the parent
+//! stands still: it does system calls only, on what was prepared for it, and allocates nothing.
+
+use super::spawn::Step;
+use std::ffi::{c_char, c_void};
+use std::{io, ptr};
+
+/// All that the child needs, in the form in which system calls take it: strings end with a NUL,
+/// arrays of them with a null pointer.
+pub(super) struct Plan {
+    pub(super) programs: Vec<*const c_char>,
+    pub(super) arguments: Vec<*const c_char>,
+    /// `sh`, a place for the script's path, the arguments: for a script without a `#!` line, which
+    /// execvp(3) and shells run with `sh`.
+    pub(super) script: Vec<*const c_char>,
+    pub(super) environment: Vec<*const c_char>,
+    pub(super) folder: *const c_char,
+    pub(super) umask: Option<u32>,
+    pub(super) new_session: bool,
+    pub(super) moves: Vec<Move>,
+    pub(super) announce: Option<i32>,
+    /// What the child reports.
+    pub(super) failure: Option<(Step, i32)>,
+}
+
+/// A descriptor on its way to its number.
+pub(super) struct Move {
+    pub(super) from: i32,
+    pub(super) to: i32,
+    /// Whether another move would overwrite it first, so that it must step aside.
+    pub(super) aside: bool,
+}
+
+/// The child that becomes the program.
+pub(super) extern "C" fn exec(plan: *mut c_void) -> ! {
+    // SAFETY: the argument is the plan that the parent, which stands still, prepared for us alone.
+    let plan = unsafe { &mut *plan.cast::<Plan>() };
+    if let Err(failure) = become_program(plan) {
+        plan.failure = Some(failure);
+    }
+    // SAFETY: ends the child without running anything of the parent's.
+    unsafe { libc::_exit(127) }
+}
+
+/// What a system call gave, or its error number.
+fn checked(result: impl Into<i64>) -> Result<i64, i32> {
+    match result.into() {
+        -1 => Err(io::Error::last_os_error().raw_os_error().unwrap_or(0)),
+        fine => Ok(fine),
+    }
+}
+
+/// Everything from clone to exec; comes back only if it failed.
+fn become_program(plan: &mut Plan) -> Result<(), (Step, i32)> {
+    let at = |step| move |error| (step, error);
+    reset_dispositions();
+    if plan.new_session {
+        // SAFETY: takes no argument.
+        checked(unsafe { libc::setsid() }).map_err(at(Step::Session))?;
+    }
+    if let Some(mask) = plan.umask {
+        // SAFETY: exchanges a number of this process's own.
+        unsafe { libc::umask(mask) };
+    }
+    if !plan.folder.is_null() {
+        // SAFETY: a string of the plan.
+        checked(unsafe { libc::chdir(plan.folder) }).map_err(at(Step::Folder))?;
+    }
+    set_descriptors(&mut plan.moves, &mut plan.announce).map_err(at(Step::Descriptors))?;
+    fill_standard().map_err(at(Step::Descriptors))?;
+    if let Some(to) = plan.announce {
+        announce(to).map_err(at(Step::Announce))?;
+    }
+    unblock_signals();
+    Err((Step::Exec, exec_first(plan)))
+}
+
+/// Default dispositions for all signals. The kernel has reset the handlers (CLONE_CLEAR_SIGHAND),
+/// but what the caller ignores stays ignored: Rust programs ignore SIGPIPE, nohup SIGHUP.
+fn reset_dispositions() {
+    // The kernel's own struct sigaction: all zero is SIG_DFL, no flags, an empty mask.
+    let default = [0u64; 4];
+    let (new, old) = (default.as_ptr(), ptr::null::<u64>());
+    for signal in 1..=64 {
+        // SAFETY: the structure is complete; SIGKILL and SIGSTOP are refused, which does no harm.
+        // The raw call, since libc's refuses the two signals that it keeps for itself.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, 8) };
+    }
+}
+
+fn unblock_signals() {
+    let nothing = 0u64;
+    let (how, old) = (libc::SIG_SETMASK, ptr::null::<u64>());
+    // SAFETY: the kernel's signal set has 8 bytes. The raw call, since libc's hides two signals.
+    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, how, &raw const nothing, old, 8) };
+}
+
+/// Puts every descriptor under its number; all others above 2 close at exec.
+fn set_descriptors(moves: &mut [Move], announce: &mut Option<i32>) -> Result<(), i32> {
+    const CLOEXEC: i32 = 4;
+    // SAFETY: changes descriptors of the child's own table; its result fits into 64 bits.
+    checked(unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, CLOEXEC) })?;
+    // Above every number in use as a target: nothing overwrites what has stepped aside.
+    let above = moves.iter().map(|it| it.to).max().unwrap_or(2).max(2) + 1;
+    let aside = |from: i32| {
+        // SAFETY: takes numbers, gives a number.
+        checked(unsafe { libc::fcntl(from, libc::F_DUPFD_CLOEXEC, above) }).map(|new| new as i32)
+    };
+    if let Some(fd) = announce
+        .as_mut()
+        .filter(|fd| moves.iter().any(|it| it.to == **fd))
+    {
+        *fd = aside(*fd)?;
+    }
+    for it in moves.iter_mut().filter(|it| it.aside) {
+        it.from = aside(it.from)?;
+    }
+    for it in moves {
+        // dup2 clears close-on-exec, but does nothing at all if both numbers are the same.
+        checked(if it.from == it.to {
+            // SAFETY: takes numbers.
+            unsafe { libc::fcntl(it.to, libc::F_SETFD, 0) }
+        } else {
+            // SAFETY: takes numbers of the child's own table.
+            unsafe { libc::dup2(it.from, it.to) }
+        })?;
+    }
+    Ok(())
+}
+
+/// Of 0, 1 and 2 those that are closed become `/dev/null`: otherwise a file that the program opens
+/// would get one of these numbers and whatever is printed would land in it.
+fn fill_standard() -> Result<(), i32> {
+    for number in 0..3 {
+        // SAFETY: takes numbers.
+        if checked(unsafe { libc::fcntl(number, libc::F_GETFD) }).is_err() {
+            // All numbers below it are open, so it is this number that is given out.
+            // SAFETY: a constant path.
+            checked(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) })?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the kernel's line about this process to a file, in one write.
+fn announce(to: i32) -> Result<(), i32> {
+    // One line has at most 52 numbers of 20 digits, a name of 16 bytes, and spaces.
+    let mut line = [0u8; 1200];
+    let (path, flags) = (
+        c"/proc/self/stat".as_ptr(),
+        libc::O_RDONLY | libc::O_CLOEXEC,
+    );
+    // SAFETY: a constant path.
+    let stat = checked(unsafe { libc::open(path, flags) })? as i32;
+    // SAFETY: a buffer of ours and its size.
+    let length = checked(unsafe { libc::read(stat, line.as_mut_ptr().cast(), line.len()) } as i64);
+    // SAFETY: a descriptor that was opened here.
+    unsafe { libc::close(stat) };
+    let length = length?;
+    // SAFETY: as many bytes of a buffer of ours as were read into it.
+    match checked(unsafe { libc::write(to, line.as_ptr().cast(), length as usize) } as i64)? {
+        written if written == length => Ok(()),
+        _ => Err(libc::ENOSPC),
+    }
+}
+
+/// Tries the programs in turn as execvp(3) does: the first that is there is taken; one that may
+/// not be executed is passed over, but is the reason given if no other is found.
+fn exec_first(plan: &mut Plan) -> i32 {
+    let (arguments, environment) = (plan.arguments.as_ptr(), plan.environment.as_ptr());
+    let mut reason = libc::ENOENT;
+    for program in plan
+        .programs
+        .iter()
+        .take_while(|program| !program.is_null())
+    {
+        // SAFETY: a string and two arrays of the plan.
+        match checked(unsafe { libc::execve(*program, arguments, environment) }) {
+            Ok(_) | Err(libc::ENOENT | libc::ENOTDIR) => {}
+            Err(libc::EACCES) => reason = libc::EACCES,
+            Err(libc::ENOEXEC) => {
+                plan.script[1] = *program;
+                // SAFETY: as above; the place for the path is there.
+                unsafe { libc::execve(plan.script[0], plan.script.as_ptr(), environment) };
+                return libc::ENOEXEC;
+            }
+            Err(error) => return error,
+        }
+    }
+    reason
+}
