@@ -2,6 +2,7 @@
 
 use crate::output;
 use crate::report::{self, Result};
+use bytesize::ByteSize;
 use outlive_os::AsDescriptor;
 use outlive_os::events::{self, Signals};
 use outlive_os::signal;
@@ -38,11 +39,14 @@ pub(crate) fn copy(from: &mut impl Read) -> Result<u64> {
     }
 }
 
-/// Passes over the first `length` bytes.
-pub(crate) fn pass_over(from: &mut impl Read, length: u64) -> Result<()> {
-    io::copy(&mut from.take(length), &mut io::sink())
-        .map(drop)
-        .map_err(|error| report::io_failure("failed to read the output", &error))
+/// Says how much of the output was gone before it could be read.
+pub(crate) fn tell_missing(bytes: u64) {
+    if bytes > 0 {
+        let size = ByteSize(bytes).display().iec();
+        report::note(&format!(
+            "{size} of older output are gone (run --output-limit)"
+        ));
+    }
 }
 
 /// From here on Ctrl-C, a request to end and the end of the terminal make this process do `last`

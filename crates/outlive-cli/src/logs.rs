@@ -2,9 +2,8 @@
 
 use crate::cli::examples;
 use crate::follow;
-use crate::report::{self, Result};
+use crate::report::Result;
 use crate::status;
-use bytesize::ByteSize;
 use outlive::Jobs;
 
 #[derive(clap::Args)]
@@ -35,10 +34,14 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
     }
     let printed = follow::copy(&mut output)?;
     if args.lines.is_none_or(|wanted| printed < wanted) {
-        tell_missing(output.skipped());
+        follow::tell_missing(output.skipped());
     }
     if args.follow {
-        follow::copy(&mut job.follow(output)?)?;
+        let before = output.skipped();
+        let mut output = job.follow(output)?;
+        let copied = follow::copy(&mut output);
+        follow::tell_missing(output.skipped() - before);
+        copied?;
     }
     let status = job.status()?;
     status::tell_notes(&status);
@@ -46,13 +49,4 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
         status::tell_unusual_end(&status);
     }
     Ok(0)
-}
-
-fn tell_missing(bytes: u64) {
-    if bytes > 0 {
-        let size = ByteSize(bytes).display().iec();
-        report::note(&format!(
-            "the oldest {size} of the output are gone (run --output-limit)"
-        ));
-    }
 }

@@ -124,16 +124,10 @@ const BROKEN_PIPE: i32 = 128 + 13;
 pub(crate) fn main(args: Args) -> Result<i32> {
     let command = command(&args);
     let options = options(&args)?;
-    // A file of the user's own may have something in it already, which is not the job's.
-    let earlier = args
-        .output
-        .as_ref()
-        .and_then(|file| file.metadata().ok())
-        .map_or(0, |it| it.len());
     let job = Jobs::open()?.start(&command, &options)?;
     let label = args.name.as_deref().unwrap_or(job.id());
     if args.follow {
-        follow_to_end(&job, label, earlier)
+        follow_to_end(&job, label)
     } else {
         announce(&job, label, args.json)?;
         Ok(0)
@@ -221,7 +215,7 @@ fn announce(job: &Job, label: &str, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-fn follow_to_end(job: &Job, label: &str, earlier: u64) -> Result<i32> {
+fn follow_to_end(job: &Job, label: &str) -> Result<i32> {
     let typed = text::command(&[label]);
     let still_running = format!("still running as {label}: outlive logs -f {typed}");
     let goes_on = still_running.clone();
@@ -234,9 +228,10 @@ fn follow_to_end(job: &Job, label: &str, earlier: u64) -> Result<i32> {
     report::note_to_person(&format!(
         "started {label}; Ctrl-C ends the following, not the job"
     ));
-    let mut output = job.output()?;
-    follow::pass_over(&mut output, earlier)?;
-    if let Err(failure) = follow::copy(&mut job.follow(output)?) {
+    let mut output = job.follow(job.latest_output()?)?;
+    let copied = follow::copy(&mut output);
+    follow::tell_missing(output.skipped());
+    if let Err(failure) = copied {
         if job.status()?.state == State::Running {
             report::note(&still_running);
         }

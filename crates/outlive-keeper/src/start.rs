@@ -45,11 +45,12 @@ pub(crate) struct Refusal(Answer);
 
 impl Refusal {
     pub(crate) fn io(what: impl Into<String>, cause: io::Error) -> Refusal {
-        let errno = cause.raw_os_error();
+        let (errno, cause) = (cause.raw_os_error(), cause.to_string());
         Refusal(Answer::Failed {
             what: what.into(),
-            cause: cause.to_string(),
+            cause,
             errno,
+            hint: None,
         })
     }
 
@@ -59,6 +60,7 @@ impl Refusal {
             what,
             cause,
             errno: None,
+            hint: None,
         })
     }
 
@@ -88,11 +90,15 @@ pub(crate) fn start(
     role::become_keeper().during("become a keeper")?;
     let place = proc::place().during("tell where this is")?;
     let path = os_string(launch.home.0.clone());
-    let home = Home::make(Path::new(&path)).map_err(|NoHome { cause, .. }| {
-        Refusal::io(
-            format!("failed to open the state folder `{}`", path.display()),
+    let home = Home::make(Path::new(&path)).map_err(|NoHome { cause, hint }| {
+        let what = format!("failed to open the state folder `{}`", path.display());
+        let (errno, cause) = (cause.raw_os_error(), cause.to_string());
+        Refusal(Answer::Failed {
+            what,
             cause,
-        )
+            errno,
+            hint,
+        })
     })?;
     let jobs = home.jobs().during("open the folder of all jobs")?;
     let id = launch.spec.id.clone();
@@ -101,7 +107,10 @@ pub(crate) fn start(
     let room = if launch.again {
         Room::enter(&jobs, &launch, place.clone(), now)?
     } else {
-        let run = Run::begun(now);
+        let run = Run {
+            output_start: launch.output_start,
+            ..Run::begun(now)
+        };
         let spec = launch.spec.clone();
         let record = Record {
             version: VERSION,
@@ -237,6 +246,13 @@ impl Room {
             record.newest_mut().ended_at = None;
         }
         record.begin_run(place, now);
+        record.newest_mut().output_start = match record.spec.output.path {
+            Some(_) => launch.output_start,
+            None => folder
+                .file(OUTPUT)
+                .and_then(|file| file.metadata())
+                .map_or(0, |it| it.len()),
+        };
         folder
             .remove(CONTROL)
             .during("remove the old control socket")?;

@@ -46,16 +46,26 @@ pub struct NoHome {
     pub hint: Option<String>,
 }
 
+/// What to do about an error in the state folder, if that is known.
+pub fn hint(cause: io::ErrorKind) -> Option<String> {
+    let hint = match cause {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "set OUTLIVE_HOME to a folder that you may write to"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free some space, or set OUTLIVE_HOME to a folder elsewhere"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
 impl From<io::Error> for NoHome {
     fn from(cause: io::Error) -> NoHome {
-        let hint = match cause.kind() {
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                Some("set OUTLIVE_HOME to a folder that you may write to".to_owned())
-            }
-            io::ErrorKind::StorageFull => Some("free some space, or set OUTLIVE_HOME".to_owned()),
-            _ => None,
-        };
-        NoHome { cause, hint }
+        NoHome {
+            hint: hint(cause.kind()),
+            cause,
+        }
     }
 }
 

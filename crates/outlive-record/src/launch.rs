@@ -27,6 +27,8 @@ pub struct Launch {
     pub stdout: OutputPlan,
     /// Standard error.
     pub stderr: OutputPlan,
+    /// How much of a file of the user's own was there before.
+    pub output_start: u64,
     /// Descriptors that the job gets, and under which numbers.
     pub kept: Vec<(Slot, Slot)>,
 }
@@ -86,6 +88,8 @@ pub enum Answer {
         cause: String,
         /// The error number, if the system gave one.
         errno: Option<i32>,
+        /// What can be done about it, if that is known.
+        hint: Option<String>,
     },
 }
 
@@ -113,6 +117,7 @@ impl Launch {
             stdin: InputPlan::Null,
             stdout: OutputPlan::Job,
             stderr: OutputPlan::Job,
+            output_start: 0,
             kept: Vec::new(),
         }
     }
@@ -213,6 +218,7 @@ mod tests {
                 what: "a".to_owned(),
                 cause: "b".to_owned(),
                 errno: Some(28),
+                hint: None,
             },
         ] {
             assert_eq!(Answer::parse(&answer.to_bytes()), Ok(answer));

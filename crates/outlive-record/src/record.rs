@@ -165,6 +165,9 @@ pub struct Run {
     /// Whether somebody asked for it to stop.
     #[serde(default, skip_serializing_if = "is_false")]
     pub stopped: bool,
+    /// Where its output begins in the output file, in bytes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub output_start: u64,
     /// Whether the job was seen to have cut its own output file short.
     #[serde(default, skip_serializing_if = "is_false")]
     pub output_truncated: bool,
@@ -195,6 +198,14 @@ pub enum End {
 )]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 /// Why bytes are no record that this build can read.
@@ -290,6 +301,7 @@ impl Run {
             pid: None,
             end: None,
             stopped: false,
+            output_start: 0,
             output_truncated: false,
             output_uncapped: None,
             output_lost: None,

@@ -139,6 +139,11 @@ fn a_job_that_cuts_its_own_output_is_noted() {
     let mut puppet = Puppet::new(&home);
     home.start(&["--name", "job"], &mut puppet);
     puppet.does("flood 1000 100");
+    // A keeper that was not yet told of the output can't tell that it was cut. It looks at it in the
+    // same turn in which it answers, so that the second answer comes after the look.
+    for _ in 0..2 {
+        assert_eq!(home.call(["wait", "job", "--timeout", "1ms"]).code, 124);
+    }
     puppet.does("reopen after the cut");
     let line = puppet.beat();
     puppet.exit(0);

@@ -12,7 +12,7 @@ use outlive_keeper::store::{self, CONTROL, Home, Seen, Unseen};
 use outlive_os::folder::Folder;
 use outlive_os::pidfd::Process;
 use outlive_os::{Descriptor, role, socket};
-use outlive_record::{JobId, MESSAGE_LIMIT, Reply, Request};
+use outlive_record::{Input, JobId, MESSAGE_LIMIT, Reply, Request};
 use std::fs::File;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -22,6 +22,8 @@ use std::time::Duration;
 pub struct Job {
     jobs: Jobs,
     id: String,
+    /// What its user calls it.
+    label: String,
 }
 
 /// The end of the pipe that a job reads its standard input from. What is written waits for the job
@@ -48,7 +50,23 @@ pub(crate) struct Heard {
 
 impl Job {
     pub(crate) fn new(jobs: Jobs, id: String) -> Job {
-        Job { jobs, id }
+        Job {
+            jobs,
+            label: id.clone(),
+            id,
+        }
+    }
+
+    /// The same, called by its name in messages.
+    pub(crate) fn called(self, label: &str) -> Job {
+        Job {
+            label: label.to_owned(),
+            ..self
+        }
+    }
+
+    pub(crate) fn label(&self) -> &str {
+        &self.label
     }
 
     /// Its id.
@@ -63,7 +81,7 @@ impl Job {
     pub(crate) fn gone(&self) -> Error {
         Error::new(
             Kind::NoSuchJob,
-            format!("failed to find the job `{}`: it was removed", self.id),
+            format!("failed to find the job `{}`: it was removed", self.label),
         )
     }
 
@@ -75,7 +93,7 @@ impl Job {
         let folder = home.jobs().and_then(|jobs| jobs.sub(&self.id));
         folder.map_err(|cause| match cause.kind() {
             io::ErrorKind::NotFound => self.gone(),
-            _ => Error::io(format!("failed to open the job `{}`", self.id), cause),
+            _ => Error::io(format!("failed to open the job `{}`", self.label), cause),
         })
     }
 
@@ -88,7 +106,7 @@ impl Job {
         Seen::look(&jobs, &self.id, true).map_err(|unseen| match unseen {
             Unseen::Absent => self.gone(),
             Unseen::Unreadable(why) => {
-                let what = format!("failed to read the record of `{}`", self.id);
+                let what = format!("failed to read the record of `{}`", self.label);
                 Error::new(Kind::Damaged, what).because(io::Error::other(why.to_string()))
             }
         })
@@ -100,7 +118,7 @@ impl Job {
         if self.jobs.is_elsewhere(&seen) {
             let what = format!(
                 "failed to touch `{}`: it belongs to another host or container",
-                self.id
+                self.label
             );
             return Err(Error::new(Kind::Elsewhere, what).hint_at("do it there"));
         }
@@ -123,7 +141,7 @@ impl Job {
         let no_keeper = |cause: io::Error| {
             Error::new(
                 Kind::NotRunning,
-                format!("failed to reach the keeper of `{}`", self.id),
+                format!("failed to reach the keeper of `{}`", self.label),
             )
             .because(cause)
         };
@@ -148,12 +166,12 @@ impl Job {
             Ok(Reply::Refused(why)) => {
                 let what = format!(
                     "failed to have it done by the keeper of `{}`: {why}",
-                    self.id
+                    self.label
                 );
                 Err(Error::new(Kind::Unsupported, what))
             }
             Err(why) => {
-                let what = format!("failed to understand the keeper of `{}`", self.id);
+                let what = format!("failed to understand the keeper of `{}`", self.label);
                 Err(Error::io(what, io::Error::other(why)))
             }
         }
@@ -187,7 +205,7 @@ impl Job {
         let descriptor = heard.descriptor.ok_or_else(|| {
             Error::new(
                 Kind::Io,
-                format!("failed to get the standard input of `{}`", self.id),
+                format!("failed to get the standard input of `{}`", self.label),
             )
         })?;
         Ok(JobStdin(descriptor.into()))
@@ -201,20 +219,37 @@ impl Job {
     }
 
     fn not_kept(&self, error: Error) -> Error {
-        if error.is_unsupported() {
-            return error.hint_at("start it with `outlive run -i` to write to it");
-        }
-        match self.status().map(|status| status.state) {
-            Ok(State::Running) | Err(_) => error,
-            Ok(_) => {
-                let what = format!("failed to write to `{}`: it has ended", self.id);
-                Error::new(Kind::NotRunning, what)
-            }
+        let what = format!("failed to write to `{}`", self.label);
+        let Ok(seen) = self.look() else { return error };
+        if seen.record.newest().end.is_some() {
+            Error::new(Kind::NotRunning, format!("{what}: it has ended"))
+        } else if !error.is_unsupported() {
+            error
+        } else if seen.record.spec.input == Input::Kept {
+            Error::new(
+                Kind::Unsupported,
+                format!("{what}: its standard input has been closed"),
+            )
+        } else {
+            Error::new(
+                Kind::Unsupported,
+                format!("{what}: its standard input is not open"),
+            )
+            .hint_at("start it with `outlive run -i` to write to it")
         }
     }
 
     /// Its output, from the first byte that is still there.
     pub fn output(&self) -> Result<Output> {
+        self.open_output(|_| 0)
+    }
+
+    /// The output of its newest run alone.
+    pub fn latest_output(&self) -> Result<Output> {
+        self.open_output(|status| status.runs.last().map_or(0, |run| run.output_start))
+    }
+
+    fn open_output(&self, start: impl FnOnce(&Status) -> u64) -> Result<Output> {
         let home = self.home()?;
         let status = self.status()?;
         let own = home.path().join("jobs").join(&self.id).join(store::OUTPUT) == status.output;
@@ -223,7 +258,8 @@ impl Job {
             false => File::open(&status.output),
         };
         let file = opened.during(|| format!("failed to open `{}`", status.output.display()))?;
-        Output::new(file, status.output)
+        let start = start(&status);
+        Output::new(file, status.output, own, start)
     }
 
     /// Goes on reading where `output` stands: each read waits for the job to print more, and the
@@ -248,8 +284,8 @@ impl Job {
         let status = self.status()?;
         match status.state {
             State::Running => {
-                let what = format!("failed to remove `{}`: it runs", self.id);
-                Err(Error::new(Kind::Running, what).hint_at(format!("outlive stop {}", self.id)))
+                let what = format!("failed to remove `{}`: it runs", self.label);
+                Err(Error::new(Kind::Running, what).hint_at(format!("outlive stop {}", self.label)))
             }
             State::Elsewhere => self.look_here().map(drop),
             _ => match self.remove_if_ended()? {
@@ -257,10 +293,10 @@ impl Job {
                 false => {
                     let what = format!(
                         "failed to remove `{}`: processes of it are being stopped",
-                        self.id
+                        self.label
                     );
                     Err(Error::new(Kind::Running, what)
-                        .hint_at(format!("outlive stop {}", self.id)))
+                        .hint_at(format!("outlive stop {}", self.label)))
                 }
             },
         }
@@ -271,6 +307,6 @@ impl Job {
         let name = self.look().ok().and_then(|seen| seen.record.spec.name);
         let id = JobId::parse(&self.id).map_err(|_| self.gone())?;
         let removed = store::remove(&home, &id, name.as_ref());
-        removed.during(|| format!("failed to remove `{}`", self.id))
+        removed.during(|| format!("failed to remove `{}`", self.label))
     }
 }

@@ -125,12 +125,12 @@ impl Jobs {
             let named = named.and_then(|id| String::from_utf8(id).ok());
             if let Some(id) = named.filter(|id| JobId::parse(id).is_ok() && folder.sub(id).is_ok())
             {
-                return job(id);
+                return Ok(Job::new(self.clone(), id).called(key));
             }
         }
         let all = self.list()?;
         if let Some(newest) = all.iter().rev().find(|it| it.name.as_deref() == Some(key)) {
-            return job(newest.id.clone());
+            return Ok(Job::new(self.clone(), newest.id.clone()).called(key));
         }
         let begins = |it: &&Status| {
             it.id.starts_with(key) || it.name.as_ref().is_some_and(|name| name.starts_with(key))

@@ -6,6 +6,7 @@ use crate::keeper;
 use crate::options::{JobOptions, RestartOptions};
 use crate::process::spawn_apart;
 use crate::stdio;
+use outlive_keeper::store;
 use outlive_os::spawn::{Spawn, Strings};
 use outlive_os::{AsDescriptor, Descriptor, bytes, memory, os_string, proc, socket};
 use outlive_record::{
@@ -30,6 +31,7 @@ struct Order {
     stdin: InputPlan,
     stdout: OutputPlan,
     stderr: OutputPlan,
+    output_start: u64,
     kept: Vec<(Slot, i32)>,
     slots: Vec<Descriptor>,
 }
@@ -99,6 +101,7 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
         stdin: InputPlan::Null,
         stdout: OutputPlan::Job,
         stderr: OutputPlan::Job,
+        output_start: 0,
         kept: Vec::new(),
         slots: Vec::new(),
     };
@@ -148,6 +151,7 @@ pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Resul
         stdin: InputPlan::Null,
         stdout: OutputPlan::Job,
         stderr: OutputPlan::Job,
+        output_start: 0,
         kept: Vec::new(),
         slots: Vec::new(),
     };
@@ -273,6 +277,7 @@ impl Order {
         let path = PathBuf::from(os_string(path.0.clone()));
         let file = File::options().append(true).create(true).open(&path);
         let file = file.during(|| format!("failed to open `{}`", path.display()))?;
+        self.output_start = file.metadata().map_or(0, |it| it.len());
         let slot = self.slot(file.into());
         self.stdout = OutputPlan::Slot(slot);
         self.stderr = OutputPlan::Slot(slot);
@@ -303,6 +308,7 @@ impl Order {
             programs.into_iter().map(Text).collect(),
         );
         (launch.stdin, launch.stdout, launch.stderr) = (self.stdin, self.stdout, self.stderr);
+        launch.output_start = self.output_start;
         launch.kept.clone_from(&self.kept);
         // A NUL can't be passed on, and would end a string early.
         command::argument_strings(self.spec.command.iter().map(|it| it.0.as_slice()))?;
@@ -396,21 +402,17 @@ impl Order {
                 let cause = std::io::Error::from_raw_os_error(errno);
                 Err(Error::exec(&program.to_string_lossy(), cause))
             }
-            Answer::Failed { what, cause, errno } => {
+            Answer::Failed {
+                what,
+                cause,
+                errno,
+                hint,
+            } => {
                 let cause = match errno {
                     Some(errno) => std::io::Error::from_raw_os_error(errno),
                     None => std::io::Error::other(cause),
                 };
-                let hint = match cause.kind() {
-                    std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                        Some("free some space, or set OUTLIVE_HOME to a folder elsewhere")
-                    }
-                    std::io::ErrorKind::PermissionDenied
-                    | std::io::ErrorKind::ReadOnlyFilesystem => {
-                        Some("set OUTLIVE_HOME to a folder that you may write to")
-                    }
-                    _ => None,
-                };
+                let hint = hint.or_else(|| store::hint(cause.kind()));
                 let error = Error::io(what, cause);
                 Err(match hint {
                     Some(hint) => error.hint_at(hint),

@@ -16,6 +16,9 @@ use std::path::PathBuf;
 pub struct Output {
     file: File,
     path: PathBuf,
+    /// Whether it is the job's own file, of which the oldest part may be given back at any time.
+    /// In a file of the user's a hole is what the user put there.
+    own: bool,
     position: u64,
     skipped: u64,
 }
@@ -24,11 +27,12 @@ pub struct Output {
 const BACKWARDS: u64 = 64 << 10;
 
 impl Output {
-    pub(crate) fn new(file: File, path: PathBuf) -> Result<Output> {
+    pub(crate) fn new(file: File, path: PathBuf, own: bool, start: u64) -> Result<Output> {
         let mut output = Output {
             file,
             path,
-            position: 0,
+            own,
+            position: start,
             skipped: 0,
         };
         let failed = format!("failed to read `{}`", output.path.display());
@@ -50,6 +54,9 @@ impl Output {
 
     /// If what comes next has been given back, goes on to the first line that is there whole.
     fn skip_hole(&mut self) -> io::Result<()> {
+        if !self.own {
+            return Ok(());
+        }
         let data = first_data(self.file.as_fd(), self.position)?;
         if data <= self.position {
             return Ok(());
@@ -77,6 +84,9 @@ impl Output {
 
     fn line_from_end(&mut self, lines: u64) -> io::Result<u64> {
         let size = self.file.seek(SeekFrom::End(0))?;
+        if lines == 0 {
+            return Ok(size);
+        }
         let mut left = lines;
         let mut end = size;
         let mut buffer = Vec::new();
@@ -93,7 +103,7 @@ impl Output {
             {
                 let at = start + at as u64;
                 // The last line's own end begins no other.
-                if at + 1 == size && lines > 0 {
+                if at + 1 == size {
                     continue;
                 }
                 if left <= 1 {
@@ -103,25 +113,23 @@ impl Output {
             }
             end = start;
         }
-        Ok(if lines == 0 { size } else { self.position })
+        Ok(self.position)
     }
 }
 
 impl Read for Output {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.file.seek(SeekFrom::Start(self.position))?;
-        let mut length = self.file.read(bytes)?;
-        // What has been given back since reads as zeros.
-        if bytes[..length].first() == Some(&0) {
+        loop {
+            self.file.seek(SeekFrom::Start(self.position))?;
+            let length = self.file.read(bytes)?;
             let before = self.position;
+            // What was given back before or while it was read has been read as zeros.
             self.skip_hole()?;
-            if self.position != before {
-                self.file.seek(SeekFrom::Start(self.position))?;
-                length = self.file.read(bytes)?;
+            if self.position == before {
+                self.position += length as u64;
+                return Ok(length);
             }
         }
-        self.position += length as u64;
-        Ok(length)
     }
 }
 
@@ -162,6 +170,11 @@ impl Follow {
             watch,
             sign,
         })
+    }
+
+    /// How many bytes were given back before they could be read.
+    pub fn skipped(&self) -> u64 {
+        self.output.skipped
     }
 
     /// Waits for more to be printed or for the job's end.

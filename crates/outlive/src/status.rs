@@ -83,6 +83,8 @@ pub struct Run {
     pub exit_code: Option<i32>,
     /// The signal that ended it, if one did.
     pub signal: Option<i32>,
+    /// Where its output begins in the output file, in bytes.
+    pub output_start: u64,
 }
 
 impl From<&outlive_record::Run> for Run {
@@ -98,6 +100,7 @@ impl From<&outlive_record::Run> for Run {
             pid: run.pid,
             exit_code,
             signal,
+            output_start: run.output_start,
         }
     }
 }
@@ -114,7 +117,12 @@ impl Status {
     pub(crate) fn of(seen: &Seen, here: &Place, folder: &Path) -> Status {
         let record = &seen.record;
         let run = record.newest();
-        let latest = Run::from(run);
+        let mut runs: Vec<Run> = record.runs.iter().map(Run::from).collect();
+        // While a run lasts its process is in the lock file alone.
+        if let (Some(latest), Some(main)) = (runs.last_mut(), seen.main) {
+            latest.pid.get_or_insert(main.pid);
+        }
+        let latest = runs.last().cloned().unwrap_or_else(|| Run::from(run));
         let mut notes = Vec::new();
         let state = state(seen, here, &mut notes);
         if run.output_truncated {
@@ -139,7 +147,7 @@ impl Status {
             id: record.spec.id.to_string(),
             name: record.spec.name.as_ref().map(ToString::to_string),
             state,
-            pid: latest.pid.or(seen.main.map(|main| main.pid)),
+            pid: latest.pid,
             exit_code: latest.exit_code,
             signal: latest.signal,
             command: record
@@ -157,7 +165,7 @@ impl Status {
                 alive: seen.kept && at_home,
             },
             stopped: run.stopped,
-            runs: record.runs.iter().map(Run::from).collect(),
+            runs,
             notes,
         }
     }

@@ -41,7 +41,10 @@ pub(crate) fn stop(job: &Job, grace: Duration) -> Result<Stopped> {
             Err(error) => return Err(error),
         }
         if job.look()?.kept {
-            let what = format!("failed to stop `{}`: its keeper does not answer", job.id());
+            let what = format!(
+                "failed to stop `{}`: its keeper does not answer",
+                job.label()
+            );
             return Err(
                 Error::new(Kind::Io, what).hint_at("its control socket may have been removed")
             );
@@ -51,7 +54,7 @@ pub(crate) fn stop(job: &Job, grace: Duration) -> Result<Stopped> {
 }
 
 fn wait_for_keeper(job: &Job, keeper: &Process, grace: Duration) -> Result<Stopped> {
-    let stopping = || format!("failed to stop `{}`", job.id());
+    let stopping = || format!("failed to stop `{}`", job.label());
     if keeper.wait_end(grace.checked_add(FORCE)).during(stopping)? {
         let seen = job.look()?;
         // A keeper that was killed meanwhile has not ended the tree.
@@ -68,7 +71,7 @@ fn survivors(job: &Job, left: &[ProcessLine]) -> Error {
     let pids: Vec<String> = left.iter().map(|line| line.pid.to_string()).collect();
     let what = format!(
         "failed to end all of `{}`: left are processes {}",
-        job.id(),
+        job.label(),
         pids.join(", ")
     );
     Error::new(Kind::Io, what).hint_at("they hang in the kernel, or have become another user's")
@@ -119,7 +122,7 @@ fn output_file(job: &Job) -> Option<(u64, u64)> {
 }
 
 fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {
-    let stopping = || format!("failed to stop `{}`", job.id());
+    let stopping = || format!("failed to stop `{}`", job.label());
     let polite = Instant::now().checked_add(grace);
     let mut ended: Vec<i32> = Vec::new();
     let mut asked: Vec<i32> = Vec::new();
@@ -169,7 +172,13 @@ fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {
 
 pub(crate) fn signal(job: &Job, signal: i32, tree: bool) -> Result<()> {
     let seen = job.look_here()?;
-    let failed = || format!("failed to send {} to `{}`", signal::name(signal), job.id());
+    let failed = || {
+        format!(
+            "failed to send {} to `{}`",
+            signal::name(signal),
+            job.label()
+        )
+    };
     if seen.kept {
         match job.ask(&Request::Kill { signal, tree }) {
             Ok(_) => return Ok(()),

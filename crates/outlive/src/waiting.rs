@@ -34,7 +34,7 @@ pub(crate) fn sign(job: &Job) -> Result<Sign> {
         if seen.record.newest().end.is_some() || seen.record.place != *job.jobs().here() {
             return Ok(Sign::Ended);
         }
-        let waiting = || format!("failed to wait for `{}`", job.id());
+        let waiting = || format!("failed to wait for `{}`", job.label());
         if !seen.kept {
             return Ok(seen
                 .running_main()

@@ -49,9 +49,15 @@ pub fn never_block(pipe: &OwnedFd) -> io::Result<()> {
 pub struct Signals(OwnedFd);
 
 impl Signals {
-    /// Takes these signals for this process: call it while there is one thread.
+    /// Takes these signals for this process, but for those that it was started to ignore (by
+    /// nohup, say): a blocked signal is reported even if it is ignored. Call it while there is one
+    /// thread.
     pub fn take(signals: &[i32]) -> io::Result<Signals> {
-        let set = signal::set(signals);
+        let heeded = signals
+            .iter()
+            .copied()
+            .filter(|signal| !signal::is_ignored(*signal));
+        let set = signal::set(&heeded.collect::<Vec<_>>());
         // SAFETY: the set is initialised; -1 asks for a new descriptor.
         let fd = unsafe {
             libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
