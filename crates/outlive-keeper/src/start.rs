@@ -1,5 +1,6 @@
 //! From the launch to a running job, or to nothing at all.
 
+use crate::ROLE;
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
 use crate::store::{Unseen, write_keeper_line};
 use jiff::Timestamp;
@@ -29,7 +30,7 @@ pub(crate) struct Started {
     pub(crate) stdin: Option<Descriptor>,
     /// Held for life.
     pub(crate) _lock: File,
-    pub(crate) _claim: Option<Claim>,
+    pub(crate) claim: Option<Claim>,
 }
 
 impl Started {
@@ -87,7 +88,7 @@ pub(crate) fn start(
     slots: Vec<Descriptor>,
     umask: u32,
 ) -> Result<Started, Refusal> {
-    role::become_keeper().during("become a keeper")?;
+    role::become_keeper(ROLE).during("become a keeper")?;
     let place = proc::place().during("tell where this is")?;
     let path = os_string(launch.home.0.clone());
     let home = Home::make(Path::new(&path)).map_err(|NoHome { cause, hint }| {
@@ -167,7 +168,7 @@ pub(crate) fn start(
                 pump,
                 stdin,
                 _lock: lock,
-                _claim: claim,
+                claim,
             })
         }
         Err(refusal) => {
@@ -235,7 +236,11 @@ impl Room {
                 Unseen::Unreadable(why) => why.to_string(),
             })
         })?;
-        if seen.record.place == place && seen.running_main().during("look at the job")?.is_some() {
+        if seen
+            .running_main(&place)
+            .during("look at the job")?
+            .is_some()
+        {
             return Err(Refusal(Answer::Running));
         }
         let lines = folder.read(LOCK, 1 << 16).during("read the job's lock")?;

@@ -199,10 +199,19 @@ impl Seen {
         })
     }
 
-    /// The main process if it still runs: held, so that it stays the right one. Only meaningful at
-    /// the job's own place.
-    pub fn running_main(&self) -> io::Result<Option<outlive_os::pidfd::Process>> {
-        let Some(main) = self.main.filter(|_| self.record.newest().end.is_none()) else {
+    /// Its keeper, held, if that lives.
+    pub fn living_keeper(&self) -> io::Result<Option<outlive_os::pidfd::Process>> {
+        match self.keeper.filter(|_| self.kept) {
+            Some(line) => outlive_os::pidfd::Process::open_same(line.pid, line.start_time),
+            None => Ok(None),
+        }
+    }
+
+    /// The main process if it still runs: held, so that it stays the right one. Elsewhere, and
+    /// after a boot, what was written down of it means nothing.
+    pub fn running_main(&self, here: &Place) -> io::Result<Option<outlive_os::pidfd::Process>> {
+        let meant = self.record.place == *here && self.record.newest().end.is_none();
+        let Some(main) = self.main.filter(|_| meant) else {
             return Ok(None);
         };
         let Some(process) = outlive_os::pidfd::Process::open_same(main.pid, main.start_time)?
@@ -305,10 +314,8 @@ impl Claim {
         {
             let seen = Seen::look(&home.jobs()?, &by, false);
             // Its keeper is gone, or it would hold the lock; the job may run on without it.
-            let runs = |seen: &Seen| {
-                seen.record.place == *place && seen.running_main().is_ok_and(|it| it.is_some())
-            };
-            if by != id.as_str() && seen.is_ok_and(|seen| runs(&seen)) {
+            let runs = |seen: Seen| seen.running_main(place).is_ok_and(|main| main.is_some());
+            if by != id.as_str() && seen.is_ok_and(runs) {
                 return Err(NotClaimed::Taken(Some(by)));
             }
         }

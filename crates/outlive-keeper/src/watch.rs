@@ -4,7 +4,7 @@ use crate::cap::{Cap, Look};
 use crate::start::Started;
 use crate::store::{CONTROL, RECORD};
 use crate::table::{Action, Choice, Event, Phase, next};
-use crate::tree;
+use crate::tree::Tree;
 use jiff::Timestamp;
 use outlive_os::events::{self, Signals};
 use outlive_os::output::Activity;
@@ -41,7 +41,7 @@ pub(crate) fn watch(job: Started) -> i32 {
         .as_ref()
         .and_then(|file| Cap::new(file, limit).ok());
     let mut keeper = Keeper {
-        me: std::process::id().cast_signed(),
+        tree: Tree::default(),
         choice,
         phase: Phase::Running,
         childless: false,
@@ -71,7 +71,7 @@ pub(crate) fn watch(job: Started) -> i32 {
 }
 
 struct Keeper {
-    me: i32,
+    tree: Tree,
     choice: Choice,
     phase: Phase,
     /// Whether no child was left when last looked.
@@ -143,7 +143,7 @@ impl Keeper {
                 Action::NewGrace => self.grace_over = Instant::now().checked_add(self.grace),
                 Action::Kill => {
                     // Where /proc can't be read nothing can be found to be ended.
-                    let _ = tree::kill(self.me);
+                    let _ = self.tree.kill();
                 }
             }
         }
@@ -158,7 +158,7 @@ impl Keeper {
                     self.exit = Some(exit);
                     main_ended = true;
                 }
-                Ok(Reaped::Child(..)) => {}
+                Ok(Reaped::Child(pid, _)) => self.tree.reaped(pid),
                 Ok(Reaped::NoneEnded) | Err(_) => break false,
                 Ok(Reaped::NoChildren) => break true,
             }
@@ -168,7 +168,7 @@ impl Keeper {
         }
         if self.exit.is_some() && self.phase != Phase::Done {
             // Children may all be other jobs' keepers; a look at each process tells.
-            let empty = self.childless || tree::is_empty(self.me).unwrap_or(false);
+            let empty = self.childless || self.tree.is_empty().unwrap_or(false);
             self.on(if empty {
                 Event::TreeEmpty
             } else {
@@ -183,8 +183,8 @@ impl Keeper {
             return;
         }
         // One that stands still would not hear it.
-        let _ = tree::signal_all(self.me, signal::TERM);
-        let _ = tree::signal_all(self.me, signal::CONTINUE);
+        let _ = self.tree.signal_all(signal::TERM);
+        let _ = self.tree.signal_all(signal::CONTINUE);
     }
 
     fn record_end(&mut self) {
@@ -199,6 +199,8 @@ impl Keeper {
             Exit::Signal(signal) => End::Signaled(signal),
         });
         self.write_record();
+        // Its name is free from here on, also while what it left behind is being stopped.
+        self.job.claim = None;
         self.tell_ended = None;
     }
 
@@ -280,9 +282,9 @@ impl Keeper {
         self.on(Event::StopAsked);
     }
 
-    fn kill(&self, signal: i32, tree: bool) -> io::Result<()> {
+    fn kill(&mut self, signal: i32, tree: bool) -> io::Result<()> {
         match tree {
-            true => tree::signal_all(self.me, signal),
+            true => self.tree.signal_all(signal),
             // Not reaped yet, so the id still means it.
             false if self.exit.is_none() => self.job.main.signal(signal),
             false => Err(io::Error::other("its main process has ended")),

@@ -80,3 +80,56 @@ fn one_of_sixteen_gets_the_name() {
     winner.ready();
     home.survives("job", winner);
 }
+
+/// What some do to all jobs hinders nobody who looks at them or starts others.
+#[test]
+fn everything_at_once() {
+    let home = Home::new();
+    let script = "i=0; while [ $i -lt 25 ]; do \"$0\" \"$@\" >&2 || exit 1; i=$((i + 1)); done";
+    let kinds: [&[&str]; 6] = [
+        &["run", "--", "true"],
+        &["run", "--follow", "--", "true"],
+        &["list"],
+        &["list", "--json"],
+        &["prune"],
+        &["prune", "--json"],
+    ];
+    let start = |words: &&[&str]| {
+        let script = ["sh", "-c", script].map(std::ffi::OsString::from);
+        Running::start(&mut home.command(script.into_iter().chain(home.outlive_words(*words))))
+    };
+    let crowd: Vec<Running> = kinds.iter().map(start).collect();
+    for one in crowd {
+        let said = one.finish();
+        // Following a job that somebody prunes the moment it ends has nothing to end with.
+        let pruned = said.errors().contains("removed");
+        assert!(said.code == 0 || pruned, "{said}");
+    }
+}
+
+/// Five restart the same job: it runs once, and every run is accounted for.
+#[test]
+fn five_restart_the_same_job() {
+    let home = Home::new();
+    let marks = home.folder().join("marks");
+    let script = format!("echo $OUTLIVE_JOB >> {}; exit 3", marks.display());
+    home.ok(["run", "--name", "job", "--", "sh", "-c", &script]);
+    assert_eq!(home.call(["wait", "job"]).code, 3);
+    let crowd: Vec<Running> = (0..5)
+        .map(|_| Running::start(&mut home.outlive_command(["restart", "job"])))
+        .collect();
+    let restarted = crowd.into_iter().map(|one| one.finish().code);
+    let restarted = restarted.filter(|&code| code == 0).count();
+    assert_eq!(home.call(["wait", "job"]).code, 3);
+    let ran = std::fs::read_to_string(&marks)
+        .expect("it ran")
+        .lines()
+        .count();
+    assert_eq!(ran, 1 + restarted);
+    let runs = home.show("job")["runs"]
+        .as_array()
+        .expect("runs are an array")
+        .len();
+    assert_eq!(runs, 1 + restarted);
+    assert!(restarted > 0);
+}

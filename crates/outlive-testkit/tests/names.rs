@@ -83,6 +83,20 @@ fn two_running_jobs_of_one_name_are_refused() {
     home.survives("job", &mut second);
 }
 
+/// The keeper may still be busy with what the main process has left; the job has ended.
+#[test]
+fn a_name_is_free_once_its_job_has_ended() {
+    let home = Home::new();
+    let (mut first, mut second) = (Puppet::new(&home), Puppet::new(&home));
+    home.start(&["--name", "job"], &mut first);
+    first.child("deaf-daemon");
+    first.exit(1);
+    assert_eq!(home.call(["wait", "job"]).code, 1);
+    assert_eq!(home.show("job")["state"], "exited");
+    home.start(&["--name", "job"], &mut second);
+    home.survives("job", &mut second);
+}
+
 #[test]
 fn the_newest_of_a_name_is_removed_and_the_name_stays_usable() {
     let home = Home::new();
@@ -208,6 +222,23 @@ fn a_very_long_argument_arrives() {
 }
 
 #[test]
+fn a_large_environment_arrives() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    let mut command = home.outlive_command(puppet.run_words(&["--name", "job"]));
+    for index in 0..10 {
+        command.env(format!("LARGE_{index}"), "x".repeat(100_000 + index));
+    }
+    assert_eq!(Running::start(&mut command).finish().code, 0);
+    let variables = outlive_testkit::process::environment(puppet.ready());
+    for index in 0..10 {
+        let wanted = format!("LARGE_{index}={}", "x".repeat(100_000 + index));
+        assert!(variables.contains(&wanted.into_bytes()), "{index}");
+    }
+    home.survives("job", &mut puppet);
+}
+
+#[test]
 fn what_cannot_be_started_leaves_nothing_behind() {
     let home = Home::new();
     let folder = home.folder();
@@ -295,53 +326,5 @@ fn wrong_usage_is_no_jobs_exit_code() {
     for words in [&["--help"][..], &["--version"], &["run", "--help"]] {
         let said = home.call(words);
         assert!(said.code == 0 && !said.text().is_empty(), "{said}");
-    }
-}
-
-/// Without anywhere to keep jobs there are none, and the message says what would help.
-#[test]
-fn no_home() {
-    let home = Home::new();
-    let mut command = home.outlive_command(["run", "--", "true"]);
-    command
-        .env_remove("OUTLIVE_HOME")
-        .env_remove("XDG_STATE_HOME")
-        .env_remove("HOME");
-    let said = Running::start(&mut command).finish();
-    assert!(
-        said.code == 125 && said.errors().contains("OUTLIVE_HOME"),
-        "{said}"
-    );
-}
-
-#[test]
-fn the_home_is_where_the_variables_say() {
-    let home = Home::new();
-    let folder = home.folder();
-    let places = [
-        ("XDG_STATE_HOME", folder.join("state"), "state/outlive"),
-        ("HOME", folder.join("person"), "person/.local/state/outlive"),
-    ];
-    for (variable, value, expected) in places {
-        let outlive = |words: &[&str]| {
-            let mut command = home.outlive_command(words);
-            command
-                .env_remove("OUTLIVE_HOME")
-                .env_remove("XDG_STATE_HOME")
-                .env_remove("HOME");
-            Running::start(command.env(variable, &value)).finish()
-        };
-        std::fs::create_dir(&value).expect("our own folder");
-        let said = outlive(&["run", "--", "true"]);
-        assert_eq!(said.code, 0, "{said}");
-        assert_eq!(outlive(&["wait", &said.text()]).code, 0);
-        assert!(
-            folder
-                .join(expected)
-                .join("jobs")
-                .join(said.text())
-                .exists(),
-            "{variable}"
-        );
     }
 }

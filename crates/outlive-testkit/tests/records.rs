@@ -1,6 +1,6 @@
 //! Records that are damaged, many, of another time or of another place.
 
-use outlive_testkit::{Home, Pidfd, Puppet, Running};
+use outlive_testkit::{Home, Pidfd, Puppet, Running, process};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -283,17 +283,23 @@ fn pid_reuse_fools_nobody() {
     let home = Home::new();
     let id = cut_off(&home);
     let mut stranger = Puppet::new(&home);
-    let mut process = Running::start(&mut home.command(stranger.words()));
+    let mut running = Running::start(&mut home.command(stranger.words()));
     let pid = stranger.ready();
-    // Both lines of the lock, the keeper's and the job's, begin with a pid.
+    // Both lines of the lock, the keeper's and the job's, are /proc/PID/stat, see proc_pid_stat(5).
     let lock = home.job(&id).join("lock");
     let lines = std::fs::read_to_string(&lock).expect("a job has a lock");
     assert_eq!(lines.lines().count(), 2, "{lines:?}");
+    let own = process::stat(pid).expect("it lives");
+    let started: u64 = own[19].parse().expect("a start time is a number");
     let changed: String = lines
         .lines()
         .map(|line| {
-            let (_, rest) = line.split_once(' ').expect("a pid and more");
-            format!("{pid} {rest}\n")
+            let (name, rest) = line.rsplit_once(") ").expect("a name in parentheses");
+            let (_, name) = name.split_once(' ').expect("a pid in front of it");
+            let mut fields: Vec<&str> = rest.split(' ').collect();
+            let before = (started - 1).to_string();
+            fields[19] = &before;
+            format!("{pid} {name}) {}\n", fields.join(" "))
         })
         .collect();
     std::fs::write(&lock, changed).expect("our own home");
@@ -310,5 +316,5 @@ fn pid_reuse_fools_nobody() {
     home.call(["rm", "--force", &id]);
     stranger.beat();
     stranger.exit(0);
-    assert_eq!(process.end(), 0);
+    assert_eq!(running.end(), 0);
 }

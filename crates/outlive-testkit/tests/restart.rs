@@ -8,14 +8,14 @@ fn start(home: &Home, puppet: &mut Puppet) -> String {
     let mut command = home.outlive_command(puppet.run_words(&options));
     command
         .env("SECRET", "hush-hush")
-        .env("INHERITED", "i1")
+        .env("INHERITED", "inherited once")
         .env("GOES", "1");
     let said = Running::start(&mut command).finish();
     assert_eq!(said.code, 0, "{said}");
     puppet.ready();
     assert_eq!(puppet.ask("env STORED"), "set s1");
     assert_eq!(puppet.ask("env SECRET"), "set hush-hush");
-    assert_eq!(puppet.ask("env INHERITED"), "set i1");
+    assert_eq!(puppet.ask("env INHERITED"), "set inherited once");
     home.show("job")["id"]
         .as_str()
         .expect("an id is text")
@@ -27,14 +27,14 @@ fn restart(home: &Home, puppet: &mut Puppet) {
     let mut command = home.outlive_command(["restart", "job"]);
     command
         .env("SECRET", "psst")
-        .env("INHERITED", "i2")
+        .env("INHERITED", "inherited again")
         .env("STORED", "not this one");
     let said = Running::start(&mut command).finish();
     assert_eq!(said.code, 0, "{said}");
     puppet.ready();
     assert_eq!(puppet.ask("env STORED"), "set s1");
     assert_eq!(puppet.ask("env SECRET"), "set psst");
-    assert_eq!(puppet.ask("env INHERITED"), "set i2");
+    assert_eq!(puppet.ask("env INHERITED"), "set inherited again");
     assert_eq!(puppet.ask("env GOES"), "unset");
 }
 
@@ -93,7 +93,7 @@ fn what_is_secret_is_stored_nowhere() {
         stored.contains("s1"),
         "what was given with -e is stored: {stored}"
     );
-    for other in ["hush-hush", "i1", "INHERITED"] {
+    for other in ["hush-hush", "inherited once", "INHERITED"] {
         assert!(!stored.contains(other), "{other} is stored: {stored}");
     }
 }

@@ -1,6 +1,6 @@
 //! `stop`, `kill`, and what a job's end is.
 
-use outlive_testkit::{Home, Pidfd, Puppet};
+use outlive_testkit::{Home, Pidfd, Puppet, Running};
 
 /// Every kind of descendant that a puppet can make.
 const KINDS: [&str; 10] = [
@@ -76,9 +76,7 @@ fn a_job_may_end_by_itself_within_its_grace() {
     let mut puppet = Puppet::new(&home);
     home.start(&["--name", "job"], &mut puppet);
     puppet.does("trap TERM");
-    let stop = outlive_testkit::Running::start(
-        &mut home.outlive_command(["stop", "job", "--grace", "1h"]),
-    );
+    let stop = Running::start(&mut home.outlive_command(["stop", "job", "--grace", "1h"]));
     assert_eq!(puppet.line(), "signal TERM");
     let line = puppet.beat();
     puppet.exit(5);
@@ -86,6 +84,35 @@ fn a_job_may_end_by_itself_within_its_grace() {
     assert_eq!(said.code, 0, "{said}");
     assert_eq!(home.call(["wait", "job"]).code, 5);
     assert_eq!(home.logs("job").trim(), line);
+}
+
+#[test]
+fn a_job_that_stands_still_is_stopped() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    home.start(&["--name", "job"], &mut puppet);
+    puppet.child("daemon");
+    home.ok(["kill", "job", "--tree", "-s", "STOP"]);
+    assert_eq!(home.show("job")["state"], "running");
+    let said = home.call(["stop", "job", "--grace", "1h"]);
+    assert_eq!(said.code, 0, "{said}");
+    puppet.is_gone();
+}
+
+#[test]
+fn five_stop_the_same_job() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    home.start(&["--name", "job"], &mut puppet);
+    puppet.child("deaf-daemon");
+    let stops: Vec<Running> = (0..5)
+        .map(|_| Running::start(&mut home.outlive_command(["stop", "job", "--grace", "50ms"])))
+        .collect();
+    for stop in stops {
+        let said = stop.finish();
+        assert_eq!(said.code, 0, "{said}");
+        puppet.is_gone();
+    }
 }
 
 #[test]

@@ -272,7 +272,11 @@ impl Job {
     /// when it was first started. If it runs it is stopped first.
     pub fn restart(&self, options: &RestartOptions) -> Result<()> {
         let seen = self.look_here()?;
-        if seen.kept || seen.running_main().is_ok_and(|main| main.is_some()) {
+        if seen.kept
+            || seen
+                .running_main(self.jobs.here())
+                .is_ok_and(|main| main.is_some())
+        {
             self.stop(options.grace)?;
         }
         let home = self.home()?;
@@ -288,18 +292,21 @@ impl Job {
                 Err(Error::new(Kind::Running, what).hint_at(format!("outlive stop {}", self.label)))
             }
             State::Elsewhere => self.look_here().map(drop),
-            _ => match self.remove_if_ended()? {
-                true => Ok(()),
-                false => {
-                    let what = format!(
-                        "failed to remove `{}`: processes of it are being stopped",
-                        self.label
-                    );
-                    Err(Error::new(Kind::Running, what)
-                        .hint_at(format!("outlive stop {}", self.label)))
-                }
-            },
+            State::Damaged => self.remove_ended(),
+            _ => {
+                // What it left behind may still be being stopped.
+                stop::settle(self, stop::GRACE * 2)?;
+                self.remove_ended()
+            }
         }
+    }
+
+    fn remove_ended(&self) -> Result<()> {
+        if self.remove_if_ended()? {
+            return Ok(());
+        }
+        let what = format!("failed to remove `{}`: it has a keeper", self.label);
+        Err(Error::new(Kind::Running, what).hint_at(format!("outlive stop {}", self.label)))
     }
 
     pub(crate) fn remove_if_ended(&self) -> Result<bool> {

@@ -231,7 +231,7 @@ fn state(seen: &Seen, here: &Place, notes: &mut Vec<String>) -> State {
     if seen.kept {
         return State::Running;
     }
-    match seen.running_main() {
+    match seen.running_main(here) {
         Ok(Some(_)) => {
             notes.push(
                 "its keeper is gone: the job goes on, but its exit code will not be known"

@@ -36,21 +36,25 @@ pub(crate) fn stop(job: &Job, grace: Duration) -> Result<Stopped> {
         let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
         match job.ask(&Request::Stop { grace_ms }) {
             Ok(heard) => return wait_for_keeper(job, &heard.keeper, grace),
-            // It has ended meanwhile, or was killed.
-            Err(error) if error.is_not_running() => {}
+            // It is about to go, or was killed.
+            Err(error) if error.is_not_running() => settle(job, FORCE)?,
             Err(error) => return Err(error),
-        }
-        if job.look()?.kept {
-            let what = format!(
-                "failed to stop `{}`: its keeper does not answer",
-                job.label()
-            );
-            return Err(
-                Error::new(Kind::Io, what).hint_at("its control socket may have been removed")
-            );
         }
     }
     stop_found(job, &job.look()?, grace)
+}
+
+/// Waits until a keeper that has recorded its job's end has gone too.
+pub(crate) fn settle(job: &Job, timeout: Duration) -> Result<()> {
+    let waiting = || format!("failed to wait for the keeper of `{}`", job.label());
+    let keeper = job.look()?.living_keeper().during(waiting)?;
+    let gone = keeper.is_none_or(|keeper| keeper.wait_end(Some(timeout)).unwrap_or(false));
+    if gone && !job.look()?.kept {
+        return Ok(());
+    }
+    let what = format!("{}: it does not answer", waiting());
+    let hint = "it may be stopping what the job left behind, or its control socket was removed";
+    Err(Error::new(Kind::Running, what).hint_at(hint))
 }
 
 fn wait_for_keeper(job: &Job, keeper: &Process, grace: Duration) -> Result<Stopped> {
@@ -187,7 +191,7 @@ pub(crate) fn signal(job: &Job, signal: i32, tree: bool) -> Result<()> {
         }
     }
     let seen = job.look()?;
-    let Some(main) = seen.running_main().during(failed)? else {
+    let Some(main) = seen.running_main(job.jobs().here()).during(failed)? else {
         return Err(Error::new(
             Kind::NotRunning,
             format!("{}: it has ended", failed()),

@@ -37,7 +37,7 @@ pub(crate) fn sign(job: &Job) -> Result<Sign> {
         let waiting = || format!("failed to wait for `{}`", job.label());
         if !seen.kept {
             return Ok(seen
-                .running_main()
+                .running_main(job.jobs().here())
                 .during(waiting)?
                 .map_or(Sign::Ended, Sign::Process));
         }
@@ -51,9 +51,7 @@ pub(crate) fn sign(job: &Job) -> Result<Sign> {
             Err(error) => return Err(error),
         }
         // It has just ended, or its socket was removed: then its own end is what can be seen.
-        if let Some(line) = seen.keeper
-            && let Some(keeper) = Process::open_same(line.pid, line.start_time).during(waiting)?
-        {
+        if let Some(keeper) = seen.living_keeper().during(waiting)? {
             return Ok(Sign::Process(keeper));
         }
     }

@@ -41,6 +41,32 @@ pub fn all() -> io::Result<Vec<ProcessLine>> {
     Ok(lines)
 }
 
+/// The children of this process, which must have one thread and be the only one to reap them: then
+/// none is missed, since one that ends stays in the list and one that is inherited comes at its
+/// end. (`/proc/PID/task/TID/children`, CONFIG_PROC_CHILDREN, Linux 3.5; where a kernel lacks it
+/// the children are picked from all processes, and one that forks meanwhile may be missed.)
+pub fn own_children() -> io::Result<Vec<i32>> {
+    let me = std::process::id();
+    match read(&format!("/proc/self/task/{me}/children")) {
+        Ok(list) => {
+            let list = String::from_utf8_lossy(&list).into_owned();
+            Ok(list
+                .split_ascii_whitespace()
+                .filter_map(|pid| pid.parse().ok())
+                .collect())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mine = |line: &ProcessLine| line.parent == me.cast_signed();
+            Ok(all()?
+                .into_iter()
+                .filter(mine)
+                .map(|line| line.pid)
+                .collect())
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// The processes among `all` that descend from `root`, without it and without the trees of those
 /// that `apart` picks out.
 pub fn descendants(

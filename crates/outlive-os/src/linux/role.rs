@@ -6,8 +6,10 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Inherits the orphans among this process's descendants (PR_SET_CHILD_SUBREAPER, prctl(2)) and
-/// is no longer ended by what ends others: the keeper goes when its job has gone.
-pub fn become_keeper() -> io::Result<()> {
+/// is no longer ended by what ends others: the keeper goes when its job has gone. It is called
+/// `name` in lists of processes.
+pub fn become_keeper(name: &str) -> io::Result<()> {
+    rustix::thread::set_name(&std::ffi::CString::new(name)?)?;
     // SAFETY: prctl with plain numbers.
     if unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) } < 0 {
         return Err(io::Error::last_os_error());

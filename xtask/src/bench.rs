@@ -1,0 +1,57 @@
+//! Builds what is measured, then measures it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::dist;
+use crate::error::{Error, Result};
+use crate::setup;
+use crate::workspace::{Workspace, run};
+
+/// Debian packages of the programs that the measurements compare with.
+const PEERS: &[&str] = &[
+    "daemonize",
+    "dtach",
+    "runit",
+    "s6",
+    "supervisor",
+    "task-spooler",
+];
+
+pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let mut passed_on = Vec::new();
+    for argument in arguments {
+        match argument.as_str() {
+            "--peers" => {
+                if !setup::install(PEERS)? {
+                    return Err(Error::new(
+                        "failed to install the peers: that takes apt-get and root",
+                    ));
+                }
+            }
+            other => passed_on.push(other.to_owned()),
+        }
+    }
+    eprintln!("release artefact: {}", dist::build(workspace)?);
+    run(&mut workspace.cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "outlive-cli",
+        "--package",
+        "outlive-bench",
+    ]))?;
+    let release = workspace.target.join("release");
+    // Started directly: `cargo run` adds to LD_LIBRARY_PATH, which slows down every dynamically
+    // linked peer.
+    run(Command::new(release.join("outlive-bench"))
+        .args(passed_on)
+        .env("OUTLIVE_BENCH_DIST", workspace.dist_binary())
+        .env("OUTLIVE_BENCH_RELEASE", release.join("outlive"))
+        .env("OUTLIVE_BENCH_FOLDER", scratch(workspace))
+        .env_remove("LD_LIBRARY_PATH"))
+}
+
+fn scratch(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("bench")
+}

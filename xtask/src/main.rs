@@ -1,0 +1,75 @@
+//! The project's own tasks: `cargo xtask test`, `dist`, `bench`, `fuzz`.
+
+#![forbid(unsafe_code)]
+
+mod bench;
+mod dist;
+mod elf;
+mod error;
+mod fuzz;
+mod readme;
+mod report;
+mod seam;
+mod setup;
+mod source;
+mod test;
+mod tests_run;
+mod workspace;
+
+use std::env;
+use std::process::ExitCode;
+
+use error::{Error, Result};
+use workspace::Workspace;
+
+const USAGE: &str = "\
+The project's own tasks.
+
+usage: cargo xtask <task>
+
+  test [--only STEP,…] [--skip STEP,…] [--fuzz-seconds N] [--list]
+        installs what is missing, then checks everything; --list names the steps
+  dist [--to FILE]
+        builds the release artefact, static and not position-independent, at target/dist/outlive,
+        and copies it to FILE
+  bench [--quick] [--peers] [--only ROW,…]
+        measures against the peers that are installed; --peers installs Debian's (as root)
+  fuzz [--seconds N] [TARGET]…
+        fuzzes the parsers, all of them by default, for N seconds in all (60)
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match task(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn task(arguments: &[String]) -> Result<()> {
+    let Some((task, rest)) = arguments.split_first() else {
+        print!("{USAGE}");
+        return Ok(());
+    };
+    match task.as_str() {
+        "test" => test::main(&Workspace::find()?, rest),
+        "dist" => dist::main(&Workspace::find()?, rest),
+        "bench" => bench::main(&Workspace::find()?, rest),
+        "fuzz" => fuzz::main(&Workspace::find()?, rest),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        other => Err(Error::new(format!("unknown task `{other}`\n\n{USAGE}"))),
+    }
+}
+
+/// The value of an option that was taken from the command line.
+fn value<'a>(option: &str, rest: &mut impl Iterator<Item = &'a String>) -> Result<&'a str> {
+    rest.next()
+        .map(String::as_str)
+        .ok_or_else(|| Error::new(format!("`{option}` wants a value")))
+}
