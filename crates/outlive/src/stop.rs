@@ -132,7 +132,11 @@ fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {
     let mut asked: Vec<i32> = Vec::new();
     let mut forced: Option<Instant> = None;
     loop {
-        let lines = members(job, seen).during(stopping)?;
+        let mut lines = members(job, seen).during(stopping)?;
+        if lines.is_empty() {
+            // One that was forked while we looked may have been missed once.
+            lines = members(job, seen).during(stopping)?;
+        }
         let force = polite.is_some_and(|polite| polite <= Instant::now());
         let mut processes = Vec::new();
         for line in &lines {
