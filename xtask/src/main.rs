@@ -14,6 +14,7 @@ mod setup;
 mod source;
 mod test;
 mod tests_run;
+mod transcript;
 mod workspace;
 
 use std::env;

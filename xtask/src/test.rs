@@ -72,7 +72,10 @@ const STEPS: &[Step] = &[
     Step {
         name: "doctests",
         needs: Some("build"),
-        run: |workspace, _| quiet(workspace, &["test", "--workspace", "--doc"]),
+        run: |workspace, _| {
+            quiet(workspace, &["test", "--workspace", "--doc"])?;
+            readme::check_library_example(workspace)
+        },
     },
     Step {
         name: "rustdoc",

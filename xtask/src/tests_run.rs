@@ -11,11 +11,8 @@ use crate::workspace::Workspace;
 const SKIPPED: &str = "SKIPPED:";
 
 pub(crate) fn run(workspace: &Workspace) -> Result<String> {
-    let junit = workspace
-        .target
-        .join("nextest")
-        .join("ci")
-        .join("junit.xml");
+    // Where nextest keeps it, wherever the target folder is.
+    let junit = workspace.root.join("target/nextest/ci/junit.xml");
     if junit.exists() {
         fs::remove_file(&junit).context(|| format!("failed to remove `{}`", junit.display()))?;
     }

