@@ -59,40 +59,31 @@ impl Tree {
         Ok(())
     }
 
-    /// Ends every process of the tree that can be seen. They are made to stand still first, until
-    /// no new one turns up, so that a tree that forks faster than it is killed ends too.
+    /// Ends every process of the tree that can be seen. They are made to stand still first, so that
+    /// what they fork is seen too, and killed by process groups as well: a group is signalled all
+    /// at once, so that no member of it forks its way out.
+    ///
+    /// To be repeated, with a reaping in between, until the tree is empty.
     pub(crate) fn kill(&mut self) -> io::Result<()> {
-        let identity = |line: &ProcessLine| (line.pid, line.start_time);
-        let mut held = Vec::new();
-        // Each round but the last finds a process forked by one that did not stand still yet; a
-        // storm that outruns this many rounds is met again when the first of them ends.
-        for _ in 0..32 {
-            let mut new = self.members()?;
-            new.retain(|line| !held.contains(&identity(line)));
-            if new.is_empty() {
-                break;
-            }
-            new.iter().for_each(|line| send(line, signal::STOP));
-            held.extend(new.iter().map(identity));
+        let members = self.members()?;
+        members.iter().for_each(|line| send(line, signal::STOP));
+        let me = std::process::id().cast_signed();
+        let mut groups = Vec::new();
+        for root in self.roots()? {
+            // Not reaped, and so the id of its group means that group.
+            groups.extend(proc::line(root)?.map(|line| line.group));
         }
-        self.signal_all(signal::KILL)?;
-        self.catch()
-    }
-
-    /// Ends a process that forks and ends, over and over: by the time all processes have been
-    /// looked at it is another one, but each is our child from the moment its parent ends, and
-    /// the list of our children is read in microseconds.
-    fn catch(&mut self) -> io::Result<()> {
-        for _ in 0..1000 {
-            let roots = self.roots()?;
-            if roots.is_empty() {
-                break;
-            }
-            for pid in roots {
-                // Ours and not reaped, so the id means it; ended already if this fails.
-                if let Ok(child) = Process::open(pid) {
-                    let _ = child.signal(signal::KILL);
-                }
+        groups.sort_unstable();
+        groups.dedup();
+        groups.retain(|group| *group > 1 && *group != me);
+        groups.iter().for_each(|group| signal::kill_group(*group));
+        members.iter().for_each(|line| send(line, signal::KILL));
+        // One that forks and ends, over and over, is another one by now, but each is our child from
+        // the moment its parent ends, and the list of our children is read in microseconds.
+        for pid in self.roots()? {
+            // Ours and not reaped, so the id means it; ended already if this fails.
+            if let Ok(child) = Process::open(pid) {
+                let _ = child.signal(signal::KILL);
             }
         }
         Ok(())

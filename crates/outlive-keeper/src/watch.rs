@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 const LEFTOVER_GRACE: Duration = Duration::from_secs(10);
 /// How many may talk to a keeper at once; the one who came first goes when one more comes.
 const MOST_CONNECTIONS: usize = 16;
+/// How often a tree is killed in one go.
+const KILL_ROUNDS: usize = 32;
 /// What is passed on at once from a job that prints into a pipe: a pipe holds as much (pipe(7)).
 const PUMPED: usize = 64 << 10;
 
@@ -45,6 +47,7 @@ pub(crate) fn watch(job: Started) -> i32 {
         choice,
         phase: Phase::Running,
         childless: false,
+        main_ended: false,
         exit: None,
         grace: LEFTOVER_GRACE,
         grace_over: None,
@@ -76,6 +79,8 @@ struct Keeper {
     phase: Phase,
     /// Whether no child was left when last looked.
     childless: bool,
+    /// Whether the main process has been reaped and the table not been told yet.
+    main_ended: bool,
     /// How the main process ended.
     exit: Option<Exit>,
     grace: Duration,
@@ -141,39 +146,55 @@ impl Keeper {
                 Action::RecordEnd => self.record_end(),
                 Action::Ask => self.ask(),
                 Action::NewGrace => self.grace_over = Instant::now().checked_add(self.grace),
-                Action::Kill => {
-                    // Where /proc can't be read nothing can be found to be ended.
-                    let _ = self.tree.kill();
-                }
+                Action::Kill => self.kill_tree(),
             }
         }
     }
 
-    /// Takes note of every child that has ended, the job's main process or an orphan of its tree.
-    fn reap(&mut self) {
-        let mut main_ended = false;
+    /// Reaps every child that has ended, the job's main process or an orphan of its tree.
+    fn collect(&mut self) {
         self.childless = loop {
             match reap_any() {
                 Ok(Reaped::Child(pid, exit)) if pid == self.job.main.pid() => {
                     self.exit = Some(exit);
-                    main_ended = true;
+                    self.main_ended = true;
                 }
                 Ok(Reaped::Child(pid, _)) => self.tree.reaped(pid),
                 Ok(Reaped::NoneEnded) | Err(_) => break false,
                 Ok(Reaped::NoChildren) => break true,
             }
         };
-        if main_ended {
+    }
+
+    /// Reaps, and tells the table what has happened.
+    fn reap(&mut self) {
+        self.collect();
+        if std::mem::take(&mut self.main_ended) {
             self.on(Event::MainEnded);
         }
         if self.exit.is_some() && self.phase != Phase::Done {
-            // Children may all be other jobs' keepers; a look at each process tells.
+            // Children may all be other jobs' keepers; a look at each tells.
             let empty = self.childless || self.tree.is_empty().unwrap_or(false);
             self.on(if empty {
                 Event::TreeEmpty
             } else {
                 Event::OtherEnded
             });
+        }
+    }
+
+    /// Ends the tree by force. Whatever is left after these rounds, a process that hangs in the
+    /// kernel or one that forks faster than it is found, is met again when something of it ends.
+    fn kill_tree(&mut self) {
+        for _ in 0..KILL_ROUNDS {
+            // Where /proc can't be read nothing can be found to be ended.
+            if self.tree.kill().is_err() {
+                break;
+            }
+            self.collect();
+            if self.childless || self.tree.is_empty().unwrap_or(true) {
+                break;
+            }
         }
     }
 

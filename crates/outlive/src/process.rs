@@ -1,7 +1,7 @@
 //! Level 2: a program that is nobody's child.
 
 use crate::command::Command;
-use crate::error::{During, Result};
+use crate::error::{During, Error, Kind, Result};
 use crate::stdio;
 use outlive_os::spawn::{Spawn, SpawnError};
 use outlive_os::{pidfd, role};
@@ -15,12 +15,23 @@ pub struct Process {
 }
 
 impl Command {
-    /// Starts the program as nobody's child. Its output goes to `/dev/null` unless it was set.
+    /// Starts the program as nobody's child. Its output goes to `/dev/null` unless it was set; a
+    /// [pipe](crate::Stdio::piped) is refused, since nobody would hold its other end.
     ///
     /// Where this process itself inherits orphans (process 1 of a container, or a subreaper) the
     /// program becomes its child all the same; a small thread then waits for it, so that no zombie
     /// is left there either.
     pub fn disown(&mut self) -> Result<Process> {
+        let streams = [&self.stdin, &self.stdout, &self.stderr];
+        let piped = |stream: &crate::Stdio| matches!(stream.0, stdio::Kind::Piped);
+        if streams.into_iter().flatten().any(piped) {
+            let what = format!(
+                "failed to let go of `{}` with a pipe",
+                self.program.display()
+            );
+            let hint = "nobody would hold its other end: give it a pipe of your own, or a file";
+            return Err(Error::new(Kind::Invalid, what).hint_at(hint));
+        }
         let child = self.spawn_with(&stdio::Kind::Null, spawn_apart)?;
         let process = child.into_process();
         // Gone already, or no /proc: then there is no start time to tell.

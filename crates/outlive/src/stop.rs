@@ -72,6 +72,13 @@ fn wait_for_keeper(job: &Job, keeper: &Process, grace: Duration) -> Result<Stopp
 }
 
 fn survivors(job: &Job, left: &[ProcessLine]) -> Error {
+    if left.is_empty() {
+        let what = format!(
+            "failed to see the end of `{}`: its keeper is still ending it",
+            job.label()
+        );
+        return Error::new(Kind::Io, what).hint_at("call stop again to go on waiting");
+    }
     let pids: Vec<String> = left.iter().map(|line| line.pid.to_string()).collect();
     let what = format!(
         "failed to end all of `{}`: left are processes {}",
@@ -130,11 +137,14 @@ fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {
     let polite = Instant::now().checked_add(grace);
     let mut ended: Vec<i32> = Vec::new();
     let mut asked: Vec<i32> = Vec::new();
+    let mut leaders: Vec<ProcessLine> = Vec::new();
     let mut forced: Option<Instant> = None;
     loop {
         let mut lines = members(job, seen).during(stopping)?;
         if lines.is_empty() {
-            // One that was forked while we looked may have been missed once.
+            // One that forks and ends, over and over, is never where we look, but still in the group
+            // of one that we saw.
+            leaders.iter().for_each(kill_group_of);
             lines = members(job, seen).during(stopping)?;
         }
         let force = polite.is_some_and(|polite| polite <= Instant::now());
@@ -144,7 +154,11 @@ fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {
             else {
                 continue;
             };
+            if line.group == line.pid && !leaders.iter().any(|it| it.pid == line.pid) {
+                leaders.push(*line);
+            }
             if force {
+                kill_group_of(line);
                 let _ = process.signal(signal::KILL);
             } else if !asked.contains(&line.pid) {
                 let _ = process
@@ -175,6 +189,17 @@ fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
         let watched: Vec<Borrowed<'_>> = processes.iter().map(AsDescriptor::as_fd).collect();
         events::wait(&watched, left).during(stopping)?;
+    }
+}
+
+/// Ends at once all of the group that a process leads or led, so that none of it forks its way out.
+/// As long as the group has a member its id is given to no new process: where nobody bears it as a
+/// process id, or still the same process does, it means that group or none.
+fn kill_group_of(leader: &ProcessLine) {
+    let now = proc::line(leader.pid).ok().flatten();
+    let same = now.is_none_or(|now| now.start_time == leader.start_time);
+    if same && leader.group == leader.pid {
+        signal::kill_group(leader.group);
     }
 }
 

@@ -101,14 +101,16 @@ fn set_descriptors(moves: &mut [Move], announce: &mut Option<i32>) -> Result<(),
     // SAFETY: changes descriptors of the child's own table; its result fits into 64 bits.
     checked(unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, CLOEXEC) })?;
     // Above every number in use as a target: nothing overwrites what has stepped aside.
-    let above = moves.iter().map(|it| it.to).max().unwrap_or(2).max(2) + 1;
+    let above = moves.iter().map(|it| it.to).max().unwrap_or(2).max(2);
+    // A number too high for any descriptor is refused below.
+    let above = above.saturating_add(1);
     let aside = |from: i32| {
         // SAFETY: takes numbers, gives a number.
         checked(unsafe { libc::fcntl(from, libc::F_DUPFD_CLOEXEC, above) }).map(|new| new as i32)
     };
     if let Some(fd) = announce
         .as_mut()
-        .filter(|fd| moves.iter().any(|it| it.to == **fd))
+        .filter(|fd| **fd < 3 || moves.iter().any(|it| it.to == **fd))
     {
         *fd = aside(*fd)?;
     }
@@ -128,16 +130,21 @@ fn set_descriptors(moves: &mut [Move], announce: &mut Option<i32>) -> Result<(),
     Ok(())
 }
 
-/// Of 0, 1 and 2 those that are closed become `/dev/null`: otherwise a file that the program opens
-/// would get one of these numbers and whatever is printed would land in it.
+/// Of 0, 1 and 2 those that are closed become `/dev/null`, and those that exec would close: where
+/// the caller started with them closed, a pipe of its own may have got such a number. Otherwise a
+/// file that the program opens would get it and whatever is printed would land in that.
 fn fill_standard() -> Result<(), i32> {
     for number in 0..3 {
         // SAFETY: takes numbers.
-        if checked(unsafe { libc::fcntl(number, libc::F_GETFD) }).is_err() {
-            // All numbers below it are open, so it is this number that is given out.
-            // SAFETY: a constant path.
-            checked(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) })?;
+        let flags = checked(unsafe { libc::fcntl(number, libc::F_GETFD) });
+        if flags.is_ok_and(|flags| flags & i64::from(libc::FD_CLOEXEC) == 0) {
+            continue;
         }
+        // SAFETY: a number of the child's own table; it may be closed already.
+        unsafe { libc::close(number) };
+        // All numbers below it are open, so it is this number that is given out.
+        // SAFETY: a constant path.
+        checked(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) })?;
     }
     Ok(())
 }
@@ -164,11 +171,17 @@ fn announce(to: i32) -> Result<(), i32> {
     }
 }
 
+fn is_there(path: *const c_char) -> bool {
+    // SAFETY: a string of the plan.
+    checked(unsafe { libc::access(path, libc::F_OK) }).is_ok()
+}
+
 /// Tries the programs in turn as execvp(3) does: the first that is there is taken; one that may
 /// not be executed is passed over, but is the reason given if no other is found.
 fn exec_first(plan: &mut Plan) -> i32 {
     let (arguments, environment) = (plan.arguments.as_ptr(), plan.environment.as_ptr());
     let mut reason = libc::ENOENT;
+    let path_has_more = plan.programs.len() > 2;
     for program in plan
         .programs
         .iter()
@@ -177,6 +190,8 @@ fn exec_first(plan: &mut Plan) -> i32 {
         // SAFETY: a string and two arrays of the plan.
         match checked(unsafe { libc::execve(*program, arguments, environment) }) {
             Ok(_) | Err(libc::ENOENT | libc::ENOTDIR) => {}
+            // A folder of PATH that may not be searched has no program in it for this user.
+            Err(libc::EACCES) if path_has_more && !is_there(*program) => {}
             Err(libc::EACCES) => reason = libc::EACCES,
             Err(libc::ENOEXEC) => {
                 plan.script[1] = *program;

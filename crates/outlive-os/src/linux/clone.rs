@@ -133,27 +133,34 @@ unsafe fn clone_any(
     result
 }
 
-/// All signals of this thread blocked, until it is dropped.
-struct BlockAll(libc::sigset_t);
+/// All signals of this thread blocked, until it is dropped. The raw call, since libc's leaves out
+/// the two signals that it keeps for itself, and would unblock them at the end.
+struct BlockAll(u64);
 
 impl BlockAll {
     fn new() -> BlockAll {
-        let mut all = MaybeUninit::uninit();
-        let mut before = MaybeUninit::uninit();
-        // SAFETY: both sets are written before they are read: sigfillset fills the first, and
-        // pthread_sigmask stores the old mask in the second (it can't fail with SIG_SETMASK).
+        BlockAll(BlockAll::exchange(u64::MAX))
+    }
+
+    fn exchange(mask: u64) -> u64 {
+        let mut before = 0u64;
+        // SAFETY: the kernel's signal set has 8 bytes; it reads one and writes the other.
         unsafe {
-            libc::sigfillset(all.as_mut_ptr());
-            libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
-            BlockAll(before.assume_init())
-        }
+            libc::syscall(
+                libc::SYS_rt_sigprocmask,
+                libc::SIG_SETMASK,
+                &raw const mask,
+                &raw mut before,
+                8,
+            )
+        };
+        before
     }
 }
 
 impl Drop for BlockAll {
     fn drop(&mut self) {
-        // SAFETY: the set is the one that was in force before.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
+        BlockAll::exchange(self.0);
     }
 }
 

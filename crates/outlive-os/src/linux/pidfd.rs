@@ -30,7 +30,11 @@ impl Process {
 
     /// The process that bears `pid` now, whoever that is.
     pub fn open(pid: i32) -> io::Result<Process> {
-        let raw = rustix::process::Pid::from_raw(pid).ok_or(io::ErrorKind::NotFound)?;
+        // What was written down may be damaged, and rustix takes no negative id.
+        let raw = Some(pid).filter(|pid| *pid > 0);
+        let raw = raw
+            .and_then(rustix::process::Pid::from_raw)
+            .ok_or(io::ErrorKind::NotFound)?;
         Ok(Process {
             pid,
             pidfd: rustix::process::pidfd_open(raw, PidfdFlags::empty())?,

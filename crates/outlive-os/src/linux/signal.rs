@@ -74,6 +74,13 @@ pub fn name(signal: i32) -> String {
     }
 }
 
+/// Ends all processes of a process group at once (kill(2)), as far as they may be signalled. Only
+/// for a group that is known to have a member now: its id may mean another one afterwards.
+pub fn kill_group(group: i32) {
+    // SAFETY: takes numbers.
+    unsafe { libc::killpg(group, KILL) };
+}
+
 /// Whether this process ignores a signal.
 pub(super) fn is_ignored(signal: i32) -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();

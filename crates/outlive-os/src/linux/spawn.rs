@@ -190,7 +190,11 @@ impl Spawn<'_> {
         match (go, std::mem::replace(&mut relay.result, Err(0)), failure) {
             (Err(cause), ..) => fail(Step::Process, cause),
             (_, Err(error), _) => fail(Step::Process, io::Error::from_raw_os_error(error)),
-            (_, _, Some((step, error))) => fail(step, io::Error::from_raw_os_error(error)),
+            (_, Ok(process), Some((step, error))) => {
+                // Ours to reap where orphans come back to us.
+                let _ = process.reap();
+                fail(step, io::Error::from_raw_os_error(error))
+            }
             (_, Ok(process), None) => Ok(process),
         }
     }
@@ -223,9 +227,7 @@ impl Plan {
             .iter()
             .map(|(from, to)| (from.as_raw_fd(), *to));
         let pairs: Vec<_> = pairs.collect();
-        let taken = |from: i32, to: i32| {
-            from != to && pairs.iter().any(|other| other.1 == from && other.0 != from)
-        };
+        let taken = |from: i32| pairs.iter().any(|other| other.1 == from && other.0 != from);
         Plan {
             programs: spawn.programs.pointers(),
             script,
@@ -241,7 +243,7 @@ impl Plan {
                 .map(|&(from, to)| Move {
                     from,
                     to,
-                    aside: taken(from, to),
+                    aside: taken(from),
                 })
                 .collect(),
             announce: spawn.announce.map(|fd| fd.as_raw_fd()),

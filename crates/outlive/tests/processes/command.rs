@@ -127,8 +127,9 @@ fn what_is_kept_may_be_kept_twice() {
     command.keep_descriptor(open(), 3).keep_descriptor(open(), 4);
     assert_eq!(said(&mut command), "texttext");
     // The later of two under one number.
-    let other = tempfile::tempfile().expect("a file can be made");
-    command.keep_descriptor(other, 3);
+    let mut command = shell("cat <&3");
+    let empty = tempfile::tempfile().expect("a file can be made");
+    command.keep_descriptor(empty, 3).keep_descriptor(open(), 3);
     assert_eq!(said(&mut command), "text");
 }
 

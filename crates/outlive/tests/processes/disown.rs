@@ -76,7 +76,9 @@ fn it_can_be_signalled() {
 fn it_prints_to_nobody_unless_it_is_set() {
     let (said, stderr) = pipe();
     let mut command = Command::new("sh");
-    command.args(["-c", "readlink /proc/$$/fd/0 /proc/$$/fd/1 >&2; ls /proc/$$/fd >&2; :"]);
+    // In processes of their own, since a shell moves its descriptors about.
+    let script = "(exec readlink /proc/$$/fd/0 /proc/$$/fd/1 >&2); (exec ls /proc/$$/fd >&2); :";
+    command.args(["-c", script]);
     command.stderr(OwnedFd::from(stderr)).disown().expect("sh is there");
     drop(command);
     assert_eq!(rest(said), "/dev/null\n/dev/null\n0\n1\n2\n");

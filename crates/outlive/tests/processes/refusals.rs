@@ -23,8 +23,9 @@ fn a_program_that_is_not_there() {
     for path in ["/no/such/program", "./no-such-program", "/dev/null/program", ""] {
         let error = refused(&mut Command::new(path));
         assert!(error.is_not_found(), "{path}: {}", told(&error));
-        assert!(error.hint().is_some(), "{path}");
     }
+    let relative = refused(&mut Command::new("./no-such-program"));
+    assert!(relative.hint().expect("a hint").contains("the folder that it starts in"));
 }
 
 #[test]
@@ -44,10 +45,10 @@ fn a_program_that_may_not_be_executed() {
     let path = folder.path().join("script");
     fs::write(&path, "#!/bin/sh\n").expect("our own folder");
     fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("our own file");
-    for path in [&*path, folder.path()] {
+    for (path, hint) in [(&*path, "chmod +x"), (folder.path(), "it is a folder")] {
         let error = refused(&mut Command::new(path));
         assert!(error.is_not_executable() && !error.is_not_found(), "{}", told(&error));
-        assert!(error.hint().expect("a hint").contains("chmod +x"));
+        assert!(error.hint().expect("a hint").contains(hint), "{:?}", error.hint());
     }
     // In the PATH, where another one of its name may come later.
     let mut command = Command::new("script");
@@ -132,9 +133,9 @@ fn nothing_is_left_of_it() {
     let before = crate::support::open_descriptors();
     for _ in 0..50 {
         let mut command = Command::new("no-such-program");
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         command.spawn().expect_err("it is not there");
-        command.stdin(Stdio::null()).disown().expect_err("it is not there");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).disown().expect_err("it is not there");
     }
     assert_eq!(crate::support::open_descriptors(), before);
     assert_eq!(reap_any().expect("it can be asked"), Reaped::NoChildren);
