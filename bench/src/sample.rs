@@ -8,21 +8,38 @@ pub(crate) struct Series {
     samples: Vec<f64>,
 }
 
-/// Measures each of `names` once a round; each round begins with the next one, so that none is
-/// always measured in the wake of the same other.
+/// Measures each of `names` once a round, in an order that changes from round to round, so that
+/// none is always measured in the wake of the same other.
 pub(crate) fn interleave(
     rounds: usize,
     names: &[&str],
     mut measure: impl FnMut(&str) -> Result<f64>,
 ) -> Result<Vec<Series>> {
     let mut all: Vec<_> = names.iter().map(|name| Series::new(name)).collect();
-    for round in 0..rounds {
-        for step in 0..names.len() {
-            let which = (round + step) % names.len();
-            all[which].samples.push(measure(names[which])?);
+    let mut order: Vec<_> = (0..names.len()).collect();
+    let mut dice = Dice(1);
+    for _ in 0..rounds {
+        for last in (1..order.len()).rev() {
+            order.swap(last, dice.up_to(last));
+        }
+        for which in &order {
+            all[*which].samples.push(measure(names[*which])?);
         }
     }
     Ok(all)
+}
+
+/// The same throws in every run: Knuth's MMIX generator.
+struct Dice(u64);
+
+impl Dice {
+    fn up_to(&mut self, most: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % (most + 1)
+    }
 }
 
 impl Series {
@@ -116,15 +133,23 @@ mod tests {
     }
 
     #[test]
-    fn every_round_measures_each_once_and_turns() {
-        let mut order = Vec::new();
-        let all = interleave(2, &["a", "b", "c"], |name| {
-            order.push(name.to_owned());
+    fn every_round_measures_each_once_in_an_order_of_its_own() {
+        let mut order = String::new();
+        let all = interleave(20, &["a", "b", "c"], |name| {
+            order.push_str(name);
             Ok(1.0)
         })
         .unwrap();
-        assert_eq!(order.concat(), "abcbca");
-        assert!(all.iter().all(|series| series.len() == 2));
+        assert!(all.iter().all(|series| series.len() == 20));
+        let rounds: Vec<_> = order.as_bytes().chunks(3).collect();
+        assert!(
+            rounds
+                .iter()
+                .all(|round| b"abc".iter().all(|name| round.contains(name)))
+        );
+        for first in b"abc" {
+            assert!(rounds.iter().any(|round| round[0] == *first), "{order}");
+        }
     }
 
     #[test]

@@ -33,8 +33,9 @@ usage: cargo xtask <task>
   dist [--to FILE]
         builds the release artefact, static and not position-independent, at target/dist/outlive,
         and copies it to FILE
-  bench [--quick] [--peers] [--only ROW,…]
-        measures against the peers that are installed; --peers installs Debian's (as root)
+  bench [--quick] [--peers] [--only PART,…]
+        measures against the peers that are installed; --peers installs Debian's (as root); the
+        parts are spawn, launch, keeper, output and many
   fuzz [--seconds N] [TARGET]…
         fuzzes the parsers, all of them by default, for N seconds in all (60)
 ";

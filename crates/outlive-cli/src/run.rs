@@ -162,6 +162,7 @@ fn command(args: &Args) -> Command {
 
 fn options(args: &Args) -> Result<JobOptions> {
     let mut options = JobOptions::new();
+    options.keeper_as_child(true);
     for name in &args.secret_env {
         if std::env::var_os(name).is_none() {
             let message = format!("failed to pass on `{}`: it is not set", name.display());

@@ -231,7 +231,17 @@ impl Keeper {
     }
 
     fn accept(&mut self) {
-        while let Ok(Some(connection)) = self.job.listener.accept() {
+        loop {
+            let connection = match self.job.listener.accept() {
+                Ok(Some(connection)) => connection,
+                // No descriptor is free: the one who came first goes, or whoever knocks now would
+                // keep us awake.
+                Err(_) if !self.connections.is_empty() => {
+                    self.connections.remove(0);
+                    continue;
+                }
+                Ok(None) | Err(_) => return,
+            };
             let user = connection.peer_user();
             if user.is_ok_and(|user| user == role::user() || user == 0) {
                 if self.connections.len() == MOST_CONNECTIONS {

@@ -231,8 +231,10 @@ impl Command {
             .iter()
             .map(|(descriptor, number)| (descriptor.as_fd(), *number));
         let spawn = Spawn {
-            programs: command::argument_strings(candidates.iter().map(Vec::as_slice))?,
+            // Before the places where the program may be: what can't be passed on is named as it
+            // was given.
             arguments: command::argument_strings(arguments)?,
+            programs: command::argument_strings(candidates.iter().map(Vec::as_slice))?,
             environment: command::environment_strings(&environment)?,
             folder: folder_string,
             umask: self.umask,

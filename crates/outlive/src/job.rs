@@ -11,6 +11,7 @@ use crate::waiting;
 use outlive_keeper::store::{self, CONTROL, Home, Seen, Unseen};
 use outlive_os::folder::Folder;
 use outlive_os::pidfd::Process;
+use outlive_os::socket::Connection;
 use outlive_os::{Descriptor, role, socket};
 use outlive_record::{Input, JobId, MESSAGE_LIMIT, Reply, Request};
 use std::fs::File;
@@ -138,13 +139,20 @@ impl Job {
 
     /// Asks its keeper; an error of the kind of [`Error::is_not_running`] if it has none.
     pub(crate) fn ask(&self, request: &Request) -> Result<Heard> {
-        let no_keeper = |cause: io::Error| {
-            Error::new(
-                Kind::NotRunning,
-                format!("failed to reach the keeper of `{}`", self.label),
-            )
-            .because(cause)
-        };
+        let connection = self.call(request)?;
+        let keeper = connection.peer().map_err(|cause| self.no_keeper(cause))?;
+        let descriptor = self.hear(&connection)?;
+        Ok(Heard { descriptor, keeper })
+    }
+
+    fn no_keeper(&self, cause: io::Error) -> Error {
+        let what = format!("failed to reach the keeper of `{}`", self.label);
+        Error::new(Kind::NotRunning, what).because(cause)
+    }
+
+    /// The first half of [`ask`](Job::ask): the connection has an answer when it is readable.
+    pub(crate) fn call(&self, request: &Request) -> Result<Connection> {
+        let no_keeper = |cause| self.no_keeper(cause);
         let folder = self.folder(&self.home()?)?;
         let connection = socket::connect(&folder, CONTROL).map_err(no_keeper)?;
         let user = connection.peer_user().map_err(no_keeper)?;
@@ -153,16 +161,21 @@ impl Job {
                 "it is kept by user {user}"
             ))));
         }
-        let keeper = connection.peer().map_err(no_keeper)?;
         connection
             .send(&request.to_bytes(), None)
             .map_err(no_keeper)?;
+        Ok(connection)
+    }
+
+    /// The second half: the descriptor that came with the answer.
+    pub(crate) fn hear(&self, connection: &Connection) -> Result<Option<Descriptor>> {
+        let no_keeper = |cause| self.no_keeper(cause);
         let (packet, descriptor) = connection.receive(MESSAGE_LIMIT).map_err(no_keeper)?;
         if packet.is_empty() {
             return Err(no_keeper(io::ErrorKind::UnexpectedEof.into()));
         }
         match Reply::parse(&packet) {
-            Ok(Reply::Done) => Ok(Heard { descriptor, keeper }),
+            Ok(Reply::Done) => Ok(descriptor),
             Ok(Reply::Refused(why)) => {
                 let what = format!(
                     "failed to have it done by the keeper of `{}`: {why}",

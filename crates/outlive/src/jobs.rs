@@ -6,7 +6,7 @@ use crate::home::default_home;
 use crate::job::Job;
 use crate::options::JobOptions;
 use crate::status::{State, Status, is_elsewhere};
-use crate::{launch, waiting};
+use crate::{launch, stop, waiting};
 use jiff::Timestamp;
 use outlive_keeper::store::{self, Home, NEW, NoHome, Seen};
 use outlive_os::folder::Folder;
@@ -157,7 +157,7 @@ impl Jobs {
     }
 
     /// Waits until one of these jobs has ended, at most `timeout`; its place, or `None` if all still
-    /// run then.
+    /// run then, or if there are none.
     pub fn wait_any(&self, jobs: &[Job], timeout: Option<Duration>) -> Result<Option<usize>> {
         waiting::wait_any(jobs, timeout)
     }
@@ -182,7 +182,8 @@ impl Jobs {
             if !ended || older_than.is_some_and(|older_than| age < older_than) {
                 continue;
             }
-            if Job::new(self.clone(), status.id.clone()).remove_if_ended()? {
+            let job = Job::new(self.clone(), status.id.clone());
+            if job.remove_if_ended()? || (stop::is_going(&job)? && job.remove_if_ended()?) {
                 removed.push(status.id);
             }
         }

@@ -27,6 +27,7 @@ struct Order {
     keeper: PathBuf,
     spec: Spec,
     again: bool,
+    keeper_as_child: bool,
     environment: BTreeMap<OsString, OsString>,
     stdin: InputPlan,
     stdout: OutputPlan,
@@ -97,6 +98,7 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
         keeper: keeper::find(options.keeper.as_deref())?,
         spec,
         again: false,
+        keeper_as_child: options.keeper_as_child,
         environment,
         stdin: InputPlan::Null,
         stdout: OutputPlan::Job,
@@ -147,6 +149,7 @@ pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Resul
         keeper: keeper::find(options.keeper.as_deref())?,
         spec: spec.clone(),
         again: true,
+        keeper_as_child: false,
         environment,
         stdin: InputPlan::Null,
         stdout: OutputPlan::Job,
@@ -357,7 +360,11 @@ impl Order {
         };
         let keeper = self.keeper.display().to_string();
         let shown = folder.map(|folder| folder.display().to_string());
-        spawn_apart(spawn).map_err(|error| match error.step {
+        let spawned = match self.keeper_as_child {
+            true => spawn.spawn(),
+            false => spawn_apart(spawn),
+        };
+        spawned.map_err(|error| match error.step {
             outlive_os::spawn::Step::Exec => {
                 Error::io(format!("failed to run the keeper `{keeper}`"), error.cause)
             }

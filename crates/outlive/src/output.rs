@@ -2,7 +2,7 @@
 
 use crate::error::{During, Result};
 use crate::job::Job;
-use crate::waiting::{Sign, sign};
+use crate::waiting::{Sign, next, sign};
 use outlive_os::inotify::Watch;
 use outlive_os::output::first_data;
 use outlive_os::{AsDescriptor, events};
@@ -184,7 +184,7 @@ impl Follow {
             self.watch.clear()?;
         }
         if ready.contains(&1) {
-            self.sign = sign(&self.job).map_err(io::Error::other)?;
+            self.sign = next(&self.job, &self.sign).map_err(io::Error::other)?;
         }
         Ok(())
     }

@@ -57,6 +57,16 @@ pub(crate) fn settle(job: &Job, timeout: Duration) -> Result<()> {
     Err(Error::new(Kind::Running, what).hint_at(hint))
 }
 
+/// Whether the keeper of a job that has ended is gone, or was about to go and now has: one that
+/// still answers is stopping what the job left behind.
+pub(crate) fn is_going(job: &Job) -> Result<bool> {
+    match job.ask(&Request::Ended) {
+        Ok(_) => Ok(false),
+        Err(error) if error.is_not_running() => settle(job, FORCE).map(|()| true),
+        Err(error) => Err(error),
+    }
+}
+
 fn wait_for_keeper(job: &Job, keeper: &Process, grace: Duration) -> Result<Stopped> {
     let stopping = || format!("failed to stop `{}`", job.label());
     if keeper.wait_end(grace.checked_add(FORCE)).during(stopping)? {
@@ -216,6 +226,8 @@ pub(crate) fn signal(job: &Job, signal: i32, tree: bool) -> Result<()> {
         match job.ask(&Request::Kill { signal, tree }) {
             Ok(_) => return Ok(()),
             Err(error) if error.is_not_running() => {}
+            // It may still be stopping what the job left behind.
+            Err(_) if job.look()?.record.newest().end.is_some() => {}
             Err(error) => return Err(error),
         }
     }

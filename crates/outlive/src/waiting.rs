@@ -3,6 +3,7 @@
 use crate::error::{During, Result};
 use crate::job::Job;
 use outlive_os::pidfd::Process;
+use outlive_os::socket::Connection;
 use outlive_os::{AsDescriptor, Borrowed, Descriptor, events};
 use outlive_record::Request;
 use std::time::{Duration, Instant};
@@ -11,6 +12,9 @@ use std::time::{Duration, Instant};
 pub(crate) enum Sign {
     /// It has: there is nothing to wait for.
     Ended,
+    /// The keeper was asked. One that stands still (in a frozen cgroup, say) holds nobody up: its
+    /// answer is waited for with everything else.
+    Asked(Connection),
     /// A pipe whose other end the keeper closes when it has recorded the end.
     Told(Descriptor),
     /// A process: the main one of a job without a keeper, or a keeper that does not answer.
@@ -20,6 +24,7 @@ pub(crate) enum Sign {
 impl AsDescriptor for Sign {
     fn as_fd(&self) -> Borrowed<'_> {
         match self {
+            Sign::Asked(connection) => connection.as_fd(),
             Sign::Told(pipe) => pipe.as_fd(),
             Sign::Process(process) => process.as_fd(),
             Sign::Ended => unreachable!("an end that has come is not waited for"),
@@ -41,12 +46,8 @@ pub(crate) fn sign(job: &Job) -> Result<Sign> {
                 .during(waiting)?
                 .map_or(Sign::Ended, Sign::Process));
         }
-        match job.ask(&Request::Ended) {
-            Ok(heard) => {
-                if let Some(pipe) = heard.descriptor {
-                    return Ok(Sign::Told(pipe));
-                }
-            }
+        match job.call(&Request::Ended) {
+            Ok(connection) => return Ok(Sign::Asked(connection)),
             Err(error) if error.is_not_running() => {}
             Err(error) => return Err(error),
         }
@@ -57,7 +58,23 @@ pub(crate) fn sign(job: &Job) -> Result<Sign> {
     }
 }
 
+/// What to wait for next, after a sign was ready.
+pub(crate) fn next(job: &Job, sign: &Sign) -> Result<Sign> {
+    if let Sign::Asked(connection) = sign {
+        match job.hear(connection) {
+            Ok(Some(pipe)) => return Ok(Sign::Told(pipe)),
+            Ok(None) => {}
+            Err(error) if error.is_not_running() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    self::sign(job)
+}
+
 pub(crate) fn wait_any(jobs: &[Job], timeout: Option<Duration>) -> Result<Option<usize>> {
+    if jobs.is_empty() {
+        return Ok(None);
+    }
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let mut signs = jobs.iter().map(sign).collect::<Result<Vec<_>>>()?;
     loop {
@@ -71,7 +88,7 @@ pub(crate) fn wait_any(jobs: &[Job], timeout: Option<Duration>) -> Result<Option
             return Ok(None);
         }
         for at in ready {
-            signs[at] = sign(&jobs[at])?;
+            signs[at] = next(&jobs[at], &signs[at])?;
         }
     }
 }

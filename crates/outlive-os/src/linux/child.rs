@@ -18,6 +18,7 @@ pub(super) struct Plan {
     pub(super) umask: Option<u32>,
     pub(super) new_session: bool,
     pub(super) moves: Vec<Move>,
+    pub(super) descriptor_limit: Option<u64>,
     pub(super) announce: Option<i32>,
     /// What the child reports.
     pub(super) failure: Option<(Step, i32)>,
@@ -70,6 +71,10 @@ fn become_program(plan: &mut Plan) -> Result<(), (Step, i32)> {
     fill_standard().map_err(at(Step::Descriptors))?;
     if let Some(to) = plan.announce {
         announce(to).map_err(at(Step::Announce))?;
+    }
+    // Last, since all of the above needs descriptors.
+    if let Some(limit) = plan.descriptor_limit {
+        limit_descriptors(limit).map_err(at(Step::Descriptors))?;
     }
     unblock_signals();
     Err((Step::Exec, exec_first(plan)))
@@ -146,6 +151,17 @@ fn fill_standard() -> Result<(), i32> {
         // SAFETY: a constant path.
         checked(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) })?;
     }
+    Ok(())
+}
+
+fn limit_descriptors(soft: u64) -> Result<(), i32> {
+    // SAFETY: all zero is a valid structure, which the next call fills.
+    let mut limit: libc::rlimit64 = unsafe { std::mem::zeroed() };
+    // SAFETY: a structure of ours. Limits are the child's own from its clone on.
+    checked(unsafe { libc::getrlimit64(libc::RLIMIT_NOFILE, &mut limit) })?;
+    limit.rlim_cur = soft;
+    // SAFETY: as above; it is only read.
+    checked(unsafe { libc::setrlimit64(libc::RLIMIT_NOFILE, &limit) })?;
     Ok(())
 }
 

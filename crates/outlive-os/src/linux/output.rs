@@ -33,9 +33,11 @@ pub fn give_back(file: BorrowedFd<'_>, from: u64, size: u64, keep: u64) -> io::R
 /// Where the first byte that is still there stands, at or after `from` (SEEK_DATA, lseek(2)). The
 /// file's end if there is none.
 pub fn first_data(file: BorrowedFd<'_>, from: u64) -> io::Result<u64> {
+    // Before the search: what is appended after it would lie behind an end that is told later.
+    let end = rustix::fs::fstat(file)?.st_size.cast_unsigned();
     match rustix::fs::seek(file, SeekFrom::Data(from)) {
         Ok(place) => Ok(place),
-        Err(rustix::io::Errno::NXIO) => Ok(rustix::fs::fstat(file)?.st_size.cast_unsigned()),
+        Err(rustix::io::Errno::NXIO) => Ok(end),
         // A file system without holes.
         Err(rustix::io::Errno::INVAL) => Ok(from),
         Err(error) => Err(error.into()),

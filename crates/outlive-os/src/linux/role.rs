@@ -43,6 +43,18 @@ pub fn private_umask() -> u32 {
     unsafe { libc::umask(0o077) }
 }
 
+/// Lets this process have `count` descriptors, or as many as its hard limit allows (getrlimit(2)):
+/// it may have been started where there are to be few. The soft limit that was in force, if it was
+/// changed: what this process starts is to have it again.
+pub fn allow_descriptors(count: u64) -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let before = current.filter(|current| *current < count)?;
+    let current = Some(maximum.map_or(count, |maximum| maximum.min(count)));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current, maximum });
+    raised.is_ok().then_some(before)
+}
+
 /// Keeps no folder busy.
 pub fn leave_folder() -> io::Result<()> {
     std::env::set_current_dir("/")

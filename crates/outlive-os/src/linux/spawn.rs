@@ -72,6 +72,8 @@ pub struct Spawn<'a> {
     /// Descriptors it gets, each under a number; of 0, 1 and 2 it keeps the caller's where none is
     /// named. Nothing else is inherited.
     pub descriptors: Vec<(BorrowedFd<'a>, i32)>,
+    /// How many descriptors it may have (the soft limit, setrlimit(2)), if not as many as the caller.
+    pub descriptor_limit: Option<u64>,
     /// A file to which it writes its own line of `/proc/self/stat` just before the exec.
     pub announce: Option<BorrowedFd<'a>>,
 }
@@ -85,7 +87,7 @@ pub enum Step {
     Session,
     /// Changing its folder (chdir(2)).
     Folder,
-    /// Setting up its descriptors (dup2(2), close_range(2)).
+    /// Setting up its descriptors (dup2(2), close_range(2), setrlimit(2)).
     Descriptors,
     /// Writing down who it is.
     Announce,
@@ -246,6 +248,7 @@ impl Plan {
                     aside: taken(from),
                 })
                 .collect(),
+            descriptor_limit: spawn.descriptor_limit,
             announce: spawn.announce.map(|fd| fd.as_raw_fd()),
             failure: None,
             arguments,
