@@ -37,19 +37,20 @@ pub(crate) fn check(workspace: &Workspace) -> Result<String> {
     for fault in &faults {
         eprintln!("{fault}");
     }
-    leave_nothing_running(&home)?;
-    if faults.is_empty() {
-        Ok(format!("{} commands", typed.len()))
-    } else {
-        Err(Error::new(format!(
+    let left = leave_nothing_running(&home);
+    if !faults.is_empty() {
+        return Err(Error::new(format!(
             "{} of the README's commands do not do as it says",
             faults.len()
-        )))
+        )));
     }
+    left?;
+    Ok(format!("{} commands", typed.len()))
 }
 
-/// The README's Rust, against the library as `cargo build` has just left it.
+/// The README's Rust, against the library.
 pub(crate) fn check_library_example(workspace: &Workspace) -> Result<String> {
+    run(&mut workspace.cargo(&["build", "--package", "outlive"]))?;
     let built = workspace.target.join("debug");
     let mut library = OsString::from("outlive=");
     library.push(built.join("liboutlive.rlib"));

@@ -4,7 +4,7 @@
 //! costs the writers nothing from then on, since it is given once; a timer looks at the size as
 //! long as it grows, and then the notice is armed anew.
 
-use outlive_os::output::{Activity, give_back};
+use outlive_os::output::{Activity, give_back, is_marked, mark};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -22,6 +22,8 @@ pub(crate) struct Cap {
     given_back: u64,
     size: u64,
     tail: Vec<u8>,
+    /// Whether the file bears a mark that goes when it is cut short.
+    marked: bool,
     pause: Duration,
 }
 
@@ -37,14 +39,15 @@ pub(crate) struct Look {
 }
 
 impl Cap {
-    /// For a file of which `limit` bytes are to be kept, 0 for all.
+    /// For a file of which `limit` bytes are to be kept, 0 for all. To be made before anybody can
+    /// print to it.
     pub(crate) fn new(file: &File, limit: u64) -> io::Result<Cap> {
-        let limit = if limit == 0 { u64::MAX } else { limit };
         let mut cap = Cap {
-            limit,
+            limit: if limit == 0 { u64::MAX } else { limit },
             given_back: 0,
             size: 0,
             tail: Vec::new(),
+            marked: mark(file.as_fd()),
             pause: LONGEST,
         };
         // Another run's output may be there already.
@@ -61,8 +64,12 @@ impl Cap {
     /// Looks at the file.
     pub(crate) fn look(&mut self, file: &File) -> io::Result<Look> {
         let size = file.metadata()?.len();
-        let truncated = size < self.size || !self.tail_is_there(file);
+        // Without a mark what is cut before the first look, or replaced by the same, is not seen.
+        let truncated = size < self.size
+            || (self.marked && !is_marked(file.as_fd()))
+            || !self.tail_is_there(file);
         if truncated {
+            self.marked = self.marked && mark(file.as_fd());
             self.given_back = self.given_back.min(size);
         }
         let grown = size.saturating_sub(self.size);
@@ -148,6 +155,25 @@ mod tests {
                 .all(|(part, round)| part.iter().all(|b| *b == round))
         );
         assert_eq!(cap.look(&file).unwrap(), Look::default());
+    }
+
+    #[test]
+    fn a_file_cut_before_the_first_look_is_noticed_where_it_can_be_marked() {
+        let mut file = tempfile::tempfile().unwrap();
+        let mut cap = Cap::new(&file, 0).unwrap();
+        if !cap.marked {
+            println!("SKIPPED: this file system can't tell which blocks of a file are allocated");
+            return;
+        }
+        file.write_all(b"first\n").unwrap();
+        file.set_len(0).unwrap();
+        file.write_all_at(b"second and longer\n", 0).unwrap();
+        assert!(cap.look(&file).unwrap().truncated);
+        // Once more, after that was noticed.
+        file.set_len(0).unwrap();
+        file.write_all_at(b"third and much, much longer\n", 0)
+            .unwrap();
+        assert!(cap.look(&file).unwrap().truncated);
     }
 
     #[test]

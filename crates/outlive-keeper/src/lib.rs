@@ -37,10 +37,17 @@ pub const ROLE: &str = "outlive-keeper";
 /// descends from our job is not part of it.
 pub const MARK: (&str, &str) = ("OUTLIVE_KEEPER", "1");
 
+/// How many descriptors a keeper may have: its own, those of its connections, and a few to look at
+/// processes with.
+const DESCRIPTORS: u64 = 64;
+
 /// Be a keeper: descriptor 3 is a socket to the launcher, 4 the launch, those from 5 on are what
 /// the launch speaks of. Returns the exit code.
 pub fn main() -> i32 {
-    let umask = role::private_umask();
+    let heritage = start::Heritage {
+        umask: role::private_umask(),
+        descriptor_limit: role::allow_descriptors(DESCRIPTORS),
+    };
     let Ok(inherited) = role::inherited() else {
         return 125;
     };
@@ -54,7 +61,7 @@ pub fn main() -> i32 {
         .map_err(|cause| start::Refusal::io("failed to read the launch", cause))
         .and_then(|bytes| {
             let (launch, environment) = Launch::parse(&bytes).map_err(start::Refusal::launch)?;
-            start::start(launch, environment, inherited.collect(), umask)
+            start::start(launch, environment, inherited.collect(), heritage)
         });
     let (answer, job) = match started {
         Ok(job) => (job.answer(), Some(job)),

@@ -1,6 +1,7 @@
 //! From the launch to a running job, or to nothing at all.
 
 use crate::ROLE;
+use crate::cap::Cap;
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
 use crate::store::{Unseen, write_keeper_line};
 use jiff::Timestamp;
@@ -24,6 +25,8 @@ pub(crate) struct Started {
     pub(crate) main: Process,
     /// The job's own output file, if that is where its output goes.
     pub(crate) output: Option<File>,
+    /// Its size; none if it can't be looked at.
+    pub(crate) cap: Option<Cap>,
     /// The end of the pipe that the job prints to, if the keeper is to pass it on.
     pub(crate) pump: Option<File>,
     /// The end of the pipe that the job reads from, if it is kept open.
@@ -81,12 +84,19 @@ impl<T> During<T> for io::Result<T> {
     }
 }
 
+/// What the job is to have of whoever asked for it, and its keeper not.
+#[derive(Clone, Copy)]
+pub(crate) struct Heritage {
+    pub(crate) umask: u32,
+    pub(crate) descriptor_limit: Option<u64>,
+}
+
 /// Starts the job. When it comes back with a refusal, nothing of the job is left.
 pub(crate) fn start(
     launch: Launch,
     environment: &[u8],
     slots: Vec<Descriptor>,
-    umask: u32,
+    heritage: Heritage,
 ) -> Result<Started, Refusal> {
     role::become_keeper(ROLE).during("become a keeper")?;
     let place = proc::place().during("tell where this is")?;
@@ -142,7 +152,7 @@ pub(crate) fn start(
     };
     let started = room.publish(&jobs).and_then(|()| {
         let pipes = Pipes::new(&launch, &room)?;
-        let main = pipes.spawn(&launch, environment, &slots, umask, &room)?;
+        let main = pipes.spawn(&launch, environment, &slots, heritage, &room)?;
         Ok((main, pipes))
     });
     match started {
@@ -155,6 +165,7 @@ pub(crate) fn start(
                 listener,
                 lock,
                 output,
+                cap,
                 ..
             } = room;
             let pump = pump.map(|(from_job, _)| File::from(from_job));
@@ -165,6 +176,7 @@ pub(crate) fn start(
                 listener,
                 main,
                 output,
+                cap,
                 pump,
                 stdin,
                 _lock: lock,
@@ -188,6 +200,7 @@ struct Room {
     lock: File,
     listener: Listener,
     output: Option<File>,
+    cap: Option<Cap>,
     /// For another run: what the record and the lock file held before.
     before: Option<(Record, Vec<u8>)>,
 }
@@ -278,6 +291,8 @@ impl Room {
             None => Some(folder.append(OUTPUT).during("open the job's output")?),
             Some(_) => None,
         };
+        let limit = record.spec.output.limit;
+        let cap = output.as_ref().and_then(|file| Cap::new(file, limit).ok());
         let listener = Listener::new(&folder, CONTROL).during("make the control socket")?;
         Ok(Room {
             record,
@@ -285,6 +300,7 @@ impl Room {
             lock,
             listener,
             output,
+            cap,
             before,
         })
     }
@@ -366,7 +382,7 @@ impl Pipes {
         launch: &Launch,
         environment: &[u8],
         slots: &[Descriptor],
-        umask: u32,
+        heritage: Heritage,
         room: &Room,
     ) -> Result<Process, Refusal> {
         let slot = |number: Slot| -> Result<Borrowed<'_>, Refusal> {
@@ -410,7 +426,8 @@ impl Pipes {
             programs: strings(&launch.programs).during("pass on the program")?,
             arguments: strings(&launch.spec.command).during("pass on the arguments")?,
             environment: Strings::from_block(environment.to_vec()),
-            umask: Some(umask),
+            umask: Some(heritage.umask),
+            descriptor_limit: heritage.descriptor_limit,
             new_session: true,
             descriptors,
             announce: Some(room.lock.as_fd()),

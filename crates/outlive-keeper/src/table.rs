@@ -39,6 +39,8 @@ pub(crate) enum Action {
     RecordEnd,
     /// Ask every process of the tree to end, and give them time.
     Ask,
+    /// Ask those that were not there when all were asked.
+    AskNew,
     /// Let the time to end politely be the one that was asked for now.
     NewGrace,
     /// End every process of the tree.
@@ -54,7 +56,7 @@ pub(crate) struct Choice {
 
 /// The next phase and what is to be done on the way there.
 pub(crate) fn next(phase: Phase, event: Event, choice: Choice) -> (Phase, &'static [Action]) {
-    use Action::{Ask, Kill, NewGrace, RecordEnd};
+    use Action::{Ask, AskNew, Kill, NewGrace, RecordEnd};
     use Event::{GraceOver, MainEnded, OtherEnded, StopAsked, TreeEmpty};
     use Phase::{Done, Killing, Running, Stopping, Trailing};
     let until_main = choice.until == Until::Main;
@@ -67,7 +69,10 @@ pub(crate) fn next(phase: Phase, event: Event, choice: Choice) -> (Phase, &'stat
 
         (Trailing, TreeEmpty) => (Done, &[RecordEnd]),
 
-        (Stopping | Killing, MainEnded) if until_main => (phase, &[RecordEnd]),
+        // What was forked while the others were asked may be left alone by them.
+        (Stopping, MainEnded) if until_main => (Stopping, &[RecordEnd, AskNew]),
+        (Stopping, MainEnded | OtherEnded) => (Stopping, &[AskNew]),
+        (Killing, MainEnded) if until_main => (Killing, &[RecordEnd]),
         (Stopping | Killing, TreeEmpty) if until_main => (Done, &[]),
         (Stopping | Killing, TreeEmpty) => (Done, &[RecordEnd]),
         (Stopping, StopAsked) => (Stopping, &[NewGrace]),
@@ -83,7 +88,7 @@ pub(crate) fn next(phase: Phase, event: Event, choice: Choice) -> (Phase, &'stat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Action::{Ask, Kill, NewGrace, RecordEnd};
+    use Action::{Ask, AskNew, Kill, NewGrace, RecordEnd};
     use Event::{GraceOver, MainEnded, OtherEnded, StopAsked, TreeEmpty};
 
     const DEFAULT: Choice = Choice {
@@ -121,7 +126,7 @@ mod tests {
         );
         assert_eq!(
             (phase, done),
-            (Phase::Done, vec![RecordEnd, Ask, Kill, Kill])
+            (Phase::Done, vec![RecordEnd, Ask, AskNew, Kill, Kill])
         );
     }
 
@@ -134,7 +139,10 @@ mod tests {
         assert_eq!(play(choice, &[MainEnded]), (Phase::Done, vec![RecordEnd]));
         // Asked to stop, it is stopped whole all the same.
         let (phase, done) = play(choice, &[StopAsked, MainEnded, GraceOver, TreeEmpty]);
-        assert_eq!((phase, done), (Phase::Done, vec![Ask, RecordEnd, Kill]));
+        assert_eq!(
+            (phase, done),
+            (Phase::Done, vec![Ask, RecordEnd, AskNew, Kill])
+        );
     }
 
     #[test]

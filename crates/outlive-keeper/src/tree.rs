@@ -12,6 +12,8 @@ pub(crate) struct Tree {
     /// Children that are keepers of other jobs, which were started from within this one and are
     /// meant to outlive it. They stay our children, and so these ids theirs, until we reap them.
     others: Vec<i32>,
+    /// Those that were asked to end, by id and start time.
+    asked: Vec<(i32, u64)>,
 }
 
 fn is_keeper(pid: i32) -> bool {
@@ -56,6 +58,18 @@ impl Tree {
     /// become another user's) is passed over here and seen by [`is_empty`](Tree::is_empty).
     pub(crate) fn signal_all(&mut self, signal: i32) -> io::Result<()> {
         self.members()?.iter().for_each(|line| send(line, signal));
+        Ok(())
+    }
+
+    /// Asks every process of the tree to end that was not asked before.
+    pub(crate) fn ask(&mut self) -> io::Result<()> {
+        let mut members = self.members()?;
+        members.retain(|line| !self.asked.contains(&(line.pid, line.start_time)));
+        members.iter().for_each(|line| send(line, signal::TERM));
+        // One that stands still would not hear it.
+        members.iter().for_each(|line| send(line, signal::CONTINUE));
+        let asked = members.iter().map(|line| (line.pid, line.start_time));
+        self.asked.extend(asked);
         Ok(())
     }
 

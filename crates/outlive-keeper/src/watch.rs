@@ -1,6 +1,6 @@
 //! Waiting for events and doing what the table says.
 
-use crate::cap::{Cap, Look};
+use crate::cap::Look;
 use crate::start::Started;
 use crate::store::{CONTROL, RECORD};
 use crate::table::{Action, Choice, Event, Phase, next};
@@ -37,11 +37,6 @@ pub(crate) fn watch(job: Started) -> i32 {
         until: job.record.spec.until,
         leftover: job.record.spec.leftover,
     };
-    let limit = job.record.spec.output.limit;
-    let cap = job
-        .output
-        .as_ref()
-        .and_then(|file| Cap::new(file, limit).ok());
     let mut keeper = Keeper {
         tree: Tree::default(),
         choice,
@@ -52,7 +47,6 @@ pub(crate) fn watch(job: Started) -> i32 {
         grace: LEFTOVER_GRACE,
         grace_over: None,
         look_at: None,
-        cap,
         ended,
         tell_ended: Some(tell_ended),
         connections: Vec::new(),
@@ -87,7 +81,6 @@ struct Keeper {
     grace_over: Option<Instant>,
     /// When to look at the output's size.
     look_at: Option<Instant>,
-    cap: Option<Cap>,
     /// At its end once the job has ended: whoever waits holds a copy.
     ended: Descriptor,
     tell_ended: Option<Descriptor>,
@@ -144,7 +137,11 @@ impl Keeper {
         for action in actions {
             match action {
                 Action::RecordEnd => self.record_end(),
-                Action::Ask => self.ask(),
+                Action::Ask => {
+                    self.grace_over = Instant::now().checked_add(self.grace);
+                    self.ask();
+                }
+                Action::AskNew => self.ask(),
                 Action::NewGrace => self.grace_over = Instant::now().checked_add(self.grace),
                 Action::Kill => self.kill_tree(),
             }
@@ -199,13 +196,10 @@ impl Keeper {
     }
 
     fn ask(&mut self) {
-        self.grace_over = Instant::now().checked_add(self.grace);
-        if self.childless {
-            return;
+        if !self.childless {
+            // Where /proc can't be read nobody can be found to be asked.
+            let _ = self.tree.ask();
         }
-        // One that stands still would not hear it.
-        let _ = self.tree.signal_all(signal::TERM);
-        let _ = self.tree.signal_all(signal::CONTINUE);
     }
 
     fn record_end(&mut self) {
@@ -323,14 +317,14 @@ impl Keeper {
     }
 
     fn arm_cap(&mut self) {
-        let (Some(cap), Some(file)) = (&mut self.cap, &self.job.output) else {
+        let (Some(cap), Some(file)) = (&mut self.job.cap, &self.job.output) else {
             return;
         };
         match cap.arm(file, &Activity::of(self.job.folder.descriptor())) {
             Ok(look) => self.after(look),
             Err(error) => {
                 let uncapped = Some(format!("its folder can't be watched: {error}"));
-                self.cap = None;
+                self.job.cap = None;
                 self.after(Look {
                     uncapped,
                     ..Look::default()
@@ -346,7 +340,7 @@ impl Keeper {
     }
 
     fn look(&mut self) {
-        let (Some(cap), Some(file)) = (&mut self.cap, &self.job.output) else {
+        let (Some(cap), Some(file)) = (&mut self.job.cap, &self.job.output) else {
             return;
         };
         match cap.look(file) {
@@ -358,7 +352,7 @@ impl Keeper {
                 }
             }
             Err(error) => {
-                self.cap = None;
+                self.job.cap = None;
                 let uncapped = Some(format!("its size can't be looked at: {error}"));
                 self.after(Look {
                     uncapped,

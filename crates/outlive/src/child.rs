@@ -240,6 +240,7 @@ impl Command {
             umask: self.umask,
             new_session: self.detach,
             descriptors: standard.chain(kept).collect(),
+            descriptor_limit: None,
             announce: None,
         };
         let process =

@@ -356,6 +356,7 @@ impl Order {
             umask,
             new_session: true,
             descriptors,
+            descriptor_limit: None,
             announce: None,
         };
         let keeper = self.keeper.display().to_string();

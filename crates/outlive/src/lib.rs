@@ -11,20 +11,27 @@
 //! 3. [`Jobs::start`] gives a [`Job`] with a durable record: its exit code and its output are there
 //!    for whoever comes later.
 //!
-//! ```no_run
-//! use outlive::{Command, JobOptions, Jobs};
+//! ```standalone_crate
+//! use outlive::{Command, JobOptions, Jobs, State};
 //!
 //! // Whoever starts jobs and has no `outlive` installed is its own keeper.
 //! outlive::init();
+//! # let home = tempfile::tempdir()?;
+//! # // SAFETY: there is no other thread yet.
+//! # unsafe { std::env::set_var("OUTLIVE_HOME", home.path()) };
 //!
-//! let jobs = Jobs::open()?;
-//! let job = jobs.start(Command::new("python3").arg("train.py"), JobOptions::new().name("training"))?;
+//! let mut command = Command::new("sh");
+//! command.args(["-c", "echo training; exit 7"]);
+//! let job = Jobs::open()?.start(&command, JobOptions::new().name("training"))?;
 //! println!("{} runs; this program may end now", job.id());
 //!
 //! // Later, in any other process of this user:
-//! let status = Jobs::open()?.get("training")?.wait(None)?;
-//! println!("ended with {:?}", status.and_then(|status| status.exit_code));
-//! # Ok::<(), outlive::Error>(())
+//! let job = Jobs::open()?.get("training")?;
+//! if let Some(status) = job.wait(None)? {
+//!     assert_eq!((status.state, status.exit_code), (State::Exited, Some(7)));
+//! }
+//! assert_eq!(std::io::read_to_string(job.output()?)?, "training\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Every wait is for an event: nothing polls. Nothing in this library changes the state of the

@@ -21,6 +21,17 @@ impl Command {
     /// Where this process itself inherits orphans (process 1 of a container, or a subreaper) the
     /// program becomes its child all the same; a small thread then waits for it, so that no zombie
     /// is left there either.
+    ///
+    /// ```
+    /// use outlive::Command;
+    /// use std::time::Duration;
+    ///
+    /// let process = Command::new("sleep").arg("600").disown()?;
+    /// assert!(!process.wait_timeout(Duration::from_millis(1))?);
+    /// process.signal(15)?;
+    /// assert!(process.wait_timeout(Duration::MAX)?);
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
     pub fn disown(&mut self) -> Result<Process> {
         let streams = [&self.stdin, &self.stdout, &self.stderr];
         let piped = |stream: &crate::Stdio| matches!(stream.0, stdio::Kind::Piped);

@@ -44,6 +44,47 @@ pub fn first_data(file: BorrowedFd<'_>, from: u64) -> io::Result<u64> {
     }
 }
 
+/// Where a mark is put: behind the end of any output, and before the largest offset of common file
+/// systems (16 TiB on ext4).
+const MARK: u64 = 1 << 40;
+const MARK_LENGTH: u64 = 4096;
+
+/// Marks a file: a block is allocated far behind its end, which does not change its size
+/// (FALLOC_FL_KEEP_SIZE, fallocate(2)). Whoever cuts the file short, by opening it with O_TRUNC for
+/// one, frees the block, and nothing brings it back. It costs one block for as long as the file is
+/// there (ext4 punches no hole behind the end of a file). Whether it could be done: the file system must
+/// also tell which blocks it has allocated (FS_IOC_FIEMAP: ext4, XFS, Btrfs, overlayfs on these;
+/// not tmpfs).
+pub fn mark(file: BorrowedFd<'_>) -> bool {
+    let done = rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, MARK, MARK_LENGTH);
+    done.is_ok() && is_marked(file)
+}
+
+/// Whether the mark is there.
+pub fn is_marked(file: BorrowedFd<'_>) -> bool {
+    /// `struct fiemap` of linux/fiemap.h, with room for no extent: they are only counted.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Fiemap {
+        start: u64,
+        length: u64,
+        flags: u32,
+        mapped_extents: u32,
+        extent_count: u32,
+        reserved: u32,
+    }
+    // _IOWR('f', 11, struct fiemap)
+    const FIEMAP: u64 = 3 << 30 | (size_of::<Fiemap>() as u64) << 16 | (b'f' as u64) << 8 | 11;
+    let mut map = Fiemap {
+        start: MARK,
+        length: MARK_LENGTH,
+        ..Fiemap::default()
+    };
+    // SAFETY: the request carries the size of the structure, which has room for what it fills.
+    let result = unsafe { libc::ioctl(file.as_raw_fd(), FIEMAP as _, &raw mut map) };
+    result == 0 && map.mapped_extents > 0
+}
+
 /// Tells that something in a folder was written to or cut short, once, after it was armed: a
 /// directory notification (F_NOTIFY, fcntl(2)), which unlike inotify has no limit per user. While
 /// it is not armed, writers pay nothing for it.

@@ -48,7 +48,10 @@ impl Home {
         }
         let job = self.start(&shell(&format!("exit {code}")), &options);
         let status = waited(&job);
-        assert_eq!((status.state, status.exit_code), (State::Exited, Some(code)));
+        assert_eq!(
+            (status.state, status.exit_code),
+            (State::Exited, Some(code))
+        );
         keeper_gone(&job);
         job
     }
@@ -62,7 +65,9 @@ impl Home {
 impl Drop for Home {
     fn drop(&mut self) {
         for status in self.jobs.list().unwrap_or_default() {
-            let Ok(job) = self.jobs.get(&status.id) else { continue };
+            let Ok(job) = self.jobs.get(&status.id) else {
+                continue;
+            };
             if status.state == State::Running {
                 let _ = job.stop(Some(Duration::ZERO));
             }
@@ -84,20 +89,25 @@ pub(crate) fn named(name: &str) -> JobOptions {
 /// How a job stands.
 #[track_caller]
 pub(crate) fn status(job: &Job) -> Status {
-    job.status().unwrap_or_else(|error| panic!("{}", crate::support::told(&error)))
+    job.status()
+        .unwrap_or_else(|error| panic!("{}", crate::support::told(&error)))
 }
 
 /// Waits for a job's end.
 #[track_caller]
 pub(crate) fn waited(job: &Job) -> Status {
-    let ended = job.wait(None).unwrap_or_else(|error| panic!("{}", crate::support::told(&error)));
+    let ended = job
+        .wait(None)
+        .unwrap_or_else(|error| panic!("{}", crate::support::told(&error)));
     ended.expect("without a timeout it ends")
 }
 
 /// Waits until a job's keeper, if it lives, has gone.
 pub(crate) fn keeper_gone(job: &Job) {
     let keeper = job.status().ok().map(|status| status.keeper);
-    if let Some(pid) = keeper.filter(|keeper| keeper.alive).and_then(|keeper| keeper.pid)
+    if let Some(pid) = keeper
+        .filter(|keeper| keeper.alive)
+        .and_then(|keeper| keeper.pid)
         && let Ok(process) = Process::open(pid)
     {
         // The pid was its own while it lived; if it has gone meanwhile, this one has the lock.
@@ -122,7 +132,9 @@ pub(crate) fn main_process(job: &Job) -> Process {
 }
 
 pub(crate) fn lives(process: &Process) -> bool {
-    !process.wait_end(Some(Duration::ZERO)).expect("it can be waited for")
+    !process
+        .wait_end(Some(Duration::ZERO))
+        .expect("it can be waited for")
 }
 
 /// All that a job has printed.
@@ -136,9 +148,21 @@ pub(crate) fn output(job: &Job) -> String {
 /// Waits until a job has printed this line.
 #[track_caller]
 pub(crate) fn says(job: &Job, line: &str) {
-    let output = job.output().and_then(|output| job.follow(output)).expect("it can be followed");
-    let mut lines = BufReader::new(output).lines().map(|line| line.expect("text"));
-    assert!(lines.any(|it| it == line), "it ended without saying {line:?}");
+    says_times(job, line, 1);
+}
+
+/// Waits until a job has printed this line so many times.
+#[track_caller]
+pub(crate) fn says_times(job: &Job, line: &str, times: usize) {
+    let output = job
+        .output()
+        .and_then(|output| job.follow(output))
+        .expect("it can be followed");
+    let lines = BufReader::new(output)
+        .lines()
+        .map(|line| line.expect("text"));
+    let said = lines.filter(|it| it == line).take(times).count();
+    assert_eq!(said, times, "it ended without saying {line:?} so often");
 }
 
 /// A job that ends with the code that it is told, or with 1 if nobody is left to tell it.
@@ -152,11 +176,18 @@ impl Told {
     #[track_caller]
     pub(crate) fn start(home: &Home, first: &str, options: &JobOptions) -> Told {
         let (stdin, tell) = pipe();
-        let mut command = shell(&format!("{first}\necho ready; read code; exit ${{code:-1}}"));
+        let mut command = shell(&format!(
+            "{first}\necho ready; read code; exit ${{code:-1}}"
+        ));
         command.stdin(OwnedFd::from(stdin));
         let job = home.start(&command, options);
         says(&job, "ready");
         Told { job, tell }
+    }
+
+    /// The job, and what it is told through.
+    pub(crate) fn apart(self) -> (Job, PipeWriter) {
+        (self.job, self.tell)
     }
 
     pub(crate) fn tell(&mut self, code: i32) {

@@ -129,6 +129,7 @@ fn main() {
             how_it_ended_is_told;
         stop:
             asked_politely_it_may_clean_up
+            who_comes_late_is_asked_too
             what_does_not_listen_is_killed
             all_of_it_is_stopped
             several_may_stop_it_at_once
@@ -138,6 +139,7 @@ fn main() {
             a_tree_that_is_waited_for_can_be_stopped
             what_is_left_behind_may_go_on
             what_is_left_behind_is_stopped
+            what_objects_can_be_stopped_sooner
             a_job_that_stands_still_is_stopped_too;
         streams:
             its_input_is_nothing_unless_it_is_set

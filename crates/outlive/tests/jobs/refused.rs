@@ -8,31 +8,39 @@ use std::os::unix::fs::PermissionsExt;
 
 fn refused(home: &Home, command: &Command, options: &JobOptions) -> Error {
     let refused = home.jobs.start(command, options);
-    refused.map(|job| job.id().to_owned()).expect_err("it can't be started")
+    refused
+        .map(|job| job.id().to_owned())
+        .expect_err("it can't be started")
 }
 
+type Change = fn(&mut Command) -> &mut Command;
+type Kind = fn(&Error) -> bool;
+
 /// Commands that can't be started, and what kind of error they give.
-fn bad_commands(home: &Home) -> Vec<(Command, fn(&Error) -> bool)> {
+fn bad_commands(home: &Home) -> Vec<(Command, Kind)> {
     let plain = home.folder().join("plain");
     fs::write(&plain, "exit 0\n").expect("our own folder");
     fs::set_permissions(&plain, Permissions::from_mode(0o644)).expect("our own file");
-    let mut bad: Vec<(Command, fn(&Error) -> bool)> = vec![
+    let mut bad: Vec<(Command, Kind)> = vec![
         (Command::new("no-such-program"), Error::is_not_found),
         (Command::new("/no/such/program"), Error::is_not_found),
         (Command::new(""), Error::is_not_found),
         (Command::new(&plain), Error::is_not_executable),
         (Command::new("a\0b"), Error::is_invalid),
     ];
-    let changes: [(fn(&mut Command), fn(&Error) -> bool); 9] = [
-        (|it| drop(it.current_dir("/no/such/folder")), |error| !error.is_not_found()),
-        (|it| drop(it.arg("a\0b")), Error::is_invalid),
-        (|it| drop(it.env("A=B", "x")), Error::is_invalid),
-        (|it| drop(it.env("", "x")), Error::is_invalid),
-        (|it| drop(it.env("A", "\0")), Error::is_invalid),
-        (|it| drop(it.umask(0o1000)), Error::is_invalid),
-        (|it| drop(it.breakaway(Breakaway::Require)), Error::is_unsupported),
-        (|it| drop(it.stdout(Stdio::piped())), Error::is_invalid),
-        (|it| drop(it.arg("x".repeat(1 << 20))), Error::is_not_executable),
+    let changes: [(Change, Kind); 9] = [
+        (
+            |it| it.current_dir("/no/such/folder"),
+            |error| !error.is_not_found(),
+        ),
+        (|it| it.arg("a\0b"), Error::is_invalid),
+        (|it| it.env("A=B", "x"), Error::is_invalid),
+        (|it| it.env("", "x"), Error::is_invalid),
+        (|it| it.env("A", "\0"), Error::is_invalid),
+        (|it| it.umask(0o1000), Error::is_invalid),
+        (|it| it.breakaway(Breakaway::Require), Error::is_unsupported),
+        (|it| it.stdout(Stdio::piped()), Error::is_invalid),
+        (|it| it.arg("x".repeat(1 << 20)), Error::is_not_executable),
     ];
     for (change, kind) in changes {
         let mut command = Command::new("true");
@@ -47,7 +55,10 @@ pub(crate) fn nothing_of_a_refused_job_is_left() {
     for (command, kind) in bad_commands(&home) {
         let error = refused(&home, &command, &named("job"));
         assert!(kind(&error), "{command:?}: {}", told(&error));
-        assert!(home.jobs.list().expect("it can be listed").is_empty(), "{command:?}");
+        assert!(
+            home.jobs.list().expect("it can be listed").is_empty(),
+            "{command:?}"
+        );
         for folder in ["jobs", "names"] {
             let path = home.jobs.home().join(folder);
             let left = fs::read_dir(path).map_or(0, |entries| entries.count());
@@ -73,10 +84,24 @@ pub(crate) fn reasons_are_those_of_a_child() {
 pub(crate) fn names_that_can_not_be() {
     let home = Home::new();
     let long = "x".repeat(65);
-    for name in ["", "../x", "a/b", "-n", ".new-x", "a b", "a\nb", "a\u{202e}b", &long] {
+    for name in [
+        "",
+        "../x",
+        "a/b",
+        "-n",
+        ".new-x",
+        "a b",
+        "a\nb",
+        "a\u{202e}b",
+        &long,
+    ] {
         let error = refused(&home, &Command::new("true"), &named(name));
         assert!(error.is_invalid(), "{name:?}: {}", told(&error));
-        assert!(told(&error).starts_with("failed to use "), "{}", told(&error));
+        assert!(
+            told(&error).starts_with("failed to use "),
+            "{}",
+            told(&error)
+        );
     }
     assert!(!home.jobs.home().exists());
     for name in ["x", "🚀", "ein-Name_mit.Punkten", &"x".repeat(64)] {
@@ -102,7 +127,9 @@ pub(crate) fn options_that_contradict_each_other() {
     let home = Home::new();
     let path = home.folder().join("output");
     let mut leaving = JobOptions::new();
-    leaving.leftover(Leftover::Leave).output_mode(OutputMode::Pipe);
+    leaving
+        .leftover(Leftover::Leave)
+        .output_mode(OutputMode::Pipe);
     let mut own_file = JobOptions::new();
     own_file.output_file(&path).output_mode(OutputMode::Pipe);
     for options in [leaving, own_file] {
@@ -112,11 +139,19 @@ pub(crate) fn options_that_contradict_each_other() {
     let mut missing = JobOptions::new();
     missing.stdin_file("/no/such/file");
     let error = refused(&home, &Command::new("true"), &missing);
-    assert!(told(&error).starts_with("failed to open `/no/such/file`: "), "{}", told(&error));
+    assert!(
+        told(&error).starts_with("failed to open `/no/such/file`: "),
+        "{}",
+        told(&error)
+    );
     let mut missing = JobOptions::new();
     missing.output_file("/no/such/folder/file");
     let error = refused(&home, &Command::new("true"), &missing);
-    assert!(told(&error).starts_with("failed to open `/no/such/folder/file`: "), "{}", told(&error));
+    assert!(
+        told(&error).starts_with("failed to open `/no/such/folder/file`: "),
+        "{}",
+        told(&error)
+    );
     assert!(home.jobs.list().expect("it can be listed").is_empty());
 }
 

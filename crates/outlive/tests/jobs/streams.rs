@@ -35,14 +35,20 @@ pub(crate) fn a_descriptor_can_be_its_input() {
     let home = Home::new();
     let path = home.folder().join("input");
     fs::write(&path, "from a descriptor\n").expect("our own folder");
-    let job = home.start(cat().stdin(File::open(&path).expect("our own file")), &JobOptions::new());
+    let job = home.start(
+        cat().stdin(File::open(&path).expect("our own file")),
+        &JobOptions::new(),
+    );
     waited(&job);
     assert_eq!(output(&job), "from a descriptor\n");
 }
 
 fn write(job: &Job, text: &str) {
     let mut stdin = job.stdin().expect("it is open");
-    stdin.write_all(text.as_bytes()).and_then(|()| stdin.flush()).expect("it is read");
+    stdin
+        .write_all(text.as_bytes())
+        .and_then(|()| stdin.flush())
+        .expect("it is read");
 }
 
 pub(crate) fn an_input_kept_open_is_written_to_by_anybody() {
@@ -58,7 +64,11 @@ pub(crate) fn an_input_kept_open_is_written_to_by_anybody() {
         job.close_stdin().expect("it is open");
         let error = job.stdin().expect_err("it is closed");
         assert!(error.is_unsupported() && told(&error).contains("has been closed"));
-        assert!(job.close_stdin().expect_err("it is closed").is_unsupported());
+        assert!(
+            job.close_stdin()
+                .expect_err("it is closed")
+                .is_unsupported()
+        );
         // It reads to the end once the last who writes has closed.
         held.write_all(b"third\n").expect("it is read");
         says(&job, "third");
@@ -95,7 +105,10 @@ pub(crate) fn its_outputs_may_go_elsewhere() {
     let job = home.start(&command, &JobOptions::new());
     drop(command);
     waited(&job);
-    assert_eq!((output(&job), rest(said)), ("out\n".to_owned(), "err\n".to_owned()));
+    assert_eq!(
+        (output(&job), rest(said)),
+        ("out\n".to_owned(), "err\n".to_owned())
+    );
 
     let job = home.start(shell(script).stdout(Stdio::null()), &JobOptions::new());
     waited(&job);
@@ -107,7 +120,10 @@ pub(crate) fn its_outputs_may_go_elsewhere() {
     let job = home.start(shell(script).stdout(both).stderr(copy), &JobOptions::new());
     waited(&job);
     assert_eq!(output(&job), "");
-    assert_eq!(fs::read_to_string(path).expect("our own file"), "out\nerr\n");
+    assert_eq!(
+        fs::read_to_string(path).expect("our own file"),
+        "out\nerr\n"
+    );
 
     let job = home.start(&shell(script), &JobOptions::new());
     waited(&job);

@@ -2,6 +2,7 @@
 
 use crate::home::{Home, Told, named, status, waited};
 use outlive::{Job, JobOptions, State};
+use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
@@ -17,31 +18,49 @@ pub(crate) fn a_wait_that_times_out_does_no_harm() {
     let home = Home::new();
     let mut told = Told::start(&home, "", &JobOptions::new());
     for timeout in [Some(Duration::ZERO), SHORT] {
-        assert!(told.job.wait(timeout).expect("it can be waited for").is_none());
+        assert!(
+            told.job
+                .wait(timeout)
+                .expect("it can be waited for")
+                .is_none()
+        );
     }
     assert_eq!(status(&told.job).state, State::Running);
     told.tell(7);
-    let ended = told.job.wait(Some(Duration::MAX)).expect("it can be waited for");
+    let ended = told
+        .job
+        .wait(Some(Duration::MAX))
+        .expect("it can be waited for");
     assert_eq!(ended.expect("it has ended").exit_code, Some(7));
     // Whoever comes later sees the same, as often as they ask.
     for timeout in [None, Some(Duration::ZERO)] {
-        let again = home.jobs.get(told.job.id()).expect("it is there").wait(timeout);
-        assert_eq!(again.expect("it is known").expect("it has ended").exit_code, Some(7));
+        let again = home
+            .jobs
+            .get(told.job.id())
+            .expect("it is there")
+            .wait(timeout);
+        assert_eq!(
+            again.expect("it is known").expect("it has ended").exit_code,
+            Some(7)
+        );
     }
 }
 
 /// More than the keeper talks to at once.
 pub(crate) fn any_number_may_wait() {
     let home = Home::new();
-    let mut told = Told::start(&home, "", &JobOptions::new());
+    let (job, mut tell) = Told::start(&home, "", &JobOptions::new()).apart();
     thread::scope(|scope| {
-        let job = &told.job;
-        let waiting: Vec<_> = (0..40).map(|_| scope.spawn(|| waited(job))).collect();
+        let waiting: Vec<_> = (0..40).map(|_| scope.spawn(|| waited(&job))).collect();
         // Among them some who don't wait long.
         for _ in 0..40 {
-            assert!(job.wait(Some(Duration::ZERO)).expect("it can be waited for").is_none());
+            assert!(
+                job.wait(Some(Duration::ZERO))
+                    .expect("it can be waited for")
+                    .is_none()
+            );
         }
-        told.tell(7);
+        writeln!(tell, "7").expect("it reads");
         for it in waiting {
             assert_eq!(it.join().expect("no panic").exit_code, Some(7));
         }
@@ -51,7 +70,11 @@ pub(crate) fn any_number_may_wait() {
 pub(crate) fn the_first_to_end_is_told() {
     let home = Home::new();
     let (jobs, [a, mut b, c]) = three(&home);
-    let any = |timeout| home.jobs.wait_any(&jobs, timeout).expect("they can be waited for");
+    let any = |timeout| {
+        home.jobs
+            .wait_any(&jobs, timeout)
+            .expect("they can be waited for")
+    };
     assert_eq!(any(Some(Duration::ZERO)), None);
     assert_eq!(any(SHORT), None);
     b.tell(3);
@@ -67,7 +90,11 @@ pub(crate) fn the_first_to_end_is_told() {
 pub(crate) fn all_are_waited_for() {
     let home = Home::new();
     let (jobs, [mut a, mut b, mut c]) = three(&home);
-    let all = |timeout| home.jobs.wait_all(&jobs, timeout).expect("they can be waited for");
+    let all = |timeout| {
+        home.jobs
+            .wait_all(&jobs, timeout)
+            .expect("they can be waited for")
+    };
     assert!(!all(Some(Duration::ZERO)));
     a.tell(1);
     b.tell(2);
@@ -82,8 +109,17 @@ pub(crate) fn all_are_waited_for() {
 
 pub(crate) fn waiting_for_nothing_is_over_at_once() {
     let home = Home::new();
-    assert_eq!(home.jobs.wait_any(&[], None).expect("nothing is there to fail"), None);
-    assert!(home.jobs.wait_all(&[], None).expect("nothing is there to fail"));
+    assert_eq!(
+        home.jobs
+            .wait_any(&[], None)
+            .expect("nothing is there to fail"),
+        None
+    );
+    assert!(
+        home.jobs
+            .wait_all(&[], None)
+            .expect("nothing is there to fail")
+    );
 }
 
 pub(crate) fn a_job_that_was_removed_is_told() {
@@ -94,8 +130,18 @@ pub(crate) fn a_job_that_was_removed_is_told() {
     assert!(other.wait(None).expect_err("it is gone").is_no_such_job());
     let told = Told::start(&home, "", &JobOptions::new());
     let both = [told.job.clone(), other];
-    assert!(home.jobs.wait_any(&both, None).expect_err("one is gone").is_no_such_job());
+    assert!(
+        home.jobs
+            .wait_any(&both, None)
+            .expect_err("one is gone")
+            .is_no_such_job()
+    );
     assert!(home.jobs.wait_all(&both, SHORT).is_ok_and(|ended| !ended));
     told.end(0);
-    assert!(home.jobs.wait_all(&both, None).expect_err("one is gone").is_no_such_job());
+    assert!(
+        home.jobs
+            .wait_all(&both, None)
+            .expect_err("one is gone")
+            .is_no_such_job()
+    );
 }

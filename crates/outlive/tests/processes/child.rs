@@ -1,6 +1,6 @@
 //! Children: their pipes, and waiting for them.
 
-use crate::support::{alone, again, open_descriptors, passes, pipe, rest, this_test};
+use crate::support::{again, alone, open_descriptors, passes, pipe, rest, this_test};
 use outlive::{Child, ChildOutput, Command, ExitStatus, Stdio};
 use outlive_os::pidfd::{Exit, Process};
 use outlive_os::proc;
@@ -15,19 +15,29 @@ fn shell(script: &str) -> Command {
 }
 
 fn output(command: &mut Command) -> ChildOutput {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    child.expect("it starts").wait_with_output().expect("it can be read")
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    child
+        .expect("it starts")
+        .wait_with_output()
+        .expect("it can be read")
 }
 
 /// A shell that ends with 7 when something comes through the pipe, with 1 when its end does.
 fn waiting_child() -> (Child, PipeWriter) {
     let (stdin, tell) = pipe();
     let mut command = shell("echo ready; read line && exit 7");
-    command.stdin(std::os::fd::OwnedFd::from(stdin)).stdout(Stdio::piped());
+    command
+        .stdin(std::os::fd::OwnedFd::from(stdin))
+        .stdout(Stdio::piped());
     let mut child = command.spawn().expect("sh is there");
     let mut said = [0; 6];
     let stdout = child.stdout.as_mut().expect("a pipe");
-    stdout.read_exact(&mut said).expect("it says that it is there");
+    stdout
+        .read_exact(&mut said)
+        .expect("it says that it is there");
     (child, tell)
 }
 
@@ -35,7 +45,9 @@ fn waiting_child() -> (Child, PipeWriter) {
 fn it_has_left_everything_but_us() {
     let (mut child, tell) = waiting_child();
     let pid = child.id().cast_signed();
-    let line = proc::line(pid).expect("/proc is mounted").expect("it lives");
+    let line = proc::line(pid)
+        .expect("/proc is mounted")
+        .expect("it lives");
     assert_eq!(line.parent, std::process::id().cast_signed());
     assert_eq!((line.session, line.group, line.terminal), (pid, pid, 0));
     drop(tell);
@@ -54,10 +66,17 @@ fn it_may_stay_in_our_session() {
 #[test]
 fn what_is_written_to_it_comes_back() {
     let mut command = Command::new("cat");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cat");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("cat");
     assert!(child.stderr.is_none());
     let mut stdin = child.stdin.take().expect("a pipe");
-    stdin.write_all(b"hello").and_then(|()| stdin.flush()).expect("it reads");
+    stdin
+        .write_all(b"hello")
+        .and_then(|()| stdin.flush())
+        .expect("it reads");
     drop(stdin);
     assert_eq!(rest(child.stdout.take().expect("a pipe")), "hello");
     assert!(child.wait().expect("it can be waited for").success());
@@ -65,7 +84,10 @@ fn what_is_written_to_it_comes_back() {
 
 #[test]
 fn its_input_is_nothing_unless_it_is_set() {
-    let mut child = Command::new("cat").stdout(Stdio::piped()).spawn().expect("cat is there");
+    let mut child = Command::new("cat")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("cat is there");
     assert!(child.stdin.is_none());
     assert_eq!(rest(child.stdout.take().expect("a pipe")), "");
     assert!(child.wait().expect("it can be waited for").success());
@@ -73,18 +95,40 @@ fn its_input_is_nothing_unless_it_is_set() {
 
 #[test]
 fn waiting_closes_its_input() {
-    let spawn = || Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
-    assert!(spawn().expect("cat is there").wait().expect("it can be waited for").success());
-    let ended = spawn().expect("cat is there").wait_timeout(Duration::from_secs(90));
-    assert!(ended.expect("it can be waited for").expect("it ends").success());
-    let output = spawn().expect("cat is there").wait_with_output().expect("it can be waited for");
+    let spawn = || {
+        Command::new("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+    };
+    assert!(
+        spawn()
+            .expect("cat is there")
+            .wait()
+            .expect("it can be waited for")
+            .success()
+    );
+    let ended = spawn()
+        .expect("cat is there")
+        .wait_timeout(Duration::from_secs(90));
+    assert!(
+        ended
+            .expect("it can be waited for")
+            .expect("it ends")
+            .success()
+    );
+    let output = spawn()
+        .expect("cat is there")
+        .wait_with_output()
+        .expect("it can be waited for");
     assert!(output.status.success());
 }
 
 #[test]
 fn a_megabyte_on_both_pipes_is_read() {
     let each = 1 << 20;
-    let script = format!("head -c {each} /dev/zero & head -c {each} /dev/zero | tr '\\0' x >&2; wait");
+    let script =
+        format!("head -c {each} /dev/zero & head -c {each} /dev/zero | tr '\\0' x >&2; wait");
     let output = output(&mut shell(&script));
     assert!(output.status.success());
     assert_eq!((output.stdout.len(), output.stderr.len()), (each, each));
@@ -94,28 +138,48 @@ fn a_megabyte_on_both_pipes_is_read() {
 #[test]
 fn only_what_is_a_pipe_is_read() {
     let mut command = shell("echo out; echo err >&2; exit 3");
-    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("sh is there");
+    let child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("sh is there");
     let output = child.wait_with_output().expect("it can be read");
     let status = output.status;
-    assert_eq!((&*output.stdout, &*output.stderr, status.code()), (&b""[..], &b"err\n"[..], Some(3)));
+    assert_eq!(
+        (&*output.stdout, &*output.stderr, status.code()),
+        (&b""[..], &b"err\n"[..], Some(3))
+    );
 }
 
 #[test]
 fn a_pipe_that_was_taken_is_left_alone() {
-    let mut child = shell("echo out; echo err >&2").stdout(Stdio::piped()).stderr(Stdio::piped())
-        .spawn().expect("sh is there");
+    let mut child = shell("echo out; echo err >&2")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("sh is there");
     let stdout = child.stdout.take().expect("a pipe");
     let output = child.wait_with_output().expect("it can be read");
-    assert_eq!((&*output.stdout, &*output.stderr), (&b""[..], &b"err\n"[..]));
+    assert_eq!(
+        (&*output.stdout, &*output.stderr),
+        (&b""[..], &b"err\n"[..])
+    );
     assert_eq!(rest(stdout), "out\n");
 }
 
 #[test]
 fn children_can_be_joined_by_a_pipe() {
-    let mut first = shell("echo one; echo two").stdout(Stdio::piped()).spawn().expect("sh is there");
+    let mut first = shell("echo one; echo two")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("sh is there");
     let stdout = first.stdout.take().expect("a pipe");
     let mut second = Command::new("cat");
-    let second = second.stdin(stdout).stdout(Stdio::piped()).spawn().expect("cat is there");
+    let second = second
+        .stdin(stdout)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("cat is there");
     let output = second.wait_with_output().expect("it can be read");
     assert_eq!(output.stdout, b"one\ntwo\n");
     assert!(first.wait().expect("it can be waited for").success());
@@ -130,16 +194,26 @@ fn files_can_be_its_streams() {
     let copy = both.try_clone().expect("a descriptor can be copied");
     let input = File::open(folder.path().join("in")).expect("our own file");
     let mut command = shell("cat; echo err >&2; echo out");
-    let mut child = command.stdin(input).stdout(both).stderr(copy).spawn().expect("sh is there");
+    let mut child = command
+        .stdin(input)
+        .stdout(both)
+        .stderr(copy)
+        .spawn()
+        .expect("sh is there");
     assert!(child.wait().expect("it can be waited for").success());
-    assert_eq!(std::fs::read_to_string(path).expect("our own file"), "in\nerr\nout\n");
+    assert_eq!(
+        std::fs::read_to_string(path).expect("our own file"),
+        "in\nerr\nout\n"
+    );
 }
 
 #[test]
 fn it_prints_where_we_print_unless_it_is_set() {
     const PRINT: &str = "OUTLIVE_TEST_PRINT";
     if std::env::var_os(PRINT).is_some() {
-        let mut child = shell("echo; echo to out; echo to err >&2").spawn().expect("sh is there");
+        let mut child = shell("echo; echo to out; echo to err >&2")
+            .spawn()
+            .expect("sh is there");
         assert!(child.wait().expect("it can be waited for").success());
         return;
     }
@@ -155,11 +229,17 @@ fn waiting_again_says_the_same() {
     assert_eq!(child.try_wait().expect("it can be asked"), None);
     writeln!(tell).expect("it reads");
     let status = child.wait().expect("it can be waited for");
-    assert_eq!((status.code(), status.signal(), status.success()), (Some(7), None, false));
+    assert_eq!(
+        (status.code(), status.signal(), status.success()),
+        (Some(7), None, false)
+    );
     assert_eq!(status.to_string(), "exit code 7");
     assert_eq!(child.wait().expect("it is known"), status);
     assert_eq!(child.try_wait().expect("it is known"), Some(status));
-    assert_eq!(child.wait_timeout(Duration::ZERO).expect("it is known"), Some(status));
+    assert_eq!(
+        child.wait_timeout(Duration::ZERO).expect("it is known"),
+        Some(status)
+    );
 }
 
 #[test]
@@ -168,7 +248,10 @@ fn an_end_that_has_come_is_seen_at_once() {
     let process = Process::open(child.id().cast_signed()).expect("our own child");
     drop(tell);
     assert!(process.wait_end(None).expect("it can be waited for"));
-    let status = child.try_wait().expect("it can be asked").expect("it has ended");
+    let status = child
+        .try_wait()
+        .expect("it can be asked")
+        .expect("it has ended");
     assert_eq!(status.code(), Some(1));
 }
 
@@ -176,13 +259,23 @@ fn an_end_that_has_come_is_seen_at_once() {
 fn a_wait_that_times_out_does_no_harm() {
     let (mut child, mut tell) = waiting_child();
     for timeout in [Duration::ZERO, Duration::from_millis(30)] {
-        assert_eq!(child.wait_timeout(timeout).expect("it can be waited for"), None);
+        assert_eq!(
+            child.wait_timeout(timeout).expect("it can be waited for"),
+            None
+        );
     }
     writeln!(tell).expect("it still reads");
-    let status = child.wait_timeout(Duration::from_secs(90)).expect("it can be waited for");
+    let status = child
+        .wait_timeout(Duration::from_secs(90))
+        .expect("it can be waited for");
     assert_eq!(status.and_then(|status| status.code()), Some(7));
     // The longest there is, too.
-    assert!(child.wait_timeout(Duration::MAX).expect("it is known").is_some());
+    assert!(
+        child
+            .wait_timeout(Duration::MAX)
+            .expect("it is known")
+            .is_some()
+    );
 }
 
 #[test]
@@ -192,7 +285,9 @@ fn it_can_be_killed_whenever() {
     let status = child.wait().expect("it can be waited for");
     assert_eq!((status.code(), status.signal()), (None, Some(9)));
     assert_eq!(status.to_string(), "SIGKILL");
-    child.kill().expect("it has ended, and that is what was wanted");
+    child
+        .kill()
+        .expect("it has ended, and that is what was wanted");
     child.signal(15).expect("it has ended");
 
     // Ended, and not waited for yet.
@@ -200,7 +295,9 @@ fn it_can_be_killed_whenever() {
     let process = Process::open(child.id().cast_signed()).expect("our own child");
     drop(tell);
     assert!(process.wait_end(None).expect("it can be waited for"));
-    child.kill().expect("it has ended, and that is what was wanted");
+    child
+        .kill()
+        .expect("it has ended, and that is what was wanted");
     assert_eq!(child.wait().expect("it can be waited for").code(), Some(1));
 }
 
@@ -208,9 +305,17 @@ fn it_can_be_killed_whenever() {
 fn it_can_be_sent_any_signal() {
     let (mut child, _tell) = waiting_child();
     let error = child.signal(1000).expect_err("there is no such signal");
-    assert!(error.to_string().contains("failed to send a signal to `sh`"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("failed to send a signal to `sh`"),
+        "{error}"
+    );
     child.signal(15).expect("it is ours");
-    assert_eq!(child.wait().expect("it can be waited for").to_string(), "SIGTERM");
+    assert_eq!(
+        child.wait().expect("it can be waited for").to_string(),
+        "SIGTERM"
+    );
 }
 
 #[test]
@@ -218,10 +323,17 @@ fn letting_go_of_it_neither_ends_it_nor_waits() {
     let (child, mut tell) = waiting_child();
     let process = Process::open(child.id().cast_signed()).expect("our own child");
     drop(child);
-    assert!(!process.wait_end(Some(Duration::ZERO)).expect("it can be waited for"));
+    assert!(
+        !process
+            .wait_end(Some(Duration::ZERO))
+            .expect("it can be waited for")
+    );
     writeln!(tell).expect("it still reads");
     // It stayed our child.
-    assert_eq!(process.reap().expect("it can be waited for"), Some(Exit::Code(7)));
+    assert_eq!(
+        process.reap().expect("it can be waited for"),
+        Some(Exit::Code(7))
+    );
 }
 
 #[test]
@@ -229,7 +341,10 @@ fn somebody_else_who_waits_for_it_is_no_riddle() {
     let (mut child, tell) = waiting_child();
     drop(tell);
     let process = Process::open(child.id().cast_signed()).expect("our own child");
-    assert_eq!(process.reap().expect("it can be waited for"), Some(Exit::Code(1)));
+    assert_eq!(
+        process.reap().expect("it can be waited for"),
+        Some(Exit::Code(1))
+    );
     // Linux 6.15 remembers.
     match child.wait() {
         Ok(status) => assert_eq!(status.code(), Some(1)),
@@ -245,10 +360,16 @@ fn a_caller_that_ignores_signals_is_no_matter() {
     let name = this_test!();
     if !crate::support::is_alone(name) {
         let script = "trap '' CHLD INT PIPE HUP TERM; exec \"$@\"";
-        passes(name, &mut crate::support::wrapped(&["sh", "-c", script, "sh"], name));
+        passes(
+            name,
+            &mut crate::support::wrapped(&["sh", "-c", script, "sh"], name),
+        );
         return;
     }
-    assert_ne!(crate::support::own_status("SigIgn"), "SigIgn:\t0000000000000000");
+    assert_ne!(
+        crate::support::own_status("SigIgn"),
+        "SigIgn:\t0000000000000000"
+    );
     let ignored = output(Command::new("cat").arg("/proc/self/status"));
     let text = String::from_utf8(ignored.stdout).expect("text");
     assert!(text.contains("SigIgn:\t0000000000000000\n"), "{text}");
@@ -266,11 +387,17 @@ fn nothing_is_left_of_many() {
     let before = open_descriptors();
     for _ in 0..200 {
         let mut command = Command::new("cat");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().expect("cat is there");
         let status: ExitStatus = child.wait().expect("it can be waited for");
         assert!(status.success());
-        command.current_dir("/no/such/folder").spawn().expect_err("the folder is not there");
+        command
+            .current_dir("/no/such/folder")
+            .spawn()
+            .expect_err("the folder is not there");
     }
     assert_eq!(open_descriptors(), before);
     let left = outlive_os::pidfd::reap_any().expect("it can be asked");

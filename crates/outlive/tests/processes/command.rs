@@ -40,20 +40,38 @@ fn variables(command: &mut Command) -> Vec<String> {
 #[test]
 fn arguments_are_passed_on_as_they_are() {
     let mut command = Command::new("printf");
-    command.arg("%s|").args(["", "a b", "new\nline"]).args(Vec::<String>::new()).arg("-n");
+    command
+        .arg("%s|")
+        .args(["", "a b", "new\nline"])
+        .args(Vec::<String>::new())
+        .arg("-n");
     assert_eq!(said(&mut command), "|a b|new\nline|-n|");
 }
 
 #[test]
 fn its_environment_is_ours_with_its_changes() {
-    let here: Vec<String> = std::env::vars().map(|(key, value)| format!("{key}={value}")).collect();
+    let here: Vec<String> = std::env::vars()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     let mut command = Command::new("cat");
-    command.env("OUTLIVE_TEST_A", "1").env("OUTLIVE_TEST_B", "").env("OUTLIVE_TEST_A", "2");
-    command.env("OUTLIVE_TEST_C", "x").env_remove("OUTLIVE_TEST_C").env_remove("PATH");
+    command
+        .env("OUTLIVE_TEST_A", "1")
+        .env("OUTLIVE_TEST_B", "")
+        .env("OUTLIVE_TEST_A", "2");
+    command
+        .env("OUTLIVE_TEST_C", "x")
+        .env_remove("OUTLIVE_TEST_C")
+        .env_remove("PATH");
     command.env("OUTLIVE_TEST_D", "a=b\nc");
-    let mut expected: Vec<String> =
-        here.into_iter().filter(|it| !it.starts_with("PATH=")).collect();
-    let own = ["OUTLIVE_TEST_A=2", "OUTLIVE_TEST_B=", "OUTLIVE_TEST_D=a=b\nc"];
+    let mut expected: Vec<String> = here
+        .into_iter()
+        .filter(|it| !it.starts_with("PATH="))
+        .collect();
+    let own = [
+        "OUTLIVE_TEST_A=2",
+        "OUTLIVE_TEST_B=",
+        "OUTLIVE_TEST_D=a=b\nc",
+    ];
     expected.extend(own.map(str::to_owned));
     expected.sort();
     assert_eq!(variables(&mut command), expected);
@@ -62,7 +80,11 @@ fn its_environment_is_ours_with_its_changes() {
 #[test]
 fn its_environment_can_be_its_own_alone() {
     let mut command = Command::new("cat");
-    command.env("GONE", "1").env_clear().env("A", "1").env_remove("PATH");
+    command
+        .env("GONE", "1")
+        .env_clear()
+        .env("A", "1")
+        .env_remove("PATH");
     assert_eq!(variables(&mut command), ["A=1"]);
     assert_eq!(variables(Command::new("cat").env_clear()), [] as [&str; 0]);
 }
@@ -73,9 +95,17 @@ fn it_is_looked_for_in_the_path_that_it_will_have() {
     script(folder.path(), "bin/our-own-program");
     let bin = folder.path().join("bin");
     let mut command = Command::new("our-own-program");
-    command.env("PATH", format!("/no/such/folder:{}", bin.display())).current_dir("/");
-    assert_eq!(said(&mut command), format!("{} /\n", bin.join("our-own-program").display()));
-    let error = command.env_remove("PATH").spawn().expect_err("it is not there");
+    command
+        .env("PATH", format!("/no/such/folder:{}", bin.display()))
+        .current_dir("/");
+    assert_eq!(
+        said(&mut command),
+        format!("{} /\n", bin.join("our-own-program").display())
+    );
+    let error = command
+        .env_remove("PATH")
+        .spawn()
+        .expect_err("it is not there");
     assert!(error.is_not_found(), "{error}");
     // Without one there is a default.
     assert_eq!(said(Command::new("echo").arg("x").env_clear()), "x\n");
@@ -88,10 +118,16 @@ fn a_relative_path_is_taken_from_its_folder() {
     let path = folder.path().canonicalize().expect("our own folder");
     let mut command = Command::new("./sub/program");
     command.current_dir(folder.path());
-    assert_eq!(said(&mut command), format!("./sub/program {}\n", path.display()));
+    assert_eq!(
+        said(&mut command),
+        format!("./sub/program {}\n", path.display())
+    );
     let mut command = Command::new("./program");
     command.current_dir(folder.path().join("sub"));
-    assert_eq!(said(&mut command), format!("./program {}\n", path.join("sub").display()));
+    assert_eq!(
+        said(&mut command),
+        format!("./program {}\n", path.join("sub").display())
+    );
 }
 
 #[test]
@@ -124,7 +160,9 @@ fn what_is_kept_may_be_kept_twice() {
     fs::write(file.path(), "text").expect("our own file");
     let open = || OwnedFd::from(File::open(file.path()).expect("our own file"));
     let mut command = shell("cat <&3; cat <&4");
-    command.keep_descriptor(open(), 3).keep_descriptor(open(), 4);
+    command
+        .keep_descriptor(open(), 3)
+        .keep_descriptor(open(), 4);
     assert_eq!(said(&mut command), "texttext");
     // The later of two under one number.
     let mut command = shell("cat <&3");
@@ -145,7 +183,13 @@ fn a_command_can_be_started_many_times() {
     let file = both.reopen().expect("our own file");
     for _ in 0..2 {
         command.stdout(file.try_clone().expect("a descriptor can be copied"));
-        assert!(command.spawn().and_then(|mut child| child.wait()).expect("it starts").success());
+        assert!(
+            command
+                .spawn()
+                .and_then(|mut child| child.wait())
+                .expect("it starts")
+                .success()
+        );
     }
     let mut text = String::new();
     both.read_to_string(&mut text).expect("our own file");
@@ -155,7 +199,10 @@ fn a_command_can_be_started_many_times() {
 #[test]
 fn staying_with_the_callers_resources_is_possible() {
     for breakaway in [Breakaway::Prefer, Breakaway::Off] {
-        assert_eq!(said(Command::new("echo").arg("x").breakaway(breakaway)), "x\n");
+        assert_eq!(
+            said(Command::new("echo").arg("x").breakaway(breakaway)),
+            "x\n"
+        );
     }
     assert_eq!(Breakaway::default(), Breakaway::Prefer);
 }
@@ -166,5 +213,8 @@ fn a_script_without_its_first_line_is_run_by_sh() {
     let path = folder.path().join("script");
     fs::write(&path, "echo $1; exit 0\n").expect("our own folder");
     fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("our own file");
-    assert_eq!(said(Command::new(&path).arg("an argument")), "an argument\n");
+    assert_eq!(
+        said(Command::new(&path).arg("an argument")),
+        "an argument\n"
+    );
 }

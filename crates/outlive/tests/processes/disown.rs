@@ -1,10 +1,11 @@
 //! Programs that are let go.
 
-use crate::support::{alone, is_alone, open_descriptors, passes, pipe, rest, this_test, wrapped};
+use crate::support::{
+    alone, is_alone, open_descriptors, passes, pipe, reaped, rest, this_test, wrapped,
+};
 use outlive::{Command, Process, Stdio};
 use outlive_os::pidfd::{Reaped, reap_any};
 use outlive_os::{proc, role};
-use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags};
 use std::io::{PipeReader, PipeWriter, Read};
 use std::os::fd::OwnedFd;
@@ -16,7 +17,9 @@ fn waiting() -> (Process, PipeWriter) {
     let (mut said, stdout) = pipe();
     let mut command = Command::new("sh");
     command.args(["-c", "echo; read line"]);
-    command.stdin(OwnedFd::from(stdin)).stdout(OwnedFd::from(stdout));
+    command
+        .stdin(OwnedFd::from(stdin))
+        .stdout(OwnedFd::from(stdout));
     let process = command.disown().expect("sh is there");
     drop(command);
     said.read_exact(&mut [0]).expect("it says that it is there");
@@ -46,7 +49,11 @@ fn it_is_nobodys_child_and_leaves_no_zombie() {
     assert_eq!((found.session, found.terminal), (found.pid, 0));
     no_children();
     drop(tell);
-    assert!(process.wait_timeout(Duration::MAX).expect("it can be waited for"));
+    assert!(
+        process
+            .wait_timeout(Duration::MAX)
+            .expect("it can be waited for")
+    );
     no_children();
 }
 
@@ -55,11 +62,19 @@ fn its_handle_tells_who_it_is_and_whether_it_runs() {
     let (process, tell) = waiting();
     assert_eq!(process.start_time(), Some(line(&process).start_time));
     assert!(process.is_running().expect("it can be asked"));
-    assert!(!process.wait_timeout(Duration::from_millis(20)).expect("it can be waited for"));
+    assert!(
+        !process
+            .wait_timeout(Duration::from_millis(20))
+            .expect("it can be waited for")
+    );
     assert!(process.is_running().expect("it is unharmed"));
     process.signal(0).expect("it is there");
     drop(tell);
-    assert!(process.wait_timeout(Duration::from_secs(90)).expect("it can be waited for"));
+    assert!(
+        process
+            .wait_timeout(Duration::from_secs(90))
+            .expect("it can be waited for")
+    );
     assert!(!process.is_running().expect("it can be asked"));
 }
 
@@ -67,9 +82,18 @@ fn its_handle_tells_who_it_is_and_whether_it_runs() {
 fn it_can_be_signalled() {
     let (process, _tell) = waiting();
     let error = process.signal(1000).expect_err("there is no such signal");
-    assert!(error.to_string().starts_with("failed to send a signal to process "), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("failed to send a signal to process "),
+        "{error}"
+    );
     process.signal(9).expect("it is ours");
-    assert!(process.wait_timeout(Duration::MAX).expect("it can be waited for"));
+    assert!(
+        process
+            .wait_timeout(Duration::MAX)
+            .expect("it can be waited for")
+    );
 }
 
 #[test]
@@ -79,7 +103,10 @@ fn it_prints_to_nobody_unless_it_is_set() {
     // In processes of their own, since a shell moves its descriptors about.
     let script = "(exec readlink /proc/$$/fd/0 /proc/$$/fd/1 >&2); (exec ls /proc/$$/fd >&2); :";
     command.args(["-c", script]);
-    command.stderr(OwnedFd::from(stderr)).disown().expect("sh is there");
+    command
+        .stderr(OwnedFd::from(stderr))
+        .disown()
+        .expect("sh is there");
     drop(command);
     assert_eq!(rest(said), "/dev/null\n/dev/null\n0\n1\n2\n");
 }
@@ -89,7 +116,9 @@ fn a_pipe_that_nobody_would_hold_is_refused() {
     for set in [Command::stdin, Command::stdout, Command::stderr] {
         let mut command = Command::new("true");
         set(&mut command, Stdio::piped());
-        let error = command.disown().expect_err("nobody would hold its other end");
+        let error = command
+            .disown()
+            .expect_err("nobody would hold its other end");
         assert!(error.is_invalid() && error.hint().is_some(), "{error}");
     }
 }
@@ -99,7 +128,11 @@ fn letting_go_of_its_handle_does_nothing_to_it() {
     let (process, tell) = waiting();
     let again = outlive_os::pidfd::Process::open(process.id().cast_signed()).expect("it lives");
     drop(process);
-    assert!(!again.wait_end(Some(Duration::ZERO)).expect("it can be waited for"));
+    assert!(
+        !again
+            .wait_end(Some(Duration::ZERO))
+            .expect("it can be waited for")
+    );
     drop(tell);
     assert!(again.wait_end(None).expect("it can be waited for"));
 }
@@ -111,7 +144,10 @@ fn nothing_is_left_of_many() {
     let (said, held): (PipeReader, PipeWriter) = pipe();
     for _ in 0..200 {
         let held = OwnedFd::from(held.try_clone().expect("a descriptor can be copied"));
-        let process = Command::new("true").keep_descriptor(held, 9).disown().expect("true is there");
+        let process = Command::new("true")
+            .keep_descriptor(held, 9)
+            .disown()
+            .expect("true is there");
         assert!(process.start_time().is_some() || !process.is_running().expect("it can be asked"));
     }
     drop(held);
@@ -119,21 +155,6 @@ fn nothing_is_left_of_many() {
     assert_eq!(rest(said), "");
     assert_eq!(open_descriptors(), before);
     no_children();
-}
-
-/// Waits until a process has been reaped, not only ended; `false`, loudly, if the kernel can't say.
-fn reaped(what: &str, process: &OwnedFd) -> bool {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc is mounted");
-    let mut numbers = release.split('.').map(|number| number.parse().unwrap_or(0));
-    if (numbers.next(), numbers.next()) < (Some(6), Some(9)) {
-        outlive_testkit::skipped(what, "before Linux 6.9 a pidfd does not tell");
-        return false;
-    }
-    // Nothing but the hang-up is waited for, which comes when it has been reaped.
-    let mut polled = [PollFd::new(process, PollFlags::empty())];
-    rustix::io::retry_on_intr(|| rustix::event::poll(&mut polled, None)).expect("it can be polled");
-    assert!(polled[0].revents().contains(PollFlags::HUP), "{:?}", polled[0].revents());
-    true
 }
 
 /// Where orphans come back to this process.
@@ -150,7 +171,9 @@ fn lets_go_without_a_zombie(what: &str) {
         no_children();
     }
     for _ in 0..20 {
-        Command::new("no-such-program").disown().expect_err("it is not there");
+        Command::new("no-such-program")
+            .disown()
+            .expect_err("it is not there");
     }
     no_children();
 }
@@ -171,7 +194,10 @@ fn process_1_has_no_zombie_of_it_either() {
         return;
     }
     let own = ["unshare", "--pid", "--fork", "--mount-proc"];
-    let tried = std::process::Command::new(own[0]).args(&own[1..]).arg("true").output();
+    let tried = std::process::Command::new(own[0])
+        .args(&own[1..])
+        .arg("true")
+        .output();
     if tried.as_ref().is_ok_and(|it| it.status.success()) {
         passes(name, &mut wrapped(&own, name));
     } else {
@@ -194,11 +220,17 @@ fn it_outlives_its_starter() {
     }
     let (stdin, tell) = pipe();
     let mut starter = crate::support::again(name);
-    starter.env(START, "1").stdin(OwnedFd::from(stdin)).stdout(std::process::Stdio::piped());
+    starter
+        .env(START, "1")
+        .stdin(OwnedFd::from(stdin))
+        .stdout(std::process::Stdio::piped());
     let mut starter = starter.spawn().expect("this program can be run");
     assert!(starter.wait().expect("it can be waited for").success());
     // Its starter has gone, and it is there, reads and prints.
     drop(tell);
     let said = rest(starter.stdout.take().expect("a pipe"));
-    assert!(said.contains("ready\n") && said.ends_with("still here\n"), "{said}");
+    assert!(
+        said.contains("ready\n") && said.ends_with("still here\n"),
+        "{said}"
+    );
 }

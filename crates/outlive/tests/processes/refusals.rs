@@ -18,14 +18,27 @@ fn refused(command: &mut Command) -> Error {
 fn a_program_that_is_not_there() {
     let error = refused(&mut Command::new("no-such-program"));
     assert!(error.is_not_found() && !error.is_not_executable());
-    assert_eq!(told(&error), "failed to run `no-such-program`: No such file or directory (os error 2)");
+    assert_eq!(
+        told(&error),
+        "failed to run `no-such-program`: No such file or directory (os error 2)"
+    );
     assert!(error.hint().expect("a hint").contains("PATH"));
-    for path in ["/no/such/program", "./no-such-program", "/dev/null/program", ""] {
+    for path in [
+        "/no/such/program",
+        "./no-such-program",
+        "/dev/null/program",
+        "",
+    ] {
         let error = refused(&mut Command::new(path));
         assert!(error.is_not_found(), "{path}: {}", told(&error));
     }
     let relative = refused(&mut Command::new("./no-such-program"));
-    assert!(relative.hint().expect("a hint").contains("the folder that it starts in"));
+    assert!(
+        relative
+            .hint()
+            .expect("a hint")
+            .contains("the folder that it starts in")
+    );
 }
 
 #[test]
@@ -36,7 +49,11 @@ fn a_program_whose_interpreter_is_not_there() {
     fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("our own file");
     let error = refused(&mut Command::new(&path));
     assert!(error.is_not_found());
-    assert!(error.hint().expect("a hint").contains("interpreter"), "{:?}", error.hint());
+    assert!(
+        error.hint().expect("a hint").contains("interpreter"),
+        "{:?}",
+        error.hint()
+    );
 }
 
 #[test]
@@ -47,8 +64,16 @@ fn a_program_that_may_not_be_executed() {
     fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("our own file");
     for (path, hint) in [(&*path, "chmod +x"), (folder.path(), "it is a folder")] {
         let error = refused(&mut Command::new(path));
-        assert!(error.is_not_executable() && !error.is_not_found(), "{}", told(&error));
-        assert!(error.hint().expect("a hint").contains(hint), "{:?}", error.hint());
+        assert!(
+            error.is_not_executable() && !error.is_not_found(),
+            "{}",
+            told(&error)
+        );
+        assert!(
+            error.hint().expect("a hint").contains(hint),
+            "{:?}",
+            error.hint()
+        );
     }
     // In the PATH, where another one of its name may come later.
     let mut command = Command::new("script");
@@ -65,7 +90,8 @@ fn arguments_that_are_too_long() {
 #[test]
 fn a_folder_that_is_not_there() {
     let error = refused(Command::new("true").current_dir("/no/such/folder"));
-    let expected = "failed to change folder to `/no/such/folder`: No such file or directory (os error 2)";
+    let expected =
+        "failed to change folder to `/no/such/folder`: No such file or directory (os error 2)";
     assert_eq!(told(&error), expected);
     // It is the folder that was not found, not the program.
     assert!(!error.is_not_found());
@@ -98,12 +124,24 @@ fn a_nul_anywhere() {
 
 #[test]
 fn variables_that_no_environment_can_have() {
-    for (key, what) in [("", "failed to set a variable without a name"), ("A=B", "failed to set `A=B`")] {
+    for (key, what) in [
+        ("", "failed to set a variable without a name"),
+        ("A=B", "failed to set `A=B`"),
+    ] {
         let error = refused(Command::new("true").env(key, "x"));
-        assert!(error.is_invalid() && error.to_string().starts_with(what), "{}", told(&error));
+        assert!(
+            error.is_invalid() && error.to_string().starts_with(what),
+            "{}",
+            told(&error)
+        );
     }
     // What the C library takes, too: Windows has such variables.
-    assert!(Command::new("true").env("=C:", "x").spawn().is_ok_and(|mut it| it.wait().is_ok()));
+    assert!(
+        Command::new("true")
+            .env("=C:", "x")
+            .spawn()
+            .is_ok_and(|mut it| it.wait().is_ok())
+    );
 }
 
 #[test]
@@ -115,14 +153,22 @@ fn wishes_that_make_no_sense() {
     }
     assert!(refused(Command::new("true").umask(0o1000)).is_invalid());
     let error = refused(Command::new("true").keep_descriptor(null(), i32::MAX));
-    assert!(told(&error).contains("failed to set up descriptors"), "{}", told(&error));
+    assert!(
+        told(&error).contains("failed to set up descriptors"),
+        "{}",
+        told(&error)
+    );
 }
 
 #[test]
 fn leaving_the_callers_resources_is_not_pretended() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("file");
-    let error = refused(Command::new("touch").arg(&file).breakaway(Breakaway::Require));
+    let error = refused(
+        Command::new("touch")
+            .arg(&file)
+            .breakaway(Breakaway::Require),
+    );
     assert!(error.is_unsupported(), "{}", told(&error));
     assert!(!file.exists());
 }
@@ -133,9 +179,16 @@ fn nothing_is_left_of_it() {
     let before = crate::support::open_descriptors();
     for _ in 0..50 {
         let mut command = Command::new("no-such-program");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         command.spawn().expect_err("it is not there");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).disown().expect_err("it is not there");
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .disown()
+            .expect_err("it is not there");
     }
     assert_eq!(crate::support::open_descriptors(), before);
     assert_eq!(reap_any().expect("it can be asked"), Reaped::NoChildren);

@@ -1,7 +1,9 @@
 //! What the library's tests share: processes of their own, and pipes.
 
+use rustix::event::{PollFd, PollFlags};
 use std::fs;
 use std::io::{PipeReader, PipeWriter, Read};
+use std::os::fd::OwnedFd;
 use std::process::{Command, Output};
 
 const ALONE: &str = "OUTLIVE_TEST_ALONE";
@@ -28,8 +30,12 @@ macro_rules! alone {
 pub(crate) use alone;
 
 pub(crate) fn name(place: &'static str) -> &'static str {
-    let (_, name) = place.split_once("::").expect("the crate's name comes first");
-    let (name, _) = name.rsplit_once("::").expect("the test's name comes before the last");
+    let (_, name) = place
+        .split_once("::")
+        .expect("the crate's name comes first");
+    let (name, _) = name
+        .rsplit_once("::")
+        .expect("the test's name comes before the last");
     name
 }
 
@@ -51,7 +57,9 @@ pub(crate) fn wrapped(by: &[&str], name: &str) -> Command {
     let own = own.to_str().expect("text");
     let words: Vec<&str> = by.iter().copied().chain([own]).collect();
     let mut command = Command::new(words[0]);
-    command.args(&words[1..]).args(["--exact", name, "--nocapture", "--test-threads=1"]);
+    command
+        .args(&words[1..])
+        .args(["--exact", name, "--nocapture", "--test-threads=1"]);
     command.env(ALONE, name);
     command
 }
@@ -61,7 +69,11 @@ pub(crate) fn passes(name: &str, command: &mut Command) -> Output {
     let output = command.output().expect("this program can be run");
     let said = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{name} {}:\n{said}\n{errors}", output.status);
+    assert!(
+        output.status.success(),
+        "{name} {}:\n{said}\n{errors}",
+        output.status
+    );
     // A name that no test has would succeed too.
     assert!(said.contains(" 1 passed;"), "{name} did not run:\n{said}");
     for line in said.lines().filter(|line| line.contains("SKIPPED:")) {
@@ -83,7 +95,9 @@ pub(crate) fn rest(mut pipe: impl Read) -> String {
 
 /// How many descriptors this process has.
 pub(crate) fn open_descriptors() -> usize {
-    fs::read_dir("/proc/self/fd").expect("/proc is mounted").count()
+    fs::read_dir("/proc/self/fd")
+        .expect("/proc is mounted")
+        .count()
 }
 
 /// A line of what the kernel says of this thread.
@@ -99,4 +113,23 @@ pub(crate) fn told(error: &outlive::Error) -> String {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
     }
+}
+
+/// Waits until a process has been reaped, not only ended; `false`, loudly, if the kernel can't say.
+pub(crate) fn reaped(what: &str, process: &OwnedFd) -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc is mounted");
+    let mut numbers = release.split('.').map(|number| number.parse().unwrap_or(0));
+    if (numbers.next(), numbers.next()) < (Some(6), Some(9)) {
+        outlive_testkit::skipped(what, "before Linux 6.9 a pidfd does not tell");
+        return false;
+    }
+    // Nothing but the hang-up is waited for, which comes when it has been reaped.
+    let mut polled = [PollFd::new(process, PollFlags::empty())];
+    rustix::io::retry_on_intr(|| rustix::event::poll(&mut polled, None)).expect("it can be polled");
+    assert!(
+        polled[0].revents().contains(PollFlags::HUP),
+        "{:?}",
+        polled[0].revents()
+    );
+    true
 }

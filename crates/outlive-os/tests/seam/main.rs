@@ -1,0 +1,15 @@
+//! The seam as its users meet it: real processes, real files, real signals.
+//!
+//! A test that changes what its whole process shares (signals, limits, descriptors by number) goes
+//! on in a process of its own, see [`common::alone`].
+
+mod common;
+mod events;
+mod folder;
+mod lock;
+mod output;
+mod pidfd;
+mod proc;
+mod role;
+mod socket;
+mod spawn;

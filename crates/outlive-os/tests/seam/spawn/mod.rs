@@ -1,0 +1,10 @@
+//! Starting programs.
+
+mod descriptors;
+mod failures;
+mod filter;
+mod orphan;
+mod programs;
+mod signals;
+mod state;
+mod storm;

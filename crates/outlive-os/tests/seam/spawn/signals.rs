@@ -1,0 +1,162 @@
+//! The child's signals: default dispositions and an empty mask, whatever the caller's are.
+
+use super::filter::refuse_clone3;
+use crate::common::{Start, alone, as_child, as_orphan, ends, kernel_is, printed, program, shell};
+use outlive_os::pidfd::{Exit, Reaped, reap_any};
+
+/// A signal's action as the kernel has it: a handler, flags, a restorer, a mask.
+fn set_action(signal: i32, handler: usize) {
+    let action = [handler as u64, 0, 0, 0];
+    // SAFETY: a complete action; the raw call, since libc's refuses the two signals it keeps for
+    // itself. `handler` is SIG_IGN wherever this is used.
+    let result =
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), 0usize, 8) };
+    assert_eq!(result, 0, "signal {signal}");
+}
+
+fn block_all() {
+    let all = u64::MAX;
+    // SAFETY: the kernel's set is 8 bytes.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const all,
+            0usize,
+            8,
+        )
+    };
+    assert_eq!(result, 0);
+}
+
+extern "C" fn do_nothing(_: i32) {}
+
+/// All signals blocked, many ignored, some handled.
+fn confuse() {
+    for signal in [
+        libc::SIGHUP,
+        libc::SIGINT,
+        libc::SIGPIPE,
+        libc::SIGTSTP,
+        libc::SIGTTOU,
+    ] {
+        set_action(signal, libc::SIG_IGN);
+    }
+    // 32 and 33 are the two that libc keeps for itself.
+    for signal in 32..=64 {
+        set_action(signal, libc::SIG_IGN);
+    }
+    for signal in [libc::SIGUSR1, libc::SIGTERM, libc::SIGALRM] {
+        let handler: extern "C" fn(i32) = do_nothing;
+        // SAFETY: the handler does nothing.
+        unsafe { libc::signal(signal, handler as libc::sighandler_t) };
+    }
+    block_all();
+}
+
+/// The sets of signals that a process says it blocks, ignores and handles, as `cat` prints them.
+fn sets(start: Start) -> Vec<(String, u64)> {
+    let said = printed(program(&["cat", "/proc/self/status"]), start);
+    let wanted = ["SigBlk", "SigIgn", "SigCgt"];
+    let fields = said.lines().filter_map(|line| line.split_once(":\t"));
+    let fields = fields.filter(|(name, _)| wanted.contains(name));
+    let read = |text: &str| u64::from_str_radix(text, 16).expect("a hexadecimal number");
+    let sets: Vec<_> = fields
+        .map(|(name, set)| (name.to_owned(), read(set)))
+        .collect();
+    assert_eq!(sets.len(), 3, "{said}");
+    sets
+}
+
+fn are_default(start: Start) {
+    for (name, set) in sets(start) {
+        assert_eq!(set, 0, "{name} is {set:x}");
+    }
+}
+
+#[test]
+fn are_default_whatever_the_callers_are() {
+    alone!();
+    confuse();
+    are_default(as_child);
+    are_default(as_orphan);
+}
+
+#[test]
+fn are_default_without_clone3_too() {
+    alone!();
+    if refuse_clone3("signals without clone3") {
+        confuse();
+        are_default(as_child);
+        are_default(as_orphan);
+    }
+}
+
+/// Of this thread, and of this process, as the kernel shows them.
+fn own_sets() -> String {
+    let status = std::fs::read_to_string("/proc/thread-self/status").expect("/proc is mounted");
+    let sets = ["SigBlk", "SigIgn", "SigCgt"];
+    let lines = status
+        .lines()
+        .filter(|line| sets.iter().any(|set| line.starts_with(set)));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn of_the_caller_stay_as_they_are() {
+    alone!();
+    confuse();
+    let before = own_sets();
+    are_default(as_child);
+    are_default(as_orphan);
+    assert_eq!(own_sets(), before);
+}
+
+#[test]
+fn of_the_caller_stay_as_they_are_without_clone3_too() {
+    alone!();
+    if refuse_clone3("the caller's signals without clone3") {
+        confuse();
+        let before = own_sets();
+        are_default(as_child);
+        are_default(as_orphan);
+        assert_eq!(own_sets(), before);
+    }
+}
+
+#[test]
+fn an_ignored_sigchld_costs_no_exit_code() {
+    alone!();
+    set_action(libc::SIGCHLD, libc::SIG_IGN);
+    let child = shell("exit 7").spawn().expect("sh is there");
+    // Before Linux 6.15 nobody can tell.
+    let known = kernel_is(6, 15).then_some(Exit::Code(7));
+    assert_eq!(child.reap().expect("a child can be waited for"), known);
+    let killed = shell("kill -9 $$").spawn().expect("sh is there");
+    let known = kernel_is(6, 15).then_some(Exit::Signal(9));
+    assert_eq!(killed.reap().expect("a child can be waited for"), known);
+    assert_eq!(
+        reap_any().expect("there may be children"),
+        Reaped::NoChildren
+    );
+
+    let orphan = shell("exit 7").spawn_orphan().expect("sh is there");
+    assert!(orphan.wait_end(None).expect("a process can be waited for"));
+    assert_eq!(
+        reap_any().expect("there may be children"),
+        Reaped::NoChildren
+    );
+    let missing = program(&["no-such-program"]);
+    assert!(missing.spawn().is_err() && missing.spawn_orphan().is_err());
+    assert_eq!(
+        reap_any().expect("there may be children"),
+        Reaped::NoChildren
+    );
+}
+
+#[test]
+fn an_exit_is_told_from_a_signal() {
+    assert_eq!(ends(&shell("exit 0")), Exit::Code(0));
+    assert_eq!(ends(&shell("exit 255")), Exit::Code(255));
+    assert_eq!(ends(&shell("kill -TERM $$")), Exit::Signal(libc::SIGTERM));
+}
