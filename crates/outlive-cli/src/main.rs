@@ -2,6 +2,7 @@
 //! by which any later process can list it, read its output, wait for its exit code, talk to it
 //! and stop it whole.
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), no_main)]
 
 mod age;
 mod cli;
@@ -27,9 +28,13 @@ mod table;
 mod text;
 mod wait;
 
-fn main() {
+#[cfg(not(test))]
+outlive_os::program!(run);
+
+#[cfg_attr(test, expect(dead_code, reason = "tests have a main of their own"))]
+fn run() -> i32 {
     // Does not return in a keeper, which is this program under another name: no argument is read
     // and nothing is allocated before it, as whatever is would stay for the job's whole life.
     outlive::init();
-    std::process::exit(cli::main());
+    cli::main()
 }

@@ -425,7 +425,7 @@ impl Pipes {
         let spawn = Spawn {
             programs: strings(&launch.programs).during("pass on the program")?,
             arguments: strings(&launch.spec.command).during("pass on the arguments")?,
-            environment: Strings::from_block(environment.to_vec()),
+            environment: Some(Strings::from_block(environment.to_vec())),
             umask: Some(heritage.umask),
             descriptor_limit: heritage.descriptor_limit,
             new_session: true,

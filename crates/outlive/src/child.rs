@@ -201,9 +201,12 @@ impl Command {
             })?;
             made.push(stream);
         }
-        let environment = self.environment();
-        let path = environment.get(OsStr::new("PATH"));
-        let candidates = command::candidates(&self.program, path.map(|path| &**path));
+        let environment = self.own_environment();
+        let path = match &environment {
+            Some(environment) => environment.get(OsStr::new("PATH")).cloned(),
+            None => std::env::var_os("PATH"),
+        };
+        let candidates = command::candidates(&self.program, path.as_deref());
         let arguments = std::iter::once(&self.program)
             .chain(&self.args)
             .map(|arg| bytes(arg));
@@ -235,7 +238,10 @@ impl Command {
             // was given.
             arguments: command::argument_strings(arguments)?,
             programs: command::argument_strings(candidates.iter().map(Vec::as_slice))?,
-            environment: command::environment_strings(&environment)?,
+            environment: environment
+                .as_ref()
+                .map(command::environment_strings)
+                .transpose()?,
             folder: folder_string,
             umask: self.umask,
             new_session: self.detach,

@@ -191,6 +191,11 @@ impl Command {
         Ok(())
     }
 
+    /// Its environment, unless that is the caller's: then nothing has to be copied.
+    pub(crate) fn own_environment(&self) -> Option<BTreeMap<OsString, OsString>> {
+        (self.env_clear || !self.env.is_empty()).then(|| self.environment())
+    }
+
     /// Its environment: the caller's with its own changes.
     pub(crate) fn environment(&self) -> BTreeMap<OsString, OsString> {
         let mut environment = BTreeMap::new();

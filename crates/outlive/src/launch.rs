@@ -348,7 +348,7 @@ impl Order {
                 &[outlive_keeper::ROLE.as_bytes()],
                 &[id.as_str().as_bytes()],
             ])?,
-            environment: strings(&[&[key.as_bytes(), b"=", value.as_bytes()]])?,
+            environment: Some(strings(&[&[key.as_bytes(), b"=", value.as_bytes()]])?),
             // The keeper's folder is where the job starts.
             folder: folder
                 .map(|folder| strings(&[&[bytes(folder.as_os_str())]]))

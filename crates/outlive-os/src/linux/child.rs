@@ -2,7 +2,7 @@
 //! stands still: it does system calls only, on what was prepared for it, and allocates nothing.
 
 use super::spawn::Step;
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::{io, ptr};
 
 /// All that the child needs, in the form in which system calls take it: strings end with a NUL,
@@ -13,7 +13,8 @@ pub(super) struct Plan {
     /// `sh`, a place for the script's path, the arguments: for a script without a `#!` line, which
     /// execvp(3) and shells run with `sh`.
     pub(super) script: Vec<*const c_char>,
-    pub(super) environment: Vec<*const c_char>,
+    /// The caller's, as it stands, if none.
+    pub(super) environment: Option<Vec<*const c_char>>,
     pub(super) folder: *const c_char,
     pub(super) umask: Option<u32>,
     pub(super) new_session: bool,
@@ -22,6 +23,20 @@ pub(super) struct Plan {
     pub(super) announce: Option<i32>,
     /// What the child reports.
     pub(super) failure: Option<(Step, i32)>,
+}
+
+impl Plan {
+    fn environment_pointer(&self) -> *const *const c_char {
+        unsafe extern "C" {
+            static environ: *const *const c_char;
+        }
+        match &self.environment {
+            Some(own) => own.as_ptr(),
+            // SAFETY: what changes the environment (std::env::set_var, setenv(3)) may only be called
+            // where no other thread reads it, by its own contract: it stands still here.
+            None => unsafe { environ },
+        }
+    }
 }
 
 /// A descriptor on its way to its number.
@@ -86,11 +101,43 @@ fn reset_dispositions() {
     // The kernel's own struct sigaction: all zero is SIG_DFL, no flags, an empty mask.
     let default = [0u64; 4];
     let (new, old) = (default.as_ptr(), ptr::null::<u64>());
-    for signal in 1..=64 {
+    let changed = changed_dispositions().unwrap_or(u64::MAX);
+    for signal in (1..=64).filter(|signal| changed >> (signal - 1) & 1 == 1) {
         // SAFETY: the structure is complete; SIGKILL and SIGSTOP are refused, which does no harm.
         // The raw call, since libc's refuses the two signals that it keeps for itself.
         unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, 8) };
     }
+}
+
+/// The signals that are ignored or caught, a bit for each: `/proc/self/status` tells of all of them
+/// in half the time that it takes to reset each.
+fn changed_dispositions() -> Option<u64> {
+    let mut status = [0u8; 4096];
+    let length = read_file(c"/proc/self/status", &mut status).ok()?;
+    let status = &status[..length];
+    let mask = |name: &[u8]| {
+        let at = status
+            .windows(name.len())
+            .position(|window| window == name)?;
+        let digits = status.get(at + name.len()..)?.get(..16)?;
+        let digit = |mask: Option<u64>, byte: &u8| {
+            Some(mask? << 4 | u64::from(char::from(*byte).to_digit(16)?))
+        };
+        digits.iter().fold(Some(0), digit)
+    };
+    Some(mask(b"\nSigIgn:\t")? | mask(b"\nSigCgt:\t")?)
+}
+
+/// Reads a file of the kernel's, in one read.
+fn read_file(path: &CStr, into: &mut [u8]) -> Result<usize, i32> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+    // SAFETY: a string that ends with a NUL.
+    let file = checked(unsafe { libc::open(path.as_ptr(), flags) })? as i32;
+    // SAFETY: a buffer of ours and its size.
+    let length = checked(unsafe { libc::read(file, into.as_mut_ptr().cast(), into.len()) } as i64);
+    // SAFETY: a descriptor that was opened here.
+    unsafe { libc::close(file) };
+    length.map(|length| length as usize)
 }
 
 fn unblock_signals() {
@@ -169,20 +216,10 @@ fn limit_descriptors(soft: u64) -> Result<(), i32> {
 fn announce(to: i32) -> Result<(), i32> {
     // One line has at most 52 numbers of 20 digits, a name of 16 bytes, and spaces.
     let mut line = [0u8; 1200];
-    let (path, flags) = (
-        c"/proc/self/stat".as_ptr(),
-        libc::O_RDONLY | libc::O_CLOEXEC,
-    );
-    // SAFETY: a constant path.
-    let stat = checked(unsafe { libc::open(path, flags) })? as i32;
-    // SAFETY: a buffer of ours and its size.
-    let length = checked(unsafe { libc::read(stat, line.as_mut_ptr().cast(), line.len()) } as i64);
-    // SAFETY: a descriptor that was opened here.
-    unsafe { libc::close(stat) };
-    let length = length?;
+    let length = read_file(c"/proc/self/stat", &mut line)?;
     // SAFETY: as many bytes of a buffer of ours as were read into it.
-    match checked(unsafe { libc::write(to, line.as_ptr().cast(), length as usize) } as i64)? {
-        written if written == length => Ok(()),
+    match checked(unsafe { libc::write(to, line.as_ptr().cast(), length) } as i64)? {
+        written if written == length as i64 => Ok(()),
         _ => Err(libc::ENOSPC),
     }
 }
@@ -195,7 +232,7 @@ fn is_there(path: *const c_char) -> bool {
 /// Tries the programs in turn as execvp(3) does: the first that is there is taken; one that may
 /// not be executed is passed over, but is the reason given if no other is found.
 fn exec_first(plan: &mut Plan) -> i32 {
-    let (arguments, environment) = (plan.arguments.as_ptr(), plan.environment.as_ptr());
+    let (arguments, environment) = (plan.arguments.as_ptr(), plan.environment_pointer());
     let mut reason = libc::ENOENT;
     let path_has_more = plan.programs.len() > 2;
     for program in plan

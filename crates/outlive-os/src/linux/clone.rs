@@ -10,7 +10,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 /// still while others may hold locks.
 pub(super) type ChildFn = extern "C" fn(*mut c_void) -> !;
 
-/// The child's stack. The deepest child uses under 3 KiB in a debug build.
+/// The child's stack. The deepest child uses under 8 KiB in a debug build.
 #[repr(align(16))]
 pub(super) struct Stack([MaybeUninit<u8>; 16 << 10]);
 

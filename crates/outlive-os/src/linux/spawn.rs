@@ -61,8 +61,8 @@ pub struct Spawn<'a> {
     pub programs: Strings,
     /// Its arguments, its own name first.
     pub arguments: Strings,
-    /// Its environment, `KEY=value`.
-    pub environment: Strings,
+    /// Its environment, `KEY=value`, if not the caller's as it stands.
+    pub environment: Option<Strings>,
     /// The folder to start in (one string), if not the caller's.
     pub folder: Option<Strings>,
     /// Its file mode creation mask, if not the caller's.
@@ -161,7 +161,7 @@ impl Spawn<'_> {
         let relay = Relay {
             plan,
             stack: Stack::new(),
-            result: Err(libc::EINTR),
+            result: None,
         };
         let mut relay = ManuallyDrop::new(Box::new(relay));
         let mut stack = ManuallyDrop::new(Box::new(Stack::new()));
@@ -169,11 +169,11 @@ impl Spawn<'_> {
         // SAFETY: `pass_on` keeps to system calls on the relay. All that it and its child use is on
         // the heap and is freed only once both are known not to use it any more.
         let go = unsafe { vfork(Kind::Go, false, &mut stack, pass_on, argument) };
-        let ended_itself = match &go {
-            Ok(go) => matches!(reap_go(go.pid), Ok(0)),
-            Err(_) => true,
-        };
-        if !ended_itself {
+        if let Ok(go) = &go {
+            // Somebody else may have waited for it, whatever it was made without.
+            let _ = reap_go(go.pid);
+        }
+        if go.is_ok() && relay.result.is_none() {
             // Somebody killed the go-between; its child may still be on its way to exec, in our
             // memory, so that memory is never freed.
             let cause = io::Error::from_raw_os_error(libc::EINTR);
@@ -189,7 +189,8 @@ impl Spawn<'_> {
         unsafe { ManuallyDrop::drop(&mut relay.plan) };
         drop(ManuallyDrop::into_inner(spawn));
         let fail = |step, cause| Err(SpawnError { step, cause });
-        match (go, std::mem::replace(&mut relay.result, Err(0)), failure) {
+        let result = relay.result.take().unwrap_or(Err(libc::EINTR));
+        match (go, result, failure) {
             (Err(cause), ..) => fail(Step::Process, cause),
             (_, Err(error), _) => fail(Step::Process, io::Error::from_raw_os_error(error)),
             (_, Ok(process), Some((step, error))) => {
@@ -233,7 +234,7 @@ impl Plan {
         Plan {
             programs: spawn.programs.pointers(),
             script,
-            environment: spawn.environment.pointers(),
+            environment: spawn.environment.as_ref().map(Strings::pointers),
             folder: spawn
                 .folder
                 .as_ref()
@@ -260,7 +261,8 @@ impl Plan {
 struct Relay {
     plan: ManuallyDrop<Box<Plan>>,
     stack: Stack,
-    result: Result<Process, i32>,
+    /// What came of it; none if the go-between was killed before it knew.
+    result: Option<Result<Process, i32>>,
 }
 
 /// The child whose end makes the program an orphan.
@@ -270,13 +272,13 @@ extern "C" fn pass_on(relay: *mut c_void) -> ! {
     let argument = ptr::from_mut(&mut **relay.plan).cast();
     // SAFETY: as for a plain spawn; what it uses is on the heap and outlives both of us.
     let child = unsafe { vfork(Kind::Program, true, &mut relay.stack, exec, argument) };
-    relay.result = match child {
+    relay.result = Some(match child {
         Ok(child) => child
             .pidfd
             .map(|pidfd| Process::new(child.pid, pidfd))
             .ok_or(libc::EBADF),
         Err(error) => Err(error.raw_os_error().unwrap_or(libc::EAGAIN)),
-    };
+    });
     // SAFETY: ends the go-between without running anything of the parent's.
     unsafe { libc::_exit(0) }
 }

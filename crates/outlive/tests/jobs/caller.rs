@@ -7,7 +7,6 @@ use crate::support::{again, alone, open_descriptors, own_status, passes, this_te
 use outlive::{Job, JobOptions, Jobs, RestartOptions, State};
 use outlive_os::pidfd::{Reaped, reap_any};
 use outlive_os::role;
-use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -102,37 +101,6 @@ pub(crate) fn letting_go_of_a_job_does_nothing_to_it() {
     assert_eq!(waited(&again).exit_code, Some(1));
 }
 
-pub(crate) fn any_thread_may_start_jobs_and_all_of_them_differ() {
-    let home = Home::new();
-    let start = |thread: usize| -> Vec<Job> {
-        (0..5)
-            .map(|job| home.shell(&format!("echo {thread} {job}")))
-            .collect()
-    };
-    let jobs: Vec<Job> = thread::scope(|scope| {
-        let started: Vec<_> = (0..8)
-            .map(|thread| scope.spawn(move || start(thread)))
-            .collect();
-        started
-            .into_iter()
-            .flat_map(|it| it.join().expect("no panic"))
-            .collect()
-    });
-    assert!(
-        home.jobs
-            .wait_all(&jobs, None)
-            .expect("they can be waited for")
-    );
-    let ids: BTreeSet<&str> = jobs.iter().map(Job::id).collect();
-    let said: BTreeSet<String> = jobs.iter().map(output).collect();
-    let codes: BTreeSet<_> = jobs.iter().map(|job| status(job).exit_code).collect();
-    assert_eq!((ids.len(), said.len()), (40, 40));
-    assert_eq!(codes.into_iter().collect::<Vec<_>>(), [Some(0)]);
-    assert_eq!(home.jobs.list().expect("it can be listed").len(), 40);
-    jobs.iter().for_each(keeper_gone);
-    assert_eq!(home.jobs.prune(None).expect("it can be").len(), 40);
-}
-
 /// Through a shell that changes what it starts us with.
 fn under(name: &str, change: &str) -> bool {
     if crate::support::is_alone(name) {
@@ -184,6 +152,50 @@ pub(crate) fn ignored_signals_and_a_closed_umask_are_no_matter() {
         );
         live_through_a_job(&home);
     }
+}
+
+pub(crate) fn a_deleted_folder_is_no_matter() {
+    alone!();
+    let home = Home::new();
+    let folder = home.folder().join("deleted");
+    fs::create_dir(&folder)
+        .and_then(|()| env::set_current_dir(&folder))
+        .expect("our own folder");
+    fs::remove_dir(&folder).expect("our own folder");
+    let job = home.shell("exit 3");
+    assert_eq!(waited(&job).exit_code, Some(3));
+    assert!(
+        status(&job).cwd.ends_with("deleted (deleted)"),
+        "{:?}",
+        status(&job).cwd
+    );
+    let error = job
+        .restart(&RestartOptions::new())
+        .expect_err("its folder is gone");
+    assert!(
+        error.to_string().starts_with("failed to change folder to"),
+        "{error}"
+    );
+    env::set_current_dir("/").expect("there is always a root");
+}
+
+/// The path of a socket has at most 107 bytes.
+pub(crate) fn a_home_may_be_deep() {
+    let home = Home::new();
+    let deep = home
+        .folder()
+        .join("x".repeat(100))
+        .join("y".repeat(100))
+        .join("z z".repeat(50));
+    let jobs = Jobs::at(&deep).expect("this place can be told");
+    let command = shell("read code; exit 3");
+    let job = jobs
+        .start(&command, JobOptions::new().keep_stdin(true))
+        .expect("it starts");
+    assert_eq!(jobs.get(job.id()).expect("it runs").id(), job.id());
+    job.close_stdin().expect("it is open");
+    assert_eq!(waited(&job).exit_code, Some(3));
+    job.remove().expect("it has ended");
 }
 
 pub(crate) fn a_job_outlives_its_starter_and_says_so_to_others() {

@@ -3,8 +3,10 @@
 use crate::support::pipe;
 use outlive::{Command, Job, JobOptions, Jobs, State, Status};
 use outlive_os::pidfd::Process;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, PipeWriter, Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -18,6 +20,9 @@ pub(crate) struct Home {
 impl Home {
     pub(crate) fn new() -> Home {
         let folder = tempfile::tempdir().expect("a folder can be made");
+        // Whatever the umask is.
+        let private = Permissions::from_mode(0o700);
+        fs::set_permissions(folder.path(), private).expect("our own folder");
         let jobs = Jobs::at(folder.path().join("home")).expect("this place can be told");
         Home { folder, jobs }
     }

@@ -122,6 +122,22 @@ pub(crate) fn one_that_is_no_keeper_is_refused() {
     );
 }
 
+/// A process that stands still, until this goes.
+struct Still(Process);
+
+impl Still {
+    fn make(process: Process) -> Still {
+        process.signal(19).expect("it is ours");
+        Still(process)
+    }
+}
+
+impl Drop for Still {
+    fn drop(&mut self) {
+        let _ = self.0.signal(18);
+    }
+}
+
 /// A frozen container, a debugger: the keeper neither answers nor goes.
 pub(crate) fn one_that_stands_still_holds_up_no_wait() {
     let name = this_test!();
@@ -132,8 +148,7 @@ pub(crate) fn one_that_stands_still_holds_up_no_wait() {
     let home = Home::new();
     let mut told = Told::start(&home, "", &JobOptions::new());
     let keeper = status(&told.job).keeper.pid.expect("it is kept");
-    let keeper = Process::open(keeper).expect("it lives");
-    keeper.signal(19).expect("it is ours");
+    let still = Still::make(Process::open(keeper).expect("it lives"));
     for timeout in [Duration::ZERO, Duration::from_millis(50)] {
         let jobs: Jobs = home.jobs.clone();
         let job = told.job.clone();
@@ -150,6 +165,6 @@ pub(crate) fn one_that_stands_still_holds_up_no_wait() {
     }
     assert_eq!(status(&told.job).state, State::Running);
     told.tell(7);
-    keeper.signal(18).expect("it is ours");
+    drop(still);
     assert_eq!(waited(&told.job).exit_code, Some(7));
 }

@@ -7,6 +7,7 @@ mod support;
 mod again;
 mod alone;
 mod caller;
+mod crowd;
 mod find;
 mod home;
 mod keeper;
@@ -61,11 +62,17 @@ fn main() {
         caller:
             nothing_of_the_caller_changes
             letting_go_of_a_job_does_nothing_to_it
-            any_thread_may_start_jobs_and_all_of_them_differ
             room_for_16_descriptors_is_enough
             ignored_signals_and_a_closed_umask_are_no_matter
+            a_deleted_folder_is_no_matter
+            a_home_may_be_deep
             a_job_outlives_its_starter_and_says_so_to_others
             a_subreaper_has_no_zombie_of_keepers;
+        crowd:
+            all_jobs_of_many_threads_differ
+            of_many_who_want_a_name_one_has_it
+            pruning_disturbs_nobody
+            several_may_restart_it_at_once;
         find:
             a_job_is_found_by_what_it_is_called
             the_newest_of_a_name_is_meant
@@ -125,6 +132,7 @@ fn main() {
             its_environment_can_be_its_own_alone
             its_folder_and_umask
             it_gets_the_descriptors_that_are_kept_and_no_other
+            it_may_get_many_descriptors
             a_secret_is_passed_on_and_not_stored
             how_it_ended_is_told;
         stop:

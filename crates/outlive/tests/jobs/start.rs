@@ -174,6 +174,21 @@ pub(crate) fn it_gets_the_descriptors_that_are_kept_and_no_other() {
     assert_eq!(rest(reader), "to five\n");
 }
 
+/// Under numbers that its keeper uses for other things.
+pub(crate) fn it_may_get_many_descriptors() {
+    let home = Home::new();
+    let mut command = shell("for n in $(seq 3 62); do eval \"cat <&$n\"; done");
+    for number in (3..=62).rev() {
+        let path = home.folder().join(number.to_string());
+        fs::write(&path, format!("{number} ")).expect("our own folder");
+        command.keep_descriptor(fs::File::open(path).expect("our own file"), number);
+    }
+    let job = home.start(&command, &JobOptions::new());
+    waited(&job);
+    let expected: String = (3..=62).map(|number| format!("{number} ")).collect();
+    assert_eq!(output(&job), expected);
+}
+
 pub(crate) fn a_secret_is_passed_on_and_not_stored() {
     let name = crate::support::this_test!();
     if !crate::support::is_alone(name) {
