@@ -2,7 +2,7 @@
 
 use crate::cli::{self, examples};
 use crate::report::Result;
-use outlive::Jobs;
+use outlive::{Jobs, State};
 
 #[derive(clap::Args)]
 #[command(after_help = examples!(
@@ -17,11 +17,18 @@ pub(crate) struct Args {
     /// Stop first what still runs
     #[arg(long, short)]
     force: bool,
+
+    /// Remove also what belongs to a container of this host, if nobody keeps it any more
+    #[arg(long)]
+    elsewhere: bool,
 }
 
 pub(crate) fn main(args: &Args) -> Result<i32> {
     let jobs = cli::find(&Jobs::open()?, &args.jobs)?;
     cli::each(&jobs, |job| {
+        if args.elsewhere && job.status()?.state == State::Elsewhere {
+            return Ok(job.forget()?);
+        }
         if args.force {
             job.stop(None)?;
         }

@@ -127,7 +127,9 @@ pub(crate) fn main(args: Args) -> Result<i32> {
     let job = Jobs::open()?.start(&command, &options)?;
     let label = args.name.as_deref().unwrap_or(job.id());
     if args.follow {
-        follow_to_end(&job, label)
+        follow_to_end(&job, label).map_err(|failure| {
+            failure.hint(format!("the job was started: outlive logs -f {label}"))
+        })
     } else {
         announce(&job, label, args.json)?;
         Ok(0)
@@ -162,7 +164,8 @@ fn command(args: &Args) -> Command {
 
 fn options(args: &Args) -> Result<JobOptions> {
     let mut options = JobOptions::new();
-    options.keeper_as_child(true);
+    // A follower stays, and must not be its parent: what kills by parent would find it.
+    options.keeper_as_child(!args.follow);
     for name in &args.secret_env {
         if std::env::var_os(name).is_none() {
             let message = format!("failed to pass on `{}`: it is not set", name.display());

@@ -4,7 +4,7 @@
 //! costs the writers nothing from then on, since it is given once; a timer looks at the size as
 //! long as it grows, and then the notice is armed anew.
 
-use outlive_os::output::{Activity, give_back, is_marked, mark};
+use outlive_os::output::{Activity, MARK_LIMIT, free_space, give_back, is_marked, mark};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -61,16 +61,23 @@ impl Cap {
         self.look(file)
     }
 
-    /// Looks at the file.
-    pub(crate) fn look(&mut self, file: &File) -> io::Result<Look> {
+    /// Whether bytes that were there have been removed by somebody else. Without a mark what is cut
+    /// before the first look, or replaced by the same, is not seen.
+    pub(crate) fn is_cut(&mut self, file: &File) -> io::Result<bool> {
         let size = file.metadata()?.len();
-        // Without a mark what is cut before the first look, or replaced by the same, is not seen.
-        let truncated = size < self.size
+        self.marked &= size < MARK_LIMIT;
+        Ok(size < self.size
             || (self.marked && !is_marked(file.as_fd()))
-            || !self.tail_is_there(file);
+            || !self.tail_is_there(file))
+    }
+
+    /// Looks at the file, and gives back what is too much.
+    pub(crate) fn look(&mut self, file: &File) -> io::Result<Look> {
+        let truncated = self.is_cut(file)?;
+        let size = file.metadata()?.len();
         if truncated {
             self.marked = self.marked && mark(file.as_fd());
-            self.given_back = self.given_back.min(size);
+            self.given_back = 0;
         }
         let grown = size.saturating_sub(self.size);
         let mut look = Look {
@@ -89,8 +96,10 @@ impl Cap {
             }
         }
         if size != self.size || truncated {
-            // Often enough that at most a quarter of the limit is there too much.
-            let fast = grown > self.limit / 4;
+            // A writer waits while pages that are not on the disk yet are given back, so that is
+            // done in few steps where there is room, and in small ones where there is not.
+            let room = free_space(file.as_fd()).unwrap_or(0) / 16;
+            let fast = grown > room.max(self.limit / 4);
             let pause = if fast { self.pause / 2 } else { self.pause * 2 };
             self.pause = pause.clamp(SHORTEST, LONGEST);
             look.again = Some(self.pause);

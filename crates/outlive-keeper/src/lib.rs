@@ -25,6 +25,8 @@ mod table;
 mod tree;
 mod watch;
 
+pub use tree::is_of_another_job;
+
 use outlive_os::memory;
 use outlive_os::role;
 use outlive_os::socket::Connection;
@@ -36,6 +38,9 @@ pub const ROLE: &str = "outlive-keeper";
 /// The variable that a keeper, and nothing else, has in its environment: another job's keeper that
 /// descends from our job is not part of it.
 pub const MARK: (&str, &str) = ("OUTLIVE_KEEPER", "1");
+
+/// The variable by which every process of a job knows its job.
+pub const JOB_VARIABLE: &str = "OUTLIVE_JOB";
 
 /// How many descriptors a keeper may have: its own, those of its connections, and a few to look at
 /// processes with.

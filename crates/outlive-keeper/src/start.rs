@@ -5,13 +5,14 @@ use crate::cap::Cap;
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
 use crate::store::{Unseen, write_keeper_line};
 use jiff::Timestamp;
+use outlive_os::events::{self, Signals};
 use outlive_os::folder::Folder;
 use outlive_os::pidfd::Process;
 use outlive_os::socket::Listener;
 use outlive_os::spawn::{Spawn, SpawnError, Step, Strings};
-use outlive_os::{AsDescriptor, Borrowed, Descriptor, events, lock, os_string, proc, role};
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, lock, os_string, proc, role, signal};
 use outlive_record::{
-    Answer, InputPlan, Launch, OutputMode, OutputPlan, Record, Run, Slot, VERSION,
+    Answer, InputPlan, Launch, OutputMode, OutputPlan, RECORD_LIMIT, Record, Run, Slot, VERSION,
 };
 use std::fs::File;
 use std::io;
@@ -23,6 +24,12 @@ pub(crate) struct Started {
     pub(crate) folder: Folder,
     pub(crate) listener: Listener,
     pub(crate) main: Process,
+    /// What its keeper is told by the kernel.
+    pub(crate) signals: Signals,
+    /// At its end once the job has ended: whoever waits holds a copy.
+    pub(crate) ended: Descriptor,
+    /// What keeps it from that.
+    pub(crate) tell_ended: Option<Descriptor>,
     /// The job's own output file, if that is where its output goes.
     pub(crate) output: Option<File>,
     /// Its size; none if it can't be looked at.
@@ -152,11 +159,15 @@ pub(crate) fn start(
     };
     let started = room.publish(&jobs).and_then(|()| {
         let pipes = Pipes::new(&launch, &room)?;
+        // Before there is a job: without these it would run unwatched.
+        let signals = Signals::take(&[signal::CHILD, signal::ACTIVITY]);
+        let signals = signals.during("take signals as events")?;
+        let ended = events::pipe().during("make a pipe")?;
         let main = pipes.spawn(&launch, environment, &slots, heritage, &room)?;
-        Ok((main, pipes))
+        Ok((main, pipes, signals, ended))
     });
     match started {
-        Ok((main, Pipes { pump, stdin, .. })) => {
+        Ok((main, Pipes { pump, stdin, .. }, signals, (ended, tell_ended))) => {
             // What keeps a folder busy is the job, if anything.
             let _ = role::leave_folder();
             let Room {
@@ -175,6 +186,9 @@ pub(crate) fn start(
                 folder,
                 listener,
                 main,
+                signals,
+                ended,
+                tell_ended: Some(tell_ended),
                 output,
                 cap,
                 pump,
@@ -212,6 +226,11 @@ impl Room {
         let new = format!("{NEW}{id}");
         // A folder whose launch was cut short has no keeper, and nobody sees it; the next launcher
         // takes another id, and `prune` removes it.
+        let bytes = record.to_bytes();
+        if bytes.len() as u64 > RECORD_LIMIT {
+            let cause = "its command and options make a record that nobody would read".to_owned();
+            return Err(Refusal::launch(cause));
+        }
         let taken = jobs.sub(id).is_ok();
         if taken || !jobs.make_sub(&new).during("make the job's folder")? {
             return Err(Refusal(Answer::IdTaken));
@@ -219,7 +238,7 @@ impl Room {
         let folder = jobs.sub(&new).during("open the job's folder");
         let built = folder.and_then(|folder| {
             folder
-                .create(RECORD, &record.to_bytes())
+                .create(RECORD, &bytes)
                 .during("write the job's record")?;
             let lock = folder.append(LOCK).during("make the job's lock")?;
             Room::furnish(record, folder, lock, None)
@@ -343,7 +362,6 @@ impl Room {
 
 /// What the job's descriptors are made of.
 struct Pipes {
-    null: Descriptor,
     /// The keeper's end and the job's end of its output.
     pump: Option<(Descriptor, Descriptor)>,
     /// The job's end and the keeper's end of its input.
@@ -352,11 +370,6 @@ struct Pipes {
 
 impl Pipes {
     fn new(launch: &Launch, room: &Room) -> Result<Pipes, Refusal> {
-        let null = File::options()
-            .read(true)
-            .write(true)
-            .open("/dev/null")
-            .during("open /dev/null")?;
         let piped = room.output.is_some() && launch.spec.output.mode == OutputMode::Pipe;
         let pump = piped
             .then(events::pipe)
@@ -370,11 +383,7 @@ impl Pipes {
             .then(events::pipe)
             .transpose()
             .during("make a pipe for the input")?;
-        Ok(Pipes {
-            null: null.into(),
-            pump,
-            stdin,
-        })
+        Ok(Pipes { pump, stdin })
     }
 
     fn spawn(
@@ -393,7 +402,9 @@ impl Pipes {
                 .map(AsDescriptor::as_fd)
                 .ok_or_else(|| Refusal::launch("a descriptor is missing".into()))
         };
-        let null = self.null.as_fd();
+        // A keeper's own standard input is /dev/null, open for writing too.
+        let own = std::io::stdin();
+        let null = own.as_fd();
         let to_job = match (&self.pump, &room.output) {
             (Some((_, to_job)), _) => to_job.as_fd(),
             (None, Some(output)) => output.as_fd(),

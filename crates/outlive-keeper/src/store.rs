@@ -9,7 +9,7 @@
 //!     output                what the job prints
 //!     control               the socket on which the keeper listens while it lives
 //!   jobs/.new-<id>/         a job that is being started
-//!   names/<name>            locked while a job of this name has a keeper; holds the newest one's id
+//!   names/<name>            locked while a job of this name runs; holds the newest one's id
 //! ```
 
 use outlive_os::folder::{Folder, Unfit, is_same};
@@ -87,6 +87,13 @@ impl Home {
             Some(Unfit::OwnedBy(user)) => (
                 format!("it belongs to user {user}"),
                 "each user has a state folder of their own; set OUTLIVE_HOME (or HOME)".to_owned(),
+            ),
+            Some(Unfit::SharedWithOthers) => (
+                "others may read it, and it has other things in it".to_owned(),
+                format!(
+                    "chmod 700 {}, or choose a folder of its own",
+                    path.display()
+                ),
             ),
             Some(Unfit::WritableByOthers) => (
                 "others may write to it".to_owned(),
@@ -345,6 +352,11 @@ impl Claim {
     }
 }
 
+fn is_absence(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
+    matches!(kind, NotFound | NotADirectory | IsADirectory)
+}
+
 /// Removes a job whose keeper is gone, and its name if that means it; false if it has a keeper.
 pub fn remove(home: &Home, id: &JobId, name: Option<&JobName>) -> io::Result<bool> {
     let jobs = home.jobs()?;
@@ -357,8 +369,9 @@ pub fn remove(home: &Home, id: &JobId, name: Option<&JobName>) -> io::Result<boo
             }
             Some(file)
         }
-        // A damaged job has no such file perhaps, and a file in its place is no folder.
-        Err(_) => None,
+        // A damaged job has no such file perhaps, or something else in its place.
+        Err(error) if is_absence(error.kind()) => None,
+        Err(error) => return Err(error),
     };
     if let Some(name) = name {
         let names = home.names()?;

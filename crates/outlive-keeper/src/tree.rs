@@ -1,36 +1,57 @@
 //! The job's processes: all that descend from its keeper, which inherits the orphans among them.
 
-use crate::MARK;
+use crate::{JOB_VARIABLE, MARK};
 use outlive_os::pidfd::Process;
 use outlive_os::{proc, signal};
-use outlive_record::ProcessLine;
+use outlive_record::{JobId, ProcessLine};
 use std::io;
 
 /// A keeper's view of the tree below it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tree {
-    /// Children that are keepers of other jobs, which were started from within this one and are
-    /// meant to outlive it. They stay our children, and so these ids theirs, until we reap them.
+    id: JobId,
+    main: i32,
+    /// Children that are of other jobs, see [`is_of_another_job`]. They stay our children, and so
+    /// these ids theirs, until we reap them.
     others: Vec<i32>,
     /// Those that were asked to end, by id and start time.
     asked: Vec<(i32, u64)>,
 }
 
-fn is_keeper(pid: i32) -> bool {
-    proc::started_with(pid, format!("{}={}", MARK.0, MARK.1).as_bytes())
+/// Whether a process is of another job than `id`: one that was started from within it and is meant
+/// to outlive it, its keeper or, where that is gone, any process of it.
+pub fn is_of_another_job(pid: i32, id: &str) -> bool {
+    let environment = proc::environment(pid);
+    proc::variable(&environment, MARK.0).is_some()
+        || proc::variable(&environment, JOB_VARIABLE).is_some_and(|other| other != id.as_bytes())
 }
 
 impl Tree {
+    /// The tree of the job `id`, whose main process is `main`.
+    pub(crate) fn new(id: JobId, main: i32) -> Tree {
+        Tree {
+            id,
+            main,
+            others: Vec::new(),
+            asked: Vec::new(),
+        }
+    }
+
+    fn is_other(&self, pid: i32) -> bool {
+        pid != self.main && is_of_another_job(pid, self.id.as_str())
+    }
+
     /// Forgets a child that was reaped: its id may be given to another process now.
     pub(crate) fn reaped(&mut self, pid: i32) {
         self.others.retain(|other| *other != pid);
+        self.asked.retain(|(asked, _)| *asked != pid);
     }
 
     /// Children that are of this tree: they, and those below them, are the whole of it.
     fn roots(&mut self) -> io::Result<Vec<i32>> {
         let mut roots = proc::own_children()?;
         roots.retain(|pid| {
-            if !self.others.contains(pid) && is_keeper(*pid) {
+            if !self.others.contains(pid) && self.is_other(*pid) {
                 self.others.push(*pid);
             }
             !self.others.contains(pid)
@@ -48,7 +69,9 @@ impl Tree {
         let mut found = Vec::new();
         for root in self.roots()? {
             found.extend(all.iter().filter(|line| line.pid == root));
-            found.extend(proc::descendants(&all, root, |line| is_keeper(line.pid)));
+            found.extend(proc::descendants(&all, root, |line| {
+                self.is_other(line.pid)
+            }));
         }
         found.retain(|line: &ProcessLine| !line.has_ended());
         Ok(found)

@@ -6,7 +6,7 @@ use crate::store::{CONTROL, RECORD};
 use crate::table::{Action, Choice, Event, Phase, next};
 use crate::tree::Tree;
 use jiff::Timestamp;
-use outlive_os::events::{self, Signals};
+use outlive_os::events;
 use outlive_os::output::Activity;
 use outlive_os::pidfd::{Exit, Reaped, reap_any};
 use outlive_os::socket::Connection;
@@ -27,18 +27,12 @@ const PUMPED: usize = 64 << 10;
 
 /// Keeps the job until nothing is left to be done. Returns the keeper's exit code.
 pub(crate) fn watch(job: Started) -> i32 {
-    let Ok(signals) = Signals::take(&[signal::CHILD, signal::ACTIVITY]) else {
-        return 125;
-    };
-    let Ok((ended, tell_ended)) = events::pipe() else {
-        return 125;
-    };
     let choice = Choice {
         until: job.record.spec.until,
         leftover: job.record.spec.leftover,
     };
     let mut keeper = Keeper {
-        tree: Tree::default(),
+        tree: Tree::new(job.record.spec.id.clone(), job.main.pid()),
         choice,
         phase: Phase::Running,
         childless: false,
@@ -47,22 +41,20 @@ pub(crate) fn watch(job: Started) -> i32 {
         grace: LEFTOVER_GRACE,
         grace_over: None,
         look_at: None,
-        ended,
-        tell_ended: Some(tell_ended),
         connections: Vec::new(),
         pumped: Vec::new(),
         job,
     };
     keeper.arm_cap();
-    // It may have ended before signals were taken as events.
-    keeper.reap();
     while keeper.phase != Phase::Done {
-        if keeper.turn(&signals).is_err() {
+        if keeper.turn().is_err() {
             // Without its events a keeper is of no use; the job and its output go on.
             return 125;
         }
     }
     keeper.drain();
+    // After everybody knows of the end, since it may take a while.
+    keeper.look();
     let _ = keeper.job.folder.remove(CONTROL);
     0
 }
@@ -81,9 +73,6 @@ struct Keeper {
     grace_over: Option<Instant>,
     /// When to look at the output's size.
     look_at: Option<Instant>,
-    /// At its end once the job has ended: whoever waits holds a copy.
-    ended: Descriptor,
-    tell_ended: Option<Descriptor>,
     connections: Vec<Connection>,
     /// What is being passed on; empty unless the keeper does that.
     pumped: Vec<u8>,
@@ -92,10 +81,11 @@ struct Keeper {
 
 impl Keeper {
     /// One wait and what follows from it.
-    fn turn(&mut self, signals: &Signals) -> io::Result<()> {
+    fn turn(&mut self) -> io::Result<()> {
         let timer = self.grace_over.into_iter().chain(self.look_at).min();
         let timeout = timer.map(|timer| timer.saturating_duration_since(Instant::now()));
-        let mut watched: Vec<Borrowed<'_>> = vec![signals.as_fd(), self.job.listener.as_fd()];
+        let mut watched: Vec<Borrowed<'_>> =
+            vec![self.job.signals.as_fd(), self.job.listener.as_fd()];
         watched.extend(self.connections.iter().map(AsDescriptor::as_fd));
         let pump_at = watched.len();
         watched.extend(self.job.pump.as_ref().map(AsDescriptor::as_fd));
@@ -115,7 +105,7 @@ impl Keeper {
         if ready.contains(&1) {
             self.accept();
         }
-        while let Some(signal) = signals.next()? {
+        while let Some(signal) = self.job.signals.next()? {
             match signal {
                 signal::CHILD => self.reap(),
                 _ => self.look_soon(),
@@ -203,8 +193,10 @@ impl Keeper {
     }
 
     fn record_end(&mut self) {
-        self.look();
         self.drain();
+        if let (Some(cap), Some(file)) = (&mut self.job.cap, &self.job.output) {
+            self.job.record.newest_mut().output_truncated |= cap.is_cut(file).unwrap_or(false);
+        }
         let pid = self.job.main.pid();
         let run = self.job.record.newest_mut();
         run.ended_at = Some(Timestamp::now());
@@ -213,10 +205,10 @@ impl Keeper {
             Exit::Code(code) => End::Exited(code),
             Exit::Signal(signal) => End::Signaled(signal),
         });
-        self.write_record();
-        // Its name is free from here on, also while what it left behind is being stopped.
+        // Its name is free for whoever sees the end, also while what it left behind is being stopped.
         self.job.claim = None;
-        self.tell_ended = None;
+        self.write_record();
+        self.job.tell_ended = None;
     }
 
     fn write_record(&self) {
@@ -238,6 +230,10 @@ impl Keeper {
             };
             let user = connection.peer_user();
             if user.is_ok_and(|user| user == role::user() || user == 0) {
+                if self.connections.len() == MOST_CONNECTIONS {
+                    // What it asked for is done first; if it has gone, it is gone by then.
+                    self.hear(0);
+                }
                 if self.connections.len() == MOST_CONNECTIONS {
                     self.connections.remove(0);
                 }
@@ -262,7 +258,7 @@ impl Keeper {
         let reply = match request {
             Err(why) => Reply::Refused(why),
             Ok(Request::Ended) => {
-                descriptor = self.ended.try_clone().ok();
+                descriptor = self.job.ended.try_clone().ok();
                 if descriptor.is_some() {
                     Reply::Done
                 } else {

@@ -212,6 +212,7 @@ impl Job {
 
     /// Its standard input, if that was kept open.
     pub fn stdin(&self) -> Result<JobStdin> {
+        self.look_here()?;
         let heard = self
             .ask(&Request::Stdin)
             .map_err(|error| self.not_kept(error))?;
@@ -226,6 +227,7 @@ impl Job {
 
     /// Closes its standard input: it reads to the end once all others who write have closed theirs.
     pub fn close_stdin(&self) -> Result<()> {
+        self.look_here()?;
         self.ask(&Request::CloseStdin)
             .map(drop)
             .map_err(|error| self.not_kept(error))
@@ -312,6 +314,18 @@ impl Job {
                 self.remove_ended()
             }
         }
+    }
+
+    /// Removes its record and its output although it belongs to another container of this host, or
+    /// to one that is no more: nobody must keep it.
+    pub fn forget(&self) -> Result<()> {
+        let seen = self.look()?;
+        let place = &seen.record.place;
+        let here = self.jobs.here();
+        if place.machine != here.machine || place.boot != here.boot {
+            return self.remove();
+        }
+        self.remove_ended()
     }
 
     fn remove_ended(&self) -> Result<()> {

@@ -10,16 +10,16 @@ use outlive_keeper::store;
 use outlive_os::spawn::{Spawn, Strings};
 use outlive_os::{AsDescriptor, Descriptor, bytes, memory, os_string, proc, socket};
 use outlive_record::{
-    Answer, Input, InputPlan, JobId, JobName, Launch, Leftover, MESSAGE_LIMIT, Output, OutputMode,
-    OutputPlan, Slot, Spec, Text,
+    Answer, Input, InputPlan, JobId, JobName, Launch, Leftover, Output, OutputMode, OutputPlan,
+    Slot, Spec, Text,
 };
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// The variable by which every process of a job knows its job.
-pub(crate) const JOB_VARIABLE: &str = "OUTLIVE_JOB";
+/// The longest answer of a new keeper: it may quote a path.
+const ANSWER_LIMIT: usize = 64 << 10;
 
 /// What a keeper is given, but for the id.
 struct Order {
@@ -33,6 +33,7 @@ struct Order {
     stdout: OutputPlan,
     stderr: OutputPlan,
     output_start: u64,
+    made_output: Option<PathBuf>,
     kept: Vec<(Slot, i32)>,
     slots: Vec<Descriptor>,
 }
@@ -104,6 +105,7 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
         stdout: OutputPlan::Job,
         stderr: OutputPlan::Job,
         output_start: 0,
+        made_output: None,
         kept: Vec::new(),
         slots: Vec::new(),
     };
@@ -117,12 +119,20 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
         order.kept.push((slot, *number));
     }
     let folder = command.folder.as_ref().map(|_| folder.as_path());
-    loop {
-        match order.place(folder, command.umask)? {
-            Some(_) => return Ok(order.spec.id),
-            None => order.spec.id = new_id(&command.program)?,
+    let placed = loop {
+        match order.place(folder, command.umask) {
+            Ok(Some(_)) => break Ok(order.spec.id),
+            Ok(None) => order.spec.id = new_id(&command.program)?,
+            Err(error) => break Err(error),
         }
-    }
+    };
+    placed.inspect_err(|_| {
+        // Nothing of a job that was not started is left: a file that was made for it is empty.
+        let made = order
+            .made_output
+            .filter(|file| file.metadata().is_ok_and(|it| it.len() == 0));
+        made.map(std::fs::remove_file);
+    })
 }
 
 /// Starts a job that has ended once more.
@@ -155,6 +165,7 @@ pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Resul
         stdout: OutputPlan::Job,
         stderr: OutputPlan::Job,
         output_start: 0,
+        made_output: None,
         kept: Vec::new(),
         slots: Vec::new(),
     };
@@ -278,7 +289,9 @@ impl Order {
             return Err(Error::new(Kind::Invalid, what));
         }
         let path = PathBuf::from(os_string(path.0.clone()));
-        let file = File::options().append(true).create(true).open(&path);
+        let new = File::options().append(true).create_new(true).open(&path);
+        self.made_output = new.is_ok().then(|| path.clone());
+        let file = new.or_else(|_| File::options().append(true).create(true).open(&path));
         let file = file.during(|| format!("failed to open `{}`", path.display()))?;
         self.output_start = file.metadata().map_or(0, |it| it.len());
         let slot = self.slot(file.into());
@@ -291,13 +304,19 @@ impl Order {
     /// is taken.
     fn place(&self, folder: Option<&Path>, umask: Option<u32>) -> Result<Option<i32>> {
         let id = &self.spec.id;
+        if self.spec.output.mode == OutputMode::Pty {
+            let what = "failed to give the job a terminal of its own: not supported yet";
+            return Err(Error::new(Kind::Unsupported, what));
+        }
         if self.spec.leftover == Leftover::Leave && self.spec.output.mode == OutputMode::Pipe {
             let what = "failed to combine leaving processes with output through a pipe";
             let hint = "without its keeper they would have nobody to print to";
             return Err(Error::new(Kind::Invalid, what).hint_at(hint));
         }
         let mut environment = self.environment.clone();
-        environment.insert(JOB_VARIABLE.into(), id.as_str().into());
+        environment.insert(outlive_keeper::JOB_VARIABLE.into(), id.as_str().into());
+        // A job that bore a keeper's mark would be taken for one.
+        environment.remove(OsStr::new(outlive_keeper::MARK.0));
         environment
             .keys()
             .try_for_each(|key| command::check_variable(key))?;
@@ -374,7 +393,7 @@ impl Order {
         // The only copy of the other end is the keeper's: its death is the end of what we read.
         drop(keepers);
         let (packet, _) = ours
-            .receive(MESSAGE_LIMIT)
+            .receive(ANSWER_LIMIT)
             .during(|| failed("hear from the keeper"))?;
         if packet.is_empty() {
             let what = failed("start the keeper");

@@ -224,6 +224,12 @@ fn state(seen: &Seen, here: &Place, notes: &mut Vec<String>) -> State {
         }
         None => {}
     }
+    if place.boot != here.boot && seen.kept {
+        notes.push(
+            "it is kept on another host, or in a container that shares this folder".to_owned(),
+        );
+        return State::Elsewhere;
+    }
     if place.boot != here.boot {
         notes.push("lost (reboot): the machine was started anew while it ran".to_owned());
         return State::Lost;

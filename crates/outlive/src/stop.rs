@@ -2,9 +2,8 @@
 
 use crate::error::{During, Error, Kind, Result};
 use crate::job::Job;
-use crate::launch::JOB_VARIABLE;
-use outlive_keeper::MARK;
 use outlive_keeper::store::Seen;
+use outlive_keeper::{JOB_VARIABLE, is_of_another_job};
 use outlive_os::pidfd::Process;
 use outlive_os::{AsDescriptor, Borrowed, events, proc, signal};
 use outlive_record::{ProcessLine, Request};
@@ -31,11 +30,24 @@ pub enum Stopped {
 }
 
 pub(crate) fn stop(job: &Job, grace: Duration) -> Result<Stopped> {
-    let seen = job.look_here()?;
+    let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+    let request = Request::Stop { grace_ms };
+    let seen = match job.look_here() {
+        Ok(seen) => seen,
+        // What is written of it can't be read, but whoever keeps it knows what to do.
+        Err(error) if error.is_damaged() => {
+            let heard = job.ask(&request).map_err(|_| error)?;
+            return wait_for_keeper(job, &heard.keeper, grace, None);
+        }
+        Err(error) => return Err(error),
+    };
     if seen.kept {
-        let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-        match job.ask(&Request::Stop { grace_ms }) {
-            Ok(heard) => return wait_for_keeper(job, &heard.keeper, grace),
+        if let Ok(Some(keeper)) = seen.living_keeper() {
+            // One that was made to stand still would not hear us.
+            let _ = keeper.signal(signal::CONTINUE);
+        }
+        match job.ask(&request) {
+            Ok(heard) => return wait_for_keeper(job, &heard.keeper, grace, Some(&seen)),
             // It is about to go, or was killed.
             Err(error) if error.is_not_running() => settle(job, FORCE)?,
             Err(error) => return Err(error),
@@ -60,25 +72,46 @@ pub(crate) fn settle(job: &Job, timeout: Duration) -> Result<()> {
 /// Whether the keeper of a job that has ended is gone, or was about to go and now has: one that
 /// still answers is stopping what the job left behind.
 pub(crate) fn is_going(job: &Job) -> Result<bool> {
-    match job.ask(&Request::Ended) {
-        Ok(_) => Ok(false),
-        Err(error) if error.is_not_running() => settle(job, FORCE).map(|()| true),
+    let gone = match job.ask(&Request::Ended) {
+        Ok(_) => return Ok(false),
+        Err(error) if error.is_not_running() => settle(job, FORCE),
+        Err(error) => Err(error),
+    };
+    match gone {
+        Ok(()) => Ok(true),
+        // Somebody else is removing it, or has.
+        Err(error) if error.is_running() || error.is_no_such_job() => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-fn wait_for_keeper(job: &Job, keeper: &Process, grace: Duration) -> Result<Stopped> {
+/// Waits for a keeper to end the run that was seen before it was asked to.
+fn wait_for_keeper(
+    job: &Job,
+    keeper: &Process,
+    grace: Duration,
+    before: Option<&Seen>,
+) -> Result<Stopped> {
     let stopping = || format!("failed to stop `{}`", job.label());
-    if keeper.wait_end(grace.checked_add(FORCE)).during(stopping)? {
-        let seen = job.look()?;
-        // A keeper that was killed meanwhile has not ended the tree.
-        return match seen.record.newest().end {
-            Some(_) => Ok(Stopped::Whole),
-            None => stop_found(job, &seen, Duration::ZERO),
+    let gone = keeper.wait_end(grace.checked_add(FORCE)).during(stopping)?;
+    let Some(before) = before else {
+        return if gone {
+            Ok(Stopped::Whole)
+        } else {
+            Err(survivors(job, &[]))
         };
+    };
+    let seen = job.look()?;
+    if !gone {
+        return Err(survivors(job, &members(job, &seen).during(stopping)?));
     }
-    let left = members(job, &job.look()?).during(stopping)?;
-    Err(survivors(job, &left))
+    // A keeper that was killed meanwhile has not ended the tree. What somebody has started since is
+    // another run, which nobody asked to stop.
+    let another = seen.kept || seen.record.run_count != before.record.run_count;
+    match seen.record.newest().end {
+        None if !another => stop_found(job, &seen, Duration::ZERO),
+        _ => Ok(Stopped::Whole),
+    }
 }
 
 fn survivors(job: &Job, left: &[ProcessLine]) -> Error {
@@ -106,22 +139,24 @@ fn members(job: &Job, seen: &Seen) -> io::Result<Vec<ProcessLine>> {
         return Ok(Vec::new());
     };
     let all = proc::all()?;
-    let variable = format!("{JOB_VARIABLE}={}", job.id());
-    let mark = format!("{}={}", MARK.0, MARK.1);
     let me = std::process::id().cast_signed();
     let output = output_file(job);
-    let is_keeper = |line: &ProcessLine| proc::started_with(line.pid, mark.as_bytes());
+    let other = |line: &ProcessLine| is_of_another_job(line.pid, job.id());
+    let carries_id = |pid| {
+        let environment = proc::environment(pid);
+        proc::variable(&environment, JOB_VARIABLE) == Some(job.id().as_bytes())
+    };
     let mut found: Vec<ProcessLine> = Vec::new();
     let is_main = |line: &ProcessLine| (line.pid, line.start_time) == (main.pid, main.start_time);
     for line in &all {
         // Nothing of the job is older than its main process.
         let ours = line.start_time >= main.start_time
             && (is_main(line)
-                || proc::started_with(line.pid, variable.as_bytes())
+                || carries_id(line.pid)
                 || output.is_some_and(|output| proc::writes_to(line.pid, output)));
-        if ours && !is_keeper(line) {
+        if ours && (is_main(line) || !other(line)) {
             found.push(*line);
-            found.extend(proc::descendants(&all, line.pid, is_keeper));
+            found.extend(proc::descendants(&all, line.pid, other));
         }
     }
     found.sort_by_key(|line| line.pid);
@@ -214,7 +249,15 @@ fn kill_group_of(leader: &ProcessLine) {
 }
 
 pub(crate) fn signal(job: &Job, signal: i32, tree: bool) -> Result<()> {
-    let seen = job.look_here()?;
+    let seen = match job.look_here() {
+        Err(error) if error.is_damaged() => {
+            return job
+                .ask(&Request::Kill { signal, tree })
+                .map(drop)
+                .map_err(|_| error);
+        }
+        other => other?,
+    };
     let failed = || {
         format!(
             "failed to send {} to `{}`",

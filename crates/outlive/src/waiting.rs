@@ -1,6 +1,6 @@
 //! Waiting for jobs to end: each job lends a descriptor that is ready when something has happened.
 
-use crate::error::{During, Result};
+use crate::error::{During, Error, Kind, Result};
 use crate::job::Job;
 use outlive_os::pidfd::Process;
 use outlive_os::socket::Connection;
@@ -54,6 +54,13 @@ pub(crate) fn sign(job: &Job) -> Result<Sign> {
         // It has just ended, or its socket was removed: then its own end is what can be seen.
         if let Some(keeper) = seen.living_keeper().during(waiting)? {
             return Ok(Sign::Process(keeper));
+        }
+        if seen.keeper.is_none() {
+            let what = format!(
+                "{}: its keeper can't be reached, nor told who it is",
+                waiting()
+            );
+            return Err(Error::new(Kind::Damaged, what).hint_at("its lock file is damaged"));
         }
     }
 }

@@ -65,9 +65,14 @@ pub(super) unsafe fn vfork(
             0
         }
     };
+    // Until the go-between has done its part only SIGKILL ends it: with handlers reset, a Ctrl-C
+    // that the caller handles would. The program has its mask emptied before its exec.
+    let blocked = (kind == Kind::Go).then(BlockAll::new);
     let mut pidfd: i32 = -1;
     // SAFETY: passed on to the caller; `pidfd` outlives the call.
-    let pid = unsafe { clone_any(flags, exit_signal, &mut pidfd, stack, child, argument) }?;
+    let pid = unsafe { clone_any(flags, exit_signal, &mut pidfd, stack, child, argument) };
+    drop(blocked);
+    let pid = pid?;
     let pidfd = with_pidfd.then(|| {
         // SAFETY: the kernel has just made this descriptor for us and nobody else knows of it.
         unsafe { OwnedFd::from_raw_fd(pidfd) }
@@ -98,7 +103,8 @@ unsafe fn clone_any(
         // SAFETY: the caller's promise; the arguments are complete and live on.
         let result = unsafe { clone3(&mut args, child, argument) };
         match i32::try_from(-result) {
-            Ok(libc::ENOSYS | libc::EINVAL) => {}
+            // EPERM by older filters that know of no other answer.
+            Ok(libc::ENOSYS | libc::EINVAL | libc::EPERM) => {}
             Ok(error) if error > 0 => return Err(io::Error::from_raw_os_error(error)),
             _ => return Ok(result as i32),
         }

@@ -23,6 +23,8 @@ pub enum Unfit {
     OwnedBy(u32),
     /// Others may write to it.
     WritableByOthers,
+    /// Others may read it, and there are other things in it than jobs.
+    SharedWithOthers,
 }
 
 impl Folder {
@@ -61,6 +63,10 @@ impl Folder {
             return Ok(Some(Unfit::WritableByOthers));
         }
         if mode.intersects(Mode::RWXG | Mode::RWXO) {
+            let names = self.names()?;
+            if !names.is_empty() && !names.iter().any(|name| name == "jobs") {
+                return Ok(Some(Unfit::SharedWithOthers));
+            }
             rustix::fs::fchmod(&self.0, Mode::RWXU)?;
         }
         Ok(None)

@@ -44,6 +44,15 @@ pub fn first_data(file: BorrowedFd<'_>, from: u64) -> io::Result<u64> {
     }
 }
 
+/// How much room the file's file system has for this user, in bytes (statvfs(3)).
+pub fn free_space(file: BorrowedFd<'_>) -> io::Result<u64> {
+    let space = rustix::fs::fstatvfs(file)?;
+    Ok(space.f_bavail.saturating_mul(space.f_frsize))
+}
+
+/// The size from which on a file can't bear a mark.
+pub const MARK_LIMIT: u64 = MARK;
+
 /// Where a mark is put: behind the end of any output, and before the largest offset of common file
 /// systems (16 TiB on ext4).
 const MARK: u64 = 1 << 40;

@@ -64,7 +64,12 @@ impl Process {
     pub fn line(&self) -> io::Result<Option<ProcessLine>> {
         let line = proc::line(self.pid)?;
         // Alive after the reading: the id still meant this process.
-        Ok(line.filter(|_| self.signal(0).is_ok()))
+        // One that may not be signalled is there, too.
+        let there = match self.signal(0) {
+            Ok(()) => true,
+            Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+        };
+        Ok(line.filter(|_| there))
     }
 
     /// Sends a signal; 0 only checks that it is there.

@@ -90,11 +90,18 @@ pub fn descendants(
     found
 }
 
-/// Whether a process was started with this variable (`KEY=value`). Nobody's business, hence
-/// `false`, if it belongs to another user.
-pub fn started_with(pid: i32, variable: &[u8]) -> bool {
-    let environment = read(&format!("/proc/{pid}/environ")).unwrap_or_default();
-    environment.split(|&b| b == 0).any(|it| it == variable)
+/// The environment that a process was started with, each variable ended by a NUL. Empty if it
+/// belongs to another user.
+pub fn environment(pid: i32) -> Vec<u8> {
+    read(&format!("/proc/{pid}/environ")).unwrap_or_default()
+}
+
+/// The value of a variable in such an environment.
+pub fn variable<'a>(environment: &'a [u8], key: &str) -> Option<&'a [u8]> {
+    let mut values = environment
+        .split(|&b| b == 0)
+        .filter_map(|it| it.strip_prefix(key.as_bytes()));
+    values.find_map(|it| it.strip_prefix(b"="))
 }
 
 /// Whether one of the first descriptors (0 to 9) of a process is open for writing on the file with

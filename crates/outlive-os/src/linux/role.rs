@@ -14,16 +14,10 @@ pub fn become_keeper(name: &str) -> io::Result<()> {
     if unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) } < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: ignoring a signal runs no code of ours. The job gets default dispositions again.
-    unsafe {
-        for signal in [
-            signal::TERM,
-            signal::HANG_UP,
-            signal::INTERRUPT,
-            libc::SIGPIPE,
-        ] {
-            libc::signal(signal, libc::SIG_IGN);
-        }
+    for signal in (1..=64).filter(|signal| !signal::is_fault(*signal)) {
+        // SAFETY: ignoring a signal runs no code of ours; the job gets default dispositions again.
+        // What can't be ignored (SIGKILL, SIGSTOP, two that the C library keeps) is refused.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
     Ok(())
 }
@@ -103,6 +97,8 @@ pub fn begin(main: fn() -> i32) -> ! {
     }
     // SAFETY: ignoring a signal runs no code of ours.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    // SAFETY: as above: a file that would become too large is an error, too (setrlimit(2)).
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     // Not a plain return: this also writes out what standard output holds back.
     std::process::exit(main())
 }

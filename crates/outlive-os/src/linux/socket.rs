@@ -5,7 +5,6 @@ use super::pidfd::Process;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
     SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
-    sockopt,
 };
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -76,20 +75,45 @@ impl Connection {
         Connection(descriptor)
     }
 
-    /// The user at the other end, as it was when it connected or listened.
+    /// Who is at the other end, as it was when it connected or listened (SO_PEERCRED, unix(7)).
+    fn credentials(&self) -> io::Result<libc::ucred> {
+        let mut who = libc::ucred {
+            pid: 0,
+            uid: u32::MAX,
+            gid: u32::MAX,
+        };
+        let mut size = size_of::<libc::ucred>() as libc::socklen_t;
+        let (level, name) = (libc::SOL_SOCKET, libc::SO_PEERCRED);
+        // SAFETY: a structure of ours and its size. Not by rustix, whose type has no place for the
+        // pid 0 that the kernel gives for a peer in a pid namespace that can't be seen from here.
+        let result = unsafe {
+            libc::getsockopt(
+                self.0.as_raw_fd(),
+                level,
+                name,
+                (&raw mut who).cast(),
+                &raw mut size,
+            )
+        };
+        if result < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(who)
+        }
+    }
+
+    /// The user at the other end.
     pub fn peer_user(&self) -> io::Result<u32> {
-        Ok(sockopt::socket_peercred(&self.0)?.uid.as_raw())
+        Ok(self.credentials()?.uid)
     }
 
     /// The process at the other end. Ask it something afterwards: an answer shows that it was alive
     /// when it was opened here, so that it is the right one.
     pub fn peer(&self) -> io::Result<Process> {
-        Process::open(
-            sockopt::socket_peercred(&self.0)?
-                .pid
-                .as_raw_nonzero()
-                .get(),
-        )
+        match self.credentials()?.pid {
+            pid if pid > 0 => Process::open(pid),
+            _ => Err(io::Error::other("it can't be seen from this pid namespace")),
+        }
     }
 
     /// Sends one packet, with a descriptor.

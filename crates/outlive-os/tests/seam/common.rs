@@ -15,6 +15,10 @@ const ALONE: &str = "OUTLIVE_TEST_ALONE";
 
 /// Goes on in a process of its own, where the test may change what a process shares: whatever the
 /// test runner does, no other test sees it. (There is another thread, which waits for the test.)
+///
+/// That is for tests, too, that count on a descriptor being closed, or a file no longer written
+/// to, at once: where other tests start programs from other threads of the process, a child of
+/// theirs may have a copy until its exec.
 macro_rules! alone {
     () => {
         fn here() {}
@@ -78,7 +82,7 @@ pub(crate) fn program(words: &[&str]) -> Spawn<'static> {
     Spawn {
         programs: strings(&places.each_ref().map(String::as_str)),
         arguments: strings(words),
-        environment: strings(&["PATH=/usr/bin:/bin"]),
+        environment: Some(strings(&["PATH=/usr/bin:/bin"])),
         ..Spawn::default()
     }
 }

@@ -16,6 +16,7 @@ fn send(signal: i32) {
 
 #[test]
 fn what_is_ready_is_told_by_place() {
+    alone!();
     let pipes: Vec<_> = (0..4)
         .map(|_| pipe().expect("a pipe can be made"))
         .collect();

@@ -262,6 +262,17 @@ fn a_folder_of_others_is_not_fit() {
             "{mode:o}"
         );
     }
+    // But only what is a state folder, or nothing yet.
+    fs::write(path.path().join("letter"), "").expect("our own folder");
+    set(0o755);
+    assert!(matches!(
+        folder.check_private(),
+        Ok(Some(Unfit::SharedWithOthers))
+    ));
+    let mode = fs::metadata(path.path()).expect("our own folder").mode();
+    assert_eq!(mode & 0o777, 0o755);
+    fs::create_dir(path.path().join("jobs")).expect("our own folder");
+    assert!(matches!(folder.check_private(), Ok(None)));
     set(0o700);
     if !outlive_testkit::is_root() {
         outlive_testkit::skipped("a folder of another user", "only root can give one away");

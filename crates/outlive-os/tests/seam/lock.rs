@@ -1,6 +1,6 @@
 //! A lock that tells whether its holder lives.
 
-use crate::common::{HELD, Held, as_child, shell, this_test};
+use crate::common::{HELD, Held, alone, as_child, shell, this_test};
 use outlive_os::lock;
 use outlive_os::pidfd::Process;
 use outlive_os::spawn::Spawn;
@@ -88,6 +88,7 @@ fn is_held_by_another_process() {
 
 #[test]
 fn looking_takes_nothing() {
+    alone!();
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("lock");
     let looks: Vec<File> = (0..10).map(|_| writable(&path)).collect();
@@ -102,6 +103,7 @@ fn looking_takes_nothing() {
 
 #[test]
 fn another_opening_of_the_file_neither_has_it_nor_loses_it() {
+    alone!();
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("lock");
     let held = writable(&path);
@@ -122,6 +124,7 @@ fn another_opening_of_the_file_neither_has_it_nor_loses_it() {
 
 #[test]
 fn it_goes_with_the_last_descriptor() {
+    alone!();
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("lock");
     let held = writable(&path);

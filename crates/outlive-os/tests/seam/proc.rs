@@ -111,30 +111,44 @@ fn a_line_is_that_of_the_process() {
 
 #[test]
 fn a_variable_is_known_if_it_was_there_at_the_start() {
-    let environment = strings(&["A=1", "LONG=xx", "PATH=/bin:/usr/bin"]);
+    let environment = Some(strings(&[
+        "A=1",
+        "LONG=xx",
+        "PATH=/bin:/usr/bin",
+        "A=3",
+        "NONE=",
+    ]));
     let spawn = Spawn {
         environment,
         ..shell(&format!("A=2; export A B=3; {HELD}"))
     };
     let held = Held::start(spawn, as_orphan);
-    let has = |variable: &str| proc::started_with(held.process.pid(), variable.as_bytes());
-    assert!(has("A=1") && has("LONG=xx"));
-    for other in ["A=2", "B=3", "A", "A=", "LONG=x", "LONG=xxx", "ONG=xx"] {
-        assert!(!has(other), "{other}");
+    let all = proc::environment(held.process.pid());
+    let value = |key: &str| proc::variable(&all, key);
+    assert_eq!(
+        (value("A"), value("LONG")),
+        (Some(&b"1"[..]), Some(&b"xx"[..]))
+    );
+    assert_eq!(value("NONE"), Some(&b""[..]));
+    for other in ["B", "LON", "ONG", "LONG=", "=", ""] {
+        assert_eq!(value(other), None, "{other}");
     }
-    assert!(!proc::started_with(-1, b"A=1"));
+    assert!(proc::environment(-1).is_empty());
+    assert_eq!(proc::variable(b"", "A"), None);
 }
 
 #[test]
 fn a_long_environment_is_read_to_its_end() {
-    let long = format!("LONG={}", "x".repeat(100_000));
+    let long = "x".repeat(100_000);
+    let environment = Some(strings(&[&format!("LONG={long}"), "LAST=1"]));
     let spawn = Spawn {
-        environment: strings(&[&long, "LAST=1"]),
+        environment,
         ..shell(HELD)
     };
     let held = Held::start(spawn, as_child);
-    assert!(proc::started_with(held.process.pid(), b"LAST=1"));
-    assert!(proc::started_with(held.process.pid(), long.as_bytes()));
+    let all = proc::environment(held.process.pid());
+    assert_eq!(proc::variable(&all, "LONG"), Some(long.as_bytes()));
+    assert_eq!(proc::variable(&all, "LAST"), Some(&b"1"[..]));
 }
 
 #[test]

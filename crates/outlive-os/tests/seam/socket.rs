@@ -35,6 +35,7 @@ fn connected(folder: &Folder, listener: &Listener) -> (Connection, Connection) {
 
 #[test]
 fn packets_stay_apart() {
+    alone!();
     let (_path, folder) = deep_folder();
     let listener = Listener::new(&folder, "control").expect("a socket can be made");
     assert!(listener.accept().expect("it can be tried").is_none());
@@ -117,6 +118,7 @@ fn a_descriptor_of_a_refused_packet_does_not_stay_open() {
 
 #[test]
 fn who_does_not_listen_is_told_from_who_never_did() {
+    alone!();
     let (_path, folder) = deep_folder();
     let kind = || {
         connect(&folder, "control")

@@ -3,7 +3,7 @@
 use crate::home::{
     Home, Told, keeper_gone, kill_keeper, named, output, says, shell, status, waited,
 };
-use crate::support::{again, pipe, this_test, told};
+use crate::support::{again, alone, pipe, this_test, told};
 use outlive::{Command, Job, JobOptions, Jobs, RestartOptions, State};
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -177,6 +177,7 @@ pub(crate) fn what_can_not_be_had_again_is_refused() {
 }
 
 pub(crate) fn a_restart_that_fails_changes_nothing() {
+    alone!();
     let home = Home::new();
     let path = home.folder().join("script");
     let write = |text: &str| {

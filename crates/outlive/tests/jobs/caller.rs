@@ -1,16 +1,14 @@
 //! Whoever starts jobs: nothing changes for them, and they may be in any state.
 
-use crate::home::{
-    Home, Told, keeper_gone, lives, main_process, named, output, shell, status, waited,
-};
+use crate::home::{Home, Told, lives, main_process, named, output, shell, status, waited};
 use crate::support::{again, alone, open_descriptors, own_status, passes, this_test, wrapped};
-use outlive::{Job, JobOptions, Jobs, RestartOptions, State};
+use outlive::{JobOptions, Jobs, RestartOptions, State};
 use outlive_os::pidfd::{Reaped, reap_any};
 use outlive_os::role;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
-use std::{env, fs, thread};
+use std::{env, fs};
 
 /// All of a process that a library could change.
 fn snapshot() -> (Vec<String>, PathBuf, usize, usize, Vec<(String, String)>) {

@@ -104,6 +104,8 @@ fn main() {
             a_job_of_another_container_is_left_alone
             a_reboot_is_told_and_nobody_is_taken_for_the_job
             damaged_records_are_shown_and_harm_no_other
+            a_running_job_whose_record_is_damaged_can_be_ended
+            what_is_of_no_more_use_can_be_forgotten
             a_record_of_a_newer_version_is_told;
         prune:
             what_has_ended_is_removed_and_nothing_else

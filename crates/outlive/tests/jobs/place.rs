@@ -2,7 +2,7 @@
 
 use crate::home::{Home, Told, kill_keeper, lives, main_process, named, output, shell, status};
 use crate::support::told;
-use outlive::{Job, JobOptions, RestartOptions, State, Stopped};
+use outlive::{Job, RestartOptions, State, Stopped};
 use std::fs;
 use std::time::Duration;
 
@@ -90,6 +90,30 @@ pub(crate) fn a_job_of_another_container_is_left_alone() {
     let home = Home::new();
     let told = Told::start(&home, "", &named("job"));
     is_left_alone(&home, told, "it belongs to another container");
+}
+
+/// A container that is no more can't remove its jobs.
+pub(crate) fn what_is_of_no_more_use_can_be_forgotten() {
+    let home = Home::new();
+    let [container, host, here] = ["container", "host", "here"].map(|name| home.ended(name, 0));
+    rewrite(&home, &container, "pid_namespace", "1");
+    rewrite(&home, &host, "machine", "\"another\"");
+    assert!(
+        container
+            .remove()
+            .expect_err("it is not ours")
+            .is_elsewhere()
+    );
+    container.forget().expect("nobody has to keep it");
+    // Another host's may be there to come back to.
+    assert!(host.forget().expect_err("it is not ours").is_elsewhere());
+    here.forget().expect("it has ended");
+    let left = home.jobs.list().expect("it can be listed");
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].id, host.id());
+    let running = Told::start(&home, "", &named("running"));
+    assert!(running.job.forget().expect_err("it runs").is_running());
+    running.end(0);
 }
 
 /// The pid and the start time of a job of an earlier boot may be somebody else's now.
@@ -210,20 +234,32 @@ pub(crate) fn a_record_of_a_newer_version_is_told() {
         shown.notes
     );
     assert!(home.jobs.prune(None).expect("it can be").is_empty());
-    // A running one, which is found by its id alone, is none of ours to judge either.
-    let told = Told::start(&home, "", &JobOptions::new());
-    let main = main_process(&told.job);
-    rewrite(&home, &told.job, "version", "999");
-    assert!(
-        told.job
-            .stop(None)
-            .expect_err("nothing is known")
-            .is_damaged()
-    );
-    assert!(told.job.remove().is_err());
-    assert!(lives(&main));
-    let next = home.start(&shell("exit 0"), &JobOptions::new());
+}
+
+/// What is written of it can't be read, but whoever keeps it knows what to do.
+pub(crate) fn a_running_job_whose_record_is_damaged_can_be_ended() {
+    let home = Home::new();
+    for (name, damage) in [("newer", Damage::Newer), ("cut", Damage::Cut)] {
+        let told_job = Told::start(&home, "", &named(name));
+        let job = told_job.job.clone();
+        let main = main_process(&job);
+        match damage {
+            Damage::Newer => rewrite(&home, &job, "version", "999"),
+            Damage::Cut => fs::write(home.file(&job, "record"), "{").expect("our own file"),
+        }
+        assert_eq!(status(&job).state, State::Damaged);
+        assert!(job.remove().is_err());
+        job.kill(0, false).expect("it is kept");
+        assert!(lives(&main));
+        assert_eq!(job.stop(None).expect("it is kept"), Stopped::Whole);
+        assert!(main.wait_end(None).expect("it can be waited for"));
+    }
+    // They are in nobody's way.
+    let next = home.start(&shell("exit 0"), &named("newer"));
     assert!(next.wait(None).expect("it can be waited for").is_some());
-    drop(told);
-    assert!(main.wait_end(None).expect("it can be waited for"));
+}
+
+enum Damage {
+    Newer,
+    Cut,
 }

@@ -1,6 +1,6 @@
 //! What a program is started with.
 
-use crate::support::{own_status, pipe, rest};
+use crate::support::{alone, own_status, pipe, rest};
 use outlive::{Breakaway, Command, Stdio};
 use std::fs::{self, File, Permissions};
 use std::io::Read;
@@ -91,6 +91,7 @@ fn its_environment_can_be_its_own_alone() {
 
 #[test]
 fn it_is_looked_for_in_the_path_that_it_will_have() {
+    alone!();
     let folder = tempfile::tempdir().expect("a folder can be made");
     script(folder.path(), "bin/our-own-program");
     let bin = folder.path().join("bin");
@@ -113,6 +114,7 @@ fn it_is_looked_for_in_the_path_that_it_will_have() {
 
 #[test]
 fn a_relative_path_is_taken_from_its_folder() {
+    alone!();
     let folder = tempfile::tempdir().expect("a folder can be made");
     script(folder.path(), "sub/program");
     let path = folder.path().canonicalize().expect("our own folder");
@@ -209,6 +211,7 @@ fn staying_with_the_callers_resources_is_possible() {
 
 #[test]
 fn a_script_without_its_first_line_is_run_by_sh() {
+    alone!();
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("script");
     fs::write(&path, "echo $1; exit 0\n").expect("our own folder");

@@ -6,4 +6,5 @@ mod support;
 mod child;
 mod command;
 mod disown;
+mod pipes;
 mod refusals;

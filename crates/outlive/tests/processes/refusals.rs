@@ -43,6 +43,7 @@ fn a_program_that_is_not_there() {
 
 #[test]
 fn a_program_whose_interpreter_is_not_there() {
+    alone!();
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("script");
     fs::write(&path, "#!/no/such/interpreter\n").expect("our own folder");
@@ -58,6 +59,7 @@ fn a_program_whose_interpreter_is_not_there() {
 
 #[test]
 fn a_program_that_may_not_be_executed() {
+    alone!();
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("script");
     fs::write(&path, "#!/bin/sh\n").expect("our own folder");

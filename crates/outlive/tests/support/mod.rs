@@ -17,7 +17,8 @@ macro_rules! this_test {
 }
 pub(crate) use this_test;
 
-/// Goes on in a process of its own, which nothing of another test disturbs.
+/// Goes on in a process of its own, which nothing of another test disturbs: not even a child on its
+/// way to exec, which has a copy of every descriptor.
 macro_rules! alone {
     () => {
         let name = crate::support::this_test!();

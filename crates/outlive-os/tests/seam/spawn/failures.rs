@@ -94,6 +94,7 @@ fn each_step_says_what_failed() {
 
 #[test]
 fn the_reason_of_exec_is_told() {
+    alone!();
     let folder = tempfile::tempdir().expect("a folder can be made");
     let make = |name: &str, text: &str, mode: u32| {
         let path = folder.path().join(name);

@@ -6,5 +6,6 @@ mod filter;
 mod orphan;
 mod programs;
 mod signals;
+mod standard;
 mod state;
 mod storm;

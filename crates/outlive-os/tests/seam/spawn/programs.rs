@@ -14,6 +14,7 @@ fn make(path: &Path, text: &str, mode: u32) {
 
 #[test]
 fn the_first_that_can_be_run_is_taken() {
+    alone!();
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
     make(path("plain").as_ref(), "#!/bin/sh\nexit 1\n", 0o600);
@@ -43,6 +44,7 @@ fn the_first_that_can_be_run_is_taken() {
 
 #[test]
 fn a_script_without_its_first_line_is_run_by_sh() {
+    alone!();
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("script");
     make(&path, "echo \"$0: $# arguments, $2, $V\"; exit 7\n", 0o700);
@@ -51,7 +53,7 @@ fn a_script_without_its_first_line_is_run_by_sh() {
         let spawn = Spawn {
             programs: strings(&[path]),
             arguments: strings(&["its name", "one", "two words"]),
-            environment: strings(&["V=value"]),
+            environment: Some(strings(&["V=value"])),
             ..Spawn::default()
         };
         assert_eq!(
@@ -105,7 +107,7 @@ fn arguments_arrive_as_they_are() {
 fn the_environment_is_what_is_given() {
     let variables = ["A=1", "B=", "=odd", "C=x=y", "A=2"];
     let spawn = Spawn {
-        environment: strings(&variables),
+        environment: Some(strings(&variables)),
         ..program(&["cat", "/proc/self/environ"])
     };
     assert_eq!(
@@ -113,10 +115,28 @@ fn the_environment_is_what_is_given() {
         variables.map(|it| format!("{it}\0")).concat()
     );
     let spawn = Spawn {
-        environment: Strings::default(),
+        environment: Some(Strings::default()),
         ..program(&["cat", "/proc/self/environ"])
     };
     assert_eq!(printed(spawn, as_orphan), "");
+}
+
+#[test]
+fn the_environment_is_the_callers_where_none_is_given() {
+    alone!();
+    // SAFETY: the other thread waits for this one and reads no variable.
+    unsafe { std::env::set_var("OUTLIVE_TEST_SET", "just now") };
+    let ours: Vec<String> = std::env::vars()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    for start in [as_child, as_orphan] {
+        let spawn = Spawn {
+            environment: None,
+            ..program(&["cat", "/proc/self/environ"])
+        };
+        let said = printed(spawn, start);
+        assert_eq!(said.split_terminator('\0').collect::<Vec<_>>(), ours);
+    }
 }
 
 #[test]

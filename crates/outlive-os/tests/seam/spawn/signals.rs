@@ -1,8 +1,14 @@
 //! The child's signals: default dispositions and an empty mask, whatever the caller's are.
 
 use super::filter::refuse_clone3;
-use crate::common::{Start, alone, as_child, as_orphan, ends, kernel_is, printed, program, shell};
+use crate::common::{
+    Start, alone, as_child, as_orphan, ends, kernel_is, limit_descriptors, printed, program, shell,
+};
+use outlive_os::events;
 use outlive_os::pidfd::{Exit, Reaped, reap_any};
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::AsFd;
 
 /// A signal's action as the kernel has it: a handler, flags, a restorer, a mask.
 fn set_action(signal: i32, handler: usize) {
@@ -89,6 +95,36 @@ fn are_default_without_clone3_too() {
         confuse();
         are_default(as_child);
         are_default(as_orphan);
+    }
+}
+
+/// The child can't look at what there is to be reset, and resets all.
+#[test]
+fn are_default_where_no_descriptor_is_free() {
+    alone!();
+    confuse();
+    for start in [as_child, as_orphan] {
+        let (read, write) = events::pipe().expect("a pipe can be made");
+        limit_descriptors(24);
+        let mut taken = Vec::new();
+        while let Ok(file) = File::open("/dev/null") {
+            taken.push(file);
+        }
+        // One for the handle that comes back.
+        taken.pop();
+        let mut spawn = program(&["cat", "/proc/self/status"]);
+        spawn.descriptors.push((write.as_fd(), 1));
+        let process = start(spawn).expect("one descriptor is free");
+        drop(write);
+        drop(taken);
+        let mut said = String::new();
+        let mut read = File::from(read);
+        read.read_to_string(&mut said).expect("it prints text");
+        process.wait_end(None).expect("a process can be waited for");
+        for set in ["SigBlk", "SigIgn", "SigCgt"] {
+            let none = format!("{set}:\t0000000000000000\n");
+            assert!(said.contains(&none), "{said}");
+        }
     }
 }
 

@@ -40,7 +40,9 @@ pub(crate) fn sweep(words: &[OsString]) -> io::Result<ExitCode> {
         command
             .args(&words[3..])
             .stdin(Stdio::null())
-            .stdout(Stdio::piped());
+            .stdout(Stdio::piped())
+            // Hundreds of failures, which nobody reads.
+            .stderr(Stdio::null());
         // SAFETY: ptrace is allowed after a fork.
         unsafe { command.pre_exec(|| traced(libc::PTRACE_TRACEME, 0, 0)) };
         let mut child = command.spawn()?;
