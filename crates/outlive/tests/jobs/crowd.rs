@@ -93,17 +93,18 @@ pub(crate) fn pruning_disturbs_nobody() {
                 })
             })
             .collect();
-        let started = starting
+        let started: Vec<String> = starting
             .into_iter()
-            .flat_map(|it| it.join().expect("no panic"));
-        let started: BTreeSet<String> = started.collect();
+            .flat_map(|it| it.join().expect("no panic"))
+            .collect();
         over.store(true, Relaxed);
-        let removed = pruning
+        let removed: Vec<String> = pruning
             .into_iter()
-            .flat_map(|it| it.join().expect("no panic"));
-        let removed: BTreeSet<String> = removed.collect();
+            .flat_map(|it| it.join().expect("no panic"))
+            .collect();
         assert_eq!(started.len(), 100);
-        assert!(removed.is_subset(&started));
+        // An id that was removed may be given out once more.
+        assert!(removed.iter().all(|id| started.contains(id)));
     });
     assert_eq!(status(&running.job).state, State::Running);
     running.end(0);
