@@ -313,10 +313,10 @@ impl Child {
         self.wait_for(Duration::ZERO)
     }
 
-    /// Waits until it has ended, at most this long; `None` if it still runs then, unharmed. Its
-    /// standard input is closed as by [`wait`](Child::wait).
+    /// Waits until it has ended, at most this long; `None` if it still runs then, unharmed: its
+    /// standard input is not closed, as [`wait`](Child::wait) does. If it reads that to its end,
+    /// drop [`stdin`](Child::stdin) first.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Option<ExitStatus>> {
-        drop(self.stdin.take());
         self.wait_for(timeout)
     }
 

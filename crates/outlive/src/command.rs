@@ -231,15 +231,22 @@ pub(crate) fn candidates(program: &OsStr, path: Option<&OsStr>) -> Vec<Vec<u8>> 
 pub(crate) fn environment_strings(environment: &BTreeMap<OsString, OsString>) -> Result<Strings> {
     let mut strings = Strings::default();
     for (key, value) in environment {
-        check_variable(key)?;
+        check_value((key, value))?;
         strings
             .push(&[bytes(key), b"=", bytes(value)])
-            .map_err(|cause| {
-                Error::new(Kind::Invalid, format!("failed to set `{}`", key.display()))
-                    .because(cause)
-            })?;
+            .expect("what contains a NUL was refused");
     }
     Ok(strings)
+}
+
+/// Refuses a variable that can't be passed on (execve(2)).
+pub(crate) fn check_value((key, value): (&OsString, &OsString)) -> Result<()> {
+    check_variable(key)?;
+    if bytes(key).contains(&0) || bytes(value).contains(&0) {
+        let what = format!("failed to set `{}`: it contains a NUL byte", key.display());
+        return Err(Error::new(Kind::Invalid, what));
+    }
+    Ok(())
 }
 
 /// A variable's name is not empty and has no `=` in it, but perhaps as its first byte.

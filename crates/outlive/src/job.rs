@@ -12,7 +12,7 @@ use outlive_keeper::store::{self, CONTROL, Home, Seen, Unseen};
 use outlive_os::folder::Folder;
 use outlive_os::pidfd::Process;
 use outlive_os::socket::Connection;
-use outlive_os::{Descriptor, role, socket};
+use outlive_os::{AsDescriptor, Descriptor, events, role, socket};
 use outlive_record::{Input, JobId, MESSAGE_LIMIT, Reply, Request};
 use std::fs::File;
 use std::io::{self, Write};
@@ -41,6 +41,9 @@ impl Write for JobStdin {
         self.0.flush()
     }
 }
+
+/// How long a keeper may take to answer, which takes it microseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a keeper gave for an answer.
 pub(crate) struct Heard {
@@ -170,6 +173,13 @@ impl Job {
     /// The second half: the descriptor that came with the answer.
     pub(crate) fn hear(&self, connection: &Connection) -> Result<Option<Descriptor>> {
         let no_keeper = |cause| self.no_keeper(cause);
+        let answered = events::wait(&[connection.as_fd()], Some(PATIENCE)).map_err(no_keeper)?;
+        if answered.is_empty() {
+            let what = format!("failed to hear from the keeper of `{}`", self.label);
+            let cause = io::Error::from(io::ErrorKind::TimedOut);
+            let hint = "is it stopped, or frozen with its cgroup?";
+            return Err(Error::new(Kind::Io, what).because(cause).hint_at(hint));
+        }
         let (packet, descriptor) = connection.receive(MESSAGE_LIMIT).map_err(no_keeper)?;
         if packet.is_empty() {
             return Err(no_keeper(io::ErrorKind::UnexpectedEof.into()));

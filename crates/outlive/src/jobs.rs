@@ -13,13 +13,15 @@ use outlive_os::folder::Folder;
 use outlive_os::proc;
 use outlive_record::{JobId, JobName, Place};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// The jobs of a user, in a state folder.
 #[derive(Debug, Clone)]
 pub struct Jobs {
     path: PathBuf,
-    here: Place,
+    /// Asked for when it is first needed, which it is not to start a job.
+    here: Arc<OnceLock<Place>>,
 }
 
 impl Jobs {
@@ -31,8 +33,10 @@ impl Jobs {
     /// The jobs in this state folder. It is made when a first job is started.
     pub fn at(path: impl AsRef<Path>) -> Result<Jobs> {
         let path = std::path::absolute(path).during(|| "failed to tell this folder".to_owned())?;
-        let here = proc::place().during(|| "failed to tell which system this is".to_owned())?;
-        Ok(Jobs { path, here })
+        Ok(Jobs {
+            path,
+            here: Arc::default(),
+        })
     }
 
     /// The state folder.
@@ -40,8 +44,9 @@ impl Jobs {
         &self.path
     }
 
+    /// Where this process runs. Where that can't be told nothing is at home: no job is touched.
     pub(crate) fn here(&self) -> &Place {
-        &self.here
+        self.here.get_or_init(|| proc::place().unwrap_or_default())
     }
 
     /// The state folder, if it is there.
@@ -94,7 +99,7 @@ impl Jobs {
         for id in self.ids(&folder)? {
             let look = Seen::look(&folder, &id, false);
             let path = home.path().join("jobs").join(&id);
-            all.extend(Status::of_look(&id, &look, &self.here, &path));
+            all.extend(Status::of_look(&id, &look, self.here(), &path));
         }
         all.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
         Ok(all)
@@ -210,7 +215,7 @@ impl Jobs {
     }
 
     pub(crate) fn is_elsewhere(&self, seen: &Seen) -> bool {
-        is_elsewhere(&seen.record.place, &self.here)
+        is_elsewhere(&seen.record.place, self.here())
     }
 }
 

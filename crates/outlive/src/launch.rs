@@ -302,8 +302,7 @@ impl Order {
 
     /// Starts a keeper and waits for its answer: the main process's id, or `None` if the job's id
     /// is taken.
-    fn place(&self, folder: Option<&Path>, umask: Option<u32>) -> Result<Option<i32>> {
-        let id = &self.spec.id;
+    fn place(&mut self, folder: Option<&Path>, umask: Option<u32>) -> Result<Option<i32>> {
         if self.spec.output.mode == OutputMode::Pty {
             let what = "failed to give the job a terminal of its own: not supported yet";
             return Err(Error::new(Kind::Unsupported, what));
@@ -313,13 +312,11 @@ impl Order {
             let hint = "without its keeper they would have nobody to print to";
             return Err(Error::new(Kind::Invalid, what).hint_at(hint));
         }
-        let mut environment = self.environment.clone();
+        let id = self.spec.id.clone();
+        let environment = &mut self.environment;
         environment.insert(outlive_keeper::JOB_VARIABLE.into(), id.as_str().into());
         // A job that bore a keeper's mark would be taken for one.
         environment.remove(OsStr::new(outlive_keeper::MARK.0));
-        environment
-            .keys()
-            .try_for_each(|key| command::check_variable(key))?;
         let program = os_string(self.spec.command[0].0.clone());
         let path = environment.get(OsStr::new("PATH"));
         let programs = command::candidates(&program, path.map(|path| &**path));
@@ -334,7 +331,7 @@ impl Order {
         launch.kept.clone_from(&self.kept);
         // A NUL can't be passed on, and would end a string early.
         command::argument_strings(self.spec.command.iter().map(|it| it.0.as_slice()))?;
-        command::environment_strings(&environment)?;
+        environment.iter().try_for_each(command::check_value)?;
         let launch = launch.to_bytes(
             environment
                 .iter()

@@ -76,6 +76,8 @@ pub fn inherited() -> io::Result<Vec<OwnedFd>> {
 #[macro_export]
 macro_rules! program {
     ($main:path) => {
+        #[cfg(not(target_env = "gnu"))]
+        compile_error!("with this C library Rust's runtime alone knows the arguments");
         /// What the C library calls.
         #[unsafe(no_mangle)]
         pub extern "C" fn main(_: i32, _: *const *const std::ffi::c_char) -> i32 {
