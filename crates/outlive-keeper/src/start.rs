@@ -403,8 +403,7 @@ impl Pipes {
                 .ok_or_else(|| Refusal::launch("a descriptor is missing".into()))
         };
         // A keeper's own standard input is /dev/null, open for writing too.
-        let own = std::io::stdin();
-        let null = own.as_fd();
+        let null = role::standard_input();
         let to_job = match (&self.pump, &room.output) {
             (Some((_, to_job)), _) => to_job.as_fd(),
             (None, Some(output)) => output.as_fd(),

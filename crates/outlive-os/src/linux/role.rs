@@ -1,8 +1,7 @@
 //! What a keeper makes of its own process, and what it was given at its start.
 
-use super::signal;
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Inherits the orphans among this process's descendants (PR_SET_CHILD_SUBREAPER, prctl(2)) and
@@ -14,11 +13,12 @@ pub fn become_keeper(name: &str) -> io::Result<()> {
     if unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) } < 0 {
         return Err(io::Error::last_os_error());
     }
-    for signal in (1..=64).filter(|signal| !signal::is_fault(*signal)) {
-        // SAFETY: ignoring a signal runs no code of ours; the job gets default dispositions again.
-        // What can't be ignored (SIGKILL, SIGSTOP, two that the C library keeps) is refused.
-        unsafe { libc::signal(signal, libc::SIG_IGN) };
-    }
+    let everything = u64::MAX;
+    let (how, old) = (libc::SIG_SETMASK, std::ptr::null::<u64>());
+    // One call, where ignoring each would be one for each, and the job would have to undo them. A
+    // program has an empty mask before its exec, and a fault ends us all the same.
+    // SAFETY: the kernel's signal set has 8 bytes, and it is only read.
+    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, how, &raw const everything, old, 8) };
     Ok(())
 }
 
@@ -103,6 +103,12 @@ pub fn begin(main: fn() -> i32) -> ! {
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     // Not a plain return: this also writes out what standard output holds back.
     std::process::exit(main())
+}
+
+/// This process's standard input.
+pub fn standard_input() -> BorrowedFd<'static> {
+    // SAFETY: `begin` and Rust's runtime see to it that it is open, and nothing closes it.
+    unsafe { BorrowedFd::borrow_raw(0) }
 }
 
 /// This process's user.

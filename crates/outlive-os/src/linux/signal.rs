@@ -81,19 +81,6 @@ pub fn kill_group(group: i32) {
     unsafe { libc::killpg(group, KILL) };
 }
 
-/// Whether a signal tells of a fault of the program itself, or is one whose being ignored would
-/// change what other calls do: SIGCHLD (wait(2)) and the one that tells of activity.
-pub(super) fn is_fault(signal: i32) -> bool {
-    let faults = [
-        libc::SIGSEGV,
-        libc::SIGBUS,
-        libc::SIGILL,
-        libc::SIGFPE,
-        libc::SIGABRT,
-    ];
-    faults.contains(&signal) || [libc::SIGSYS, libc::SIGTRAP, CHILD, ACTIVITY].contains(&signal)
-}
-
 /// Whether this process ignores a signal.
 pub(super) fn is_ignored(signal: i32) -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();
