@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Inherits the orphans among this process's descendants (PR_SET_CHILD_SUBREAPER, prctl(2)) and
 /// is no longer ended by what ends others: the keeper goes when its job has gone. It is called
-/// `name` in lists of processes.
+/// `name` in lists of processes. To be called while there is one thread.
 pub fn become_keeper(name: &str) -> io::Result<()> {
     rustix::thread::set_name(&std::ffi::CString::new(name)?)?;
     // SAFETY: prctl with plain numbers.
