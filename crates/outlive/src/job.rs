@@ -295,6 +295,9 @@ impl Job {
 
     /// Starts it again under its id, with the environment of this process and what was set for it
     /// when it was first started. If it runs it is stopped first.
+    ///
+    /// Descriptors that the program which first started it had given it (kept ones, an output of its
+    /// own) it does not have again; one that was given its standard input so can't be restarted.
     pub fn restart(&self, options: &RestartOptions) -> Result<()> {
         let seen = self.look_here()?;
         if seen.kept
