@@ -141,8 +141,8 @@ impl Home {
     }
 
     /// Where a job's folder is.
-    pub fn job_path(&self, id: &JobId) -> PathBuf {
-        self.path.join("jobs").join(id.as_str())
+    pub fn job_path(&self, id: &str) -> PathBuf {
+        self.path.join("jobs").join(id)
     }
 }
 

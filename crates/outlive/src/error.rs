@@ -61,6 +61,13 @@ impl Error {
         self
     }
 
+    pub(crate) fn hint_if_known(self, hint: Option<impl Into<String>>) -> Error {
+        match hint {
+            Some(hint) => self.hint_at(hint),
+            None => self,
+        }
+    }
+
     pub(crate) fn near_to(mut self, near: Vec<String>) -> Error {
         self.0.near = near;
         self
@@ -99,10 +106,7 @@ impl Error {
             ),
         };
         let error = Error::new(kind, format!("failed to run `{program}`")).because(cause);
-        match hint {
-            Some(hint) => error.hint_at(hint),
-            None => error,
-        }
+        error.hint_if_known(hint)
     }
 
     /// A program was not spawned.

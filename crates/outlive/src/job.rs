@@ -136,7 +136,7 @@ impl Job {
             .jobs()
             .during(|| "failed to open the jobs".to_owned())?;
         let look = Seen::look(&jobs, &self.id, true);
-        let folder = home.path().join("jobs").join(&self.id);
+        let folder = home.job_path(&self.id);
         Status::of_look(&self.id, &look, self.jobs.here(), &folder).ok_or_else(|| self.gone())
     }
 
@@ -277,7 +277,7 @@ impl Job {
     fn open_output(&self, start: impl FnOnce(&Status) -> u64) -> Result<Output> {
         let home = self.home()?;
         let status = self.status()?;
-        let own = home.path().join("jobs").join(&self.id).join(store::OUTPUT) == status.output;
+        let own = home.job_path(&self.id).join(store::OUTPUT) == status.output;
         let opened = match own {
             true => self.folder(&home)?.file(store::OUTPUT),
             false => File::open(&status.output),

@@ -53,11 +53,7 @@ impl Jobs {
     pub(crate) fn store(&self) -> Result<Option<Home>> {
         Home::open(&self.path).map_err(|NoHome { cause, hint }| {
             let what = format!("failed to open the state folder `{}`", self.path.display());
-            let error = Error::io(what, cause);
-            match hint {
-                Some(hint) => error.hint_at(hint),
-                None => error,
-            }
+            Error::io(what, cause).hint_if_known(hint)
         })
     }
 
@@ -98,7 +94,7 @@ impl Jobs {
         let mut all = Vec::new();
         for id in self.ids(&folder)? {
             let look = Seen::look(&folder, &id, false);
-            let path = home.path().join("jobs").join(&id);
+            let path = home.job_path(&id);
             all.extend(Status::of_look(&id, &look, self.here(), &path));
         }
         all.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));

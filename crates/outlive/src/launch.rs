@@ -94,21 +94,9 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
         until: options.until,
         leftover: options.leftover,
     };
-    let mut order = Order {
-        home: home.to_owned(),
-        keeper: keeper::find(options.keeper.as_deref())?,
-        spec,
-        again: false,
-        keeper_as_child: options.keeper_as_child,
-        environment,
-        stdin: InputPlan::Null,
-        stdout: OutputPlan::Job,
-        stderr: OutputPlan::Job,
-        output_start: 0,
-        made_output: None,
-        kept: Vec::new(),
-        slots: Vec::new(),
-    };
+    let keeper = keeper::find(options.keeper.as_deref())?;
+    let mut order = Order::new(home, keeper, spec, environment);
+    order.keeper_as_child = options.keeper_as_child;
     order.set_input(command, options)?;
     order.set_outputs(command)?;
     for (descriptor, number) in &command.kept {
@@ -154,21 +142,9 @@ pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Resul
         let hint = "its standard input was a descriptor of the program that started it";
         return Err(Error::new(Kind::Unsupported, what).hint_at(hint));
     }
-    let mut order = Order {
-        home: home.to_owned(),
-        keeper: keeper::find(options.keeper.as_deref())?,
-        spec: spec.clone(),
-        again: true,
-        keeper_as_child: false,
-        environment,
-        stdin: InputPlan::Null,
-        stdout: OutputPlan::Job,
-        stderr: OutputPlan::Job,
-        output_start: 0,
-        made_output: None,
-        kept: Vec::new(),
-        slots: Vec::new(),
-    };
+    let keeper = keeper::find(options.keeper.as_deref())?;
+    let mut order = Order::new(home, keeper, spec.clone(), environment);
+    order.again = true;
     match &spec.input {
         Input::Null | Input::Given => {}
         Input::Kept => order.stdin = InputPlan::Kept,
@@ -211,6 +187,30 @@ fn add_secrets(environment: &mut BTreeMap<OsString, OsString>, keys: &[OsString]
 }
 
 impl Order {
+    /// A new job that prints to its own file and reads nothing.
+    fn new(
+        home: &Path,
+        keeper: PathBuf,
+        spec: Spec,
+        environment: BTreeMap<OsString, OsString>,
+    ) -> Order {
+        Order {
+            home: home.to_owned(),
+            keeper,
+            spec,
+            again: false,
+            keeper_as_child: false,
+            environment,
+            stdin: InputPlan::Null,
+            stdout: OutputPlan::Job,
+            stderr: OutputPlan::Job,
+            output_start: 0,
+            made_output: None,
+            kept: Vec::new(),
+            slots: Vec::new(),
+        }
+    }
+
     fn slot(&mut self, descriptor: Descriptor) -> Slot {
         self.slots.push(descriptor);
         Slot::try_from(self.slots.len() - 1).unwrap_or(Slot::MAX)
@@ -437,11 +437,7 @@ impl Order {
                     None => std::io::Error::other(cause),
                 };
                 let hint = hint.or_else(|| store::hint(cause.kind()));
-                let error = Error::io(what, cause);
-                Err(match hint {
-                    Some(hint) => error.hint_at(hint),
-                    None => error,
-                })
+                Err(Error::io(what, cause).hint_if_known(hint))
             }
         }
     }

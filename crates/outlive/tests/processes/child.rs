@@ -1,28 +1,12 @@
 //! Children: their pipes, and waiting for them.
 
 use crate::support::{alone, open_descriptors, passes, pipe, this_test};
-use outlive::{Child, ChildOutput, Command, ExitStatus, Stdio};
+use crate::{output, shell};
+use outlive::{Child, Command, ExitStatus, Stdio};
 use outlive_os::pidfd::{Exit, Process};
 use outlive_os::proc;
 use std::io::{PipeWriter, Read, Write};
 use std::time::Duration;
-
-fn shell(script: &str) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", script]);
-    command
-}
-
-fn output(command: &mut Command) -> ChildOutput {
-    let child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    child
-        .expect("it starts")
-        .wait_with_output()
-        .expect("it can be read")
-}
 
 /// A shell that ends with 7 when something comes through the pipe, with 1 when its end does.
 fn waiting_child() -> (Child, PipeWriter) {

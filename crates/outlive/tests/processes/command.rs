@@ -1,5 +1,6 @@
 //! What a program is started with.
 
+use crate::shell;
 use crate::support::{alone, own_status, pipe, rest};
 use outlive::{Breakaway, Command, Stdio};
 use std::fs::{self, File, Permissions};
@@ -13,12 +14,6 @@ fn said(command: &mut Command) -> String {
     let output = child.wait_with_output().expect("it can be read");
     assert!(output.status.success(), "{}", output.status);
     String::from_utf8(output.stdout).expect("text")
-}
-
-fn shell(script: &str) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", script]);
-    command
 }
 
 /// A script in a folder that prints its own name and its folder.

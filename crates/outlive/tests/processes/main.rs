@@ -8,3 +8,22 @@ mod command;
 mod disown;
 mod pipes;
 mod refusals;
+
+use outlive::{ChildOutput, Command, Stdio};
+
+fn shell(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]);
+    command
+}
+
+fn output(command: &mut Command) -> ChildOutput {
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    child
+        .expect("it starts")
+        .wait_with_output()
+        .expect("it can be read")
+}

@@ -1,27 +1,11 @@
 //! Children's standard streams.
 
 use crate::support::{again, passes, rest, this_test};
-use outlive::{ChildOutput, Command, Stdio};
+use crate::{output, shell};
+use outlive::{Command, Stdio};
 use std::fs::File;
 use std::io::Write;
 use std::time::Duration;
-
-fn shell(script: &str) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", script]);
-    command
-}
-
-fn output(command: &mut Command) -> ChildOutput {
-    let child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    child
-        .expect("it starts")
-        .wait_with_output()
-        .expect("it can be read")
-}
 
 #[test]
 fn what_is_written_to_it_comes_back() {
