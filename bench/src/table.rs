@@ -12,40 +12,43 @@ const HEAD: [&str; 6] = ["what", "ours", "peer", "ratio", "reach", "met?"];
 
 impl Table {
     /// A ratio that may be at most `reach`.
-    pub(crate) fn ratio(
-        &mut self,
-        what: &str,
-        (ours, unit): (&Series, &str),
-        peer: &Series,
-        reach: f64,
-    ) {
-        let ratio = ours.ratio_to(peer);
-        self.row(
-            what,
-            format!("{} {unit}", rounded(ours.median())),
-            format!("{}: {} {unit}", peer.name, rounded(peer.median())),
-            format!("{ratio:.2} ×"),
-            format!("≤ {reach} ×"),
-            Some(ratio <= reach),
-        );
+    pub(crate) fn ratio(&mut self, what: &str, ours: (&Series, &str), peer: &Series, reach: f64) {
+        let met = ours.0.ratio_to(peer) <= reach;
+        self.compared(what, ours, peer, format!("≤ {reach} ×"), Some(met));
     }
 
     /// A ratio that must be at least `reach`.
     pub(crate) fn at_least(
         &mut self,
         what: &str,
-        (ours, unit): (&Series, &str),
+        ours: (&Series, &str),
         peer: &Series,
         reach: f64,
     ) {
-        let ratio = ours.ratio_to(peer);
+        let met = ours.0.ratio_to(peer) >= reach;
+        self.compared(what, ours, peer, format!("≥ {reach} ×"), Some(met));
+    }
+
+    /// A ratio that nothing was promised of.
+    pub(crate) fn note(&mut self, what: &str, ours: (&Series, &str), peer: &Series) {
+        self.compared(what, ours, peer, String::new(), None);
+    }
+
+    fn compared(
+        &mut self,
+        what: &str,
+        (ours, unit): (&Series, &str),
+        peer: &Series,
+        reach: String,
+        met: Option<bool>,
+    ) {
         self.row(
             what,
             format!("{} {unit}", rounded(ours.median())),
             format!("{}: {} {unit}", peer.name, rounded(peer.median())),
-            format!("{ratio:.2} ×"),
-            format!("≥ {reach} ×"),
-            Some(ratio >= reach),
+            format!("{:.2} ×", ours.ratio_to(peer)),
+            reach,
+            met,
         );
     }
 
@@ -58,18 +61,6 @@ impl Table {
             String::new(),
             format!("≤ {reach} {unit}"),
             Some(ours <= reach),
-        );
-    }
-
-    /// A ratio that nothing was promised of.
-    pub(crate) fn note(&mut self, what: &str, (ours, unit): (&Series, &str), peer: &Series) {
-        self.row(
-            what,
-            format!("{} {unit}", rounded(ours.median())),
-            format!("{}: {} {unit}", peer.name, rounded(peer.median())),
-            format!("{:.2} ×", ours.ratio_to(peer)),
-            String::new(),
-            None,
         );
     }
 
