@@ -3,7 +3,7 @@
 use crate::report::{self, FAILED, Result};
 use crate::text;
 use crate::{
-    completions, kill, list, logs, man, prune, remove, restart, run, send, show, stop, wait,
+    completions, doctor, kill, list, logs, man, prune, remove, restart, run, send, show, stop, wait,
 };
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -101,6 +101,14 @@ enum Verb {
     /// person should know). What does not apply is null; bytes that are not UTF-8 are replaced.
     Show(show::Args),
 
+    /// Tell what would end a job started here, and what will be done about it
+    ///
+    /// Looks at all that surrounds this terminal, session, service or container, starts nothing,
+    /// and says for each hazard: left (how), kept (and how to change that), remains (why, and what
+    /// to do) or not here. With --json one object: way (direct, delegated), manager (user, system),
+    /// enables_lingering, hazards (each with hazard, kind, state, detail, how, hint).
+    Doctor(doctor::Args),
+
     /// Print a job's output
     ///
     /// What it has written to standard output and standard error, all that is kept of it, however
@@ -170,6 +178,7 @@ pub(crate) fn main() -> i32 {
         Verb::Run(args) => run::main(*args),
         Verb::List(args) => list::main(&args),
         Verb::Show(args) => show::main(&args),
+        Verb::Doctor(args) => doctor::main(&args),
         Verb::Logs(args) => logs::main(&args),
         Verb::Wait(args) => wait::main(&args),
         Verb::Send(args) => send::main(&args),

@@ -5,7 +5,7 @@ use crate::report::{Failure, Result};
 use crate::status;
 use crate::text;
 use jiff::Timestamp;
-use outlive::{Keeper, Run, Status};
+use outlive::{Escape, Hazard, HazardKind, HazardState, Keeper, Manager, Run, Status, Way};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -26,6 +26,46 @@ pub(crate) struct JobObject<'a> {
     keeper: KeeperObject,
     runs: Vec<RunObject>,
     notes: &'a [String],
+    way: Option<&'static str>,
+    manager: Option<&'static str>,
+    report: Option<Vec<HazardObject<'a>>>,
+}
+
+/// One hazard.
+#[derive(Serialize)]
+pub(crate) struct HazardObject<'a> {
+    hazard: Hazard,
+    kind: HazardKind,
+    state: HazardState,
+    detail: &'a str,
+    how: &'a str,
+    hint: Option<&'a str>,
+}
+
+impl<'a> From<&'a Escape> for HazardObject<'a> {
+    fn from(escape: &'a Escape) -> Self {
+        HazardObject {
+            hazard: escape.hazard,
+            kind: escape.hazard.kind(),
+            state: escape.state,
+            detail: &escape.detail,
+            how: &escape.how,
+            hint: escape.hint.as_deref(),
+        }
+    }
+}
+
+/// Who starts or started it: the word, and the manager's.
+pub(crate) fn way(way: Way) -> (&'static str, Option<&'static str>) {
+    let name = |manager| match manager {
+        Manager::User => "user",
+        Manager::System => "system",
+    };
+    match way {
+        Way::Direct => ("direct", None),
+        Way::Scoped(manager) => ("scoped", Some(name(manager))),
+        Way::Delegated(manager) => ("delegated", Some(name(manager))),
+    }
 }
 
 #[derive(Serialize)]
@@ -64,6 +104,12 @@ impl<'a> JobObject<'a> {
             keeper: KeeperObject::from(&job.keeper),
             runs: job.runs.iter().map(RunObject::from).collect(),
             notes: &job.notes,
+            way: job.report.as_ref().map(|report| way(report.way).0),
+            manager: job.report.as_ref().and_then(|report| way(report.way).1),
+            report: job
+                .report
+                .as_ref()
+                .map(|report| report.escapes.iter().map(HazardObject::from).collect()),
         }
     }
 }

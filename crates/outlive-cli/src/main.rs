@@ -7,7 +7,9 @@
 mod age;
 mod cli;
 mod completions;
+mod doctor;
 mod follow;
+mod hazards;
 mod json;
 mod kill;
 mod list;

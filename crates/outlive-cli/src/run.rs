@@ -2,6 +2,7 @@
 
 use crate::cli::examples;
 use crate::follow;
+use crate::hazards;
 use crate::json::{self, JobObject};
 use crate::output;
 use crate::parse::{self, Variable};
@@ -79,6 +80,25 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WHAT", default_value = "stop")]
     leftover: Leftover,
 
+    /// Whether it must leave what could end it from outside: a service's cgroup, a subreaper, the
+    /// log-out. With `require` nothing is started if any of that would remain
+    #[arg(long, value_name = "HOW", default_value = "prefer")]
+    breakaway: Breakaway,
+
+    /// Set back what it would inherit, as far as you may: limits, nice, affinity, oom, umask, cwd
+    /// or all [default: kept]
+    #[arg(long, value_name = "WHAT,…", value_delimiter = ',')]
+    reset: Vec<Reset>,
+
+    /// Let it leave a sandbox (a pid namespace, seccomp, NO_NEW_PRIVS) where that is the only way
+    /// to outlive it
+    #[arg(long)]
+    leave_sandbox: bool,
+
+    /// Never enable lingering, even if the job would otherwise end at the log-out
+    #[arg(long)]
+    no_linger: bool,
+
     /// Show the output as it comes and exit with the job's exit code
     ///
     /// Ctrl-C, or the end of this terminal, ends the showing. The job goes on.
@@ -118,6 +138,34 @@ enum Leftover {
     Leave,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum Breakaway {
+    /// It leaves, or it is not started
+    Require,
+    /// It leaves what it can; what remains is said
+    Prefer,
+    /// It stays
+    Off,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Reset {
+    /// Resource limits
+    Limits,
+    /// Niceness, scheduling policy, input and output priority, timer slack
+    Nice,
+    /// Processor affinity
+    Affinity,
+    /// The out-of-memory score
+    Oom,
+    /// The file mode creation mask: 022
+    Umask,
+    /// The folder: /
+    Cwd,
+    /// All of these
+    All,
+}
+
 /// As a shell tells that SIGPIPE ended a program: 0 would say that the job ended well.
 const BROKEN_PIPE: i32 = 128 + 13;
 
@@ -126,6 +174,9 @@ pub(crate) fn main(args: Args) -> Result<i32> {
     let options = options(&args)?;
     let job = Jobs::open()?.start(&command, &options)?;
     let label = args.name.as_deref().unwrap_or(job.id());
+    if let Some(plan) = job.plan() {
+        hazards::warn(&plan.report, label);
+    }
     if args.follow {
         follow_to_end(&job, label).map_err(|failure| {
             failure.hint(format!("the job was started: outlive logs -f {label}"))
@@ -160,6 +211,27 @@ fn command(args: &Args) -> Command {
         command.umask(mask);
     }
     command
+        .breakaway(match args.breakaway {
+            Breakaway::Require => outlive::Breakaway::Require,
+            Breakaway::Prefer => outlive::Breakaway::Prefer,
+            Breakaway::Off => outlive::Breakaway::Off,
+        })
+        .leave_sandbox(args.leave_sandbox)
+        .linger(!args.no_linger)
+        .reset(reset(&args.reset));
+    command
+}
+
+fn reset(what: &[Reset]) -> outlive::Reset {
+    let has = |one| what.contains(&one) || what.contains(&Reset::All);
+    outlive::Reset {
+        limits: has(Reset::Limits),
+        nice: has(Reset::Nice),
+        affinity: has(Reset::Affinity),
+        oom: has(Reset::Oom),
+        umask: has(Reset::Umask),
+        cwd: has(Reset::Cwd),
+    }
 }
 
 fn options(args: &Args) -> Result<JobOptions> {

@@ -2,6 +2,7 @@
 
 use crate::age;
 use crate::cli::examples;
+use crate::hazards::{self, Tense};
 use crate::json::{self, JobObject};
 use crate::output;
 use crate::report::Result;
@@ -28,7 +29,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Result<i32> {
-    let job = Jobs::open()?.get(&args.job)?.status()?;
+    let job = Jobs::open()?.get(&args.job)?;
+    let report = job.report()?;
+    let mut job = job.status()?;
+    job.report = report;
     if args.json {
         json::write(&JobObject::new(&job))?;
     } else {
@@ -85,6 +89,12 @@ fn describe(job: &Status, now: Timestamp) -> String {
     }
     for note in &job.notes {
         line("Note", &text::plain(note));
+    }
+    if let Some(report) = &job.report {
+        for note in &report.notes {
+            line("Note", &text::plain(note));
+        }
+        out.push_str(&hazards::describe(report, Tense::Was));
     }
     out
 }

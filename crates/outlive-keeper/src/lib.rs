@@ -11,26 +11,26 @@
 //! | module | |
 //! |---|---|
 //! | [`store`] | the state folder: who holds what, and what can be seen of a job |
+//! | `arrive` | what the launcher hands over |
 //! | `start` | from the launch to a running job, or to nothing at all |
 //! | `table` | what is done on each event in each phase |
 //! | `watch` | waiting for events and doing what the table says |
 //! | `tree` | the job's processes |
+//! | `escape` | the job's own cgroups, and the report on what it has left |
 //! | `cap` | the output's size |
 #![forbid(unsafe_code)]
 
+mod arrive;
 mod cap;
+mod escape;
 mod start;
 pub mod store;
 mod table;
 mod tree;
 mod watch;
 
+pub use escape::remove as remove_cgroups;
 pub use tree::is_of_another_job;
-
-use outlive_os::memory;
-use outlive_os::role;
-use outlive_os::socket::Connection;
-use outlive_record::Launch;
 
 /// The program name (`argv[0]`) by which an executable knows that it is to be a keeper.
 pub const ROLE: &str = "outlive-keeper";
@@ -42,32 +42,15 @@ pub const MARK: (&str, &str) = ("OUTLIVE_KEEPER", "1");
 /// The variable by which every process of a job knows its job.
 pub const JOB_VARIABLE: &str = "OUTLIVE_JOB";
 
-/// How many descriptors a keeper may have: its own, those of its connections, and a few to look at
-/// processes with.
-const DESCRIPTORS: u64 = 64;
-
-/// Be a keeper: descriptor 3 is a socket to the launcher, 4 the launch, those from 5 on are what
-/// the launch speaks of. Returns the exit code.
+/// Be a keeper. Descriptor 3 is a socket to the launcher, 4 the launch, those from 5 on are what
+/// the launch speaks of; or a manager started it, and descriptor 0 is a socket on which all of that
+/// comes. Returns the exit code.
 pub fn main() -> i32 {
-    let heritage = start::Heritage {
-        umask: role::private_umask(),
-        descriptor_limit: role::allow_descriptors(DESCRIPTORS),
-    };
-    let Ok(inherited) = role::inherited() else {
-        return 125;
-    };
-    let mut inherited = inherited.into_iter();
-    let (Some(launcher), Some(launch)) = (inherited.next(), inherited.next()) else {
+    let Some((launcher, inherited)) = arrive::launcher() else {
         eprintln!("outlive: a keeper is started by outlive itself\nhint: outlive run -- COMMAND");
         return 125;
     };
-    let launcher = Connection::from_descriptor(launcher);
-    let started = memory::bytes(launch)
-        .map_err(|cause| start::Refusal::io("failed to read the launch", cause))
-        .and_then(|bytes| {
-            let (launch, environment) = Launch::parse(&bytes).map_err(start::Refusal::launch)?;
-            start::start(launch, environment, inherited.collect(), heritage)
-        });
+    let started = arrive::arrive(&launcher, inherited).and_then(start::start);
     let (answer, job) = match started {
         Ok(job) => (job.answer(), Some(job)),
         Err(refusal) => (refusal.answer(), None),

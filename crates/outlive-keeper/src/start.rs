@@ -1,7 +1,9 @@
 //! From the launch to a running job, or to nothing at all.
 
 use crate::ROLE;
+use crate::arrive::{Arrival, Heritage};
 use crate::cap::Cap;
+use crate::escape::{Expected, Own};
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
 use crate::store::{Unseen, write_keeper_line};
 use jiff::Timestamp;
@@ -38,6 +40,8 @@ pub(crate) struct Started {
     pub(crate) pump: Option<File>,
     /// The end of the pipe that the job reads from, if it is kept open.
     pub(crate) stdin: Option<Descriptor>,
+    /// What it is to have left.
+    pub(crate) expected: Expected,
     /// Held for life.
     pub(crate) _lock: File,
     pub(crate) claim: Option<Claim>,
@@ -80,6 +84,12 @@ impl Refusal {
     }
 }
 
+impl From<Answer> for Refusal {
+    fn from(answer: Answer) -> Refusal {
+        Refusal(answer)
+    }
+}
+
 /// A short way to say what failed.
 trait During<T> {
     fn during(self, what: &str) -> Result<T, Refusal>;
@@ -91,20 +101,14 @@ impl<T> During<T> for io::Result<T> {
     }
 }
 
-/// What the job is to have of whoever asked for it, and its keeper not.
-#[derive(Clone, Copy)]
-pub(crate) struct Heritage {
-    pub(crate) umask: u32,
-    pub(crate) descriptor_limit: Option<u64>,
-}
-
 /// Starts the job. When it comes back with a refusal, nothing of the job is left.
-pub(crate) fn start(
-    launch: Launch,
-    environment: &[u8],
-    slots: Vec<Descriptor>,
-    heritage: Heritage,
-) -> Result<Started, Refusal> {
+pub(crate) fn start(arrival: Arrival) -> Result<Started, Refusal> {
+    let Arrival {
+        launch,
+        environment,
+        slots,
+        heritage,
+    } = arrival;
     role::become_keeper(ROLE).during("become a keeper")?;
     let place = proc::place().during("tell where this is")?;
     let path = os_string(launch.home.0.clone());
@@ -121,9 +125,10 @@ pub(crate) fn start(
     let jobs = home.jobs().during("open the folder of all jobs")?;
     let id = launch.spec.id.clone();
     let now = Timestamp::now();
+    let own = Own::make(&launch);
 
     let room = if launch.again {
-        Room::enter(&jobs, &launch, place.clone(), now)?
+        Room::enter(&jobs, &launch, place.clone(), &own, now)?
     } else {
         let run = Run {
             output_start: launch.output_start,
@@ -136,6 +141,8 @@ pub(crate) fn start(
             place: place.clone(),
             runs: vec![run],
             run_count: 1,
+            cgroups: own.folders.clone(),
+            report: None,
         };
         Room::build(&jobs, record)?
     };
@@ -160,14 +167,22 @@ pub(crate) fn start(
     let started = room.publish(&jobs).and_then(|()| {
         let pipes = Pipes::new(&launch, &room)?;
         // Before there is a job: without these it would run unwatched.
-        let signals = Signals::take(&[signal::CHILD, signal::ACTIVITY]);
+        let mut heard = vec![signal::CHILD, signal::ACTIVITY];
+        // By which a manager asks its services to end, at the end of the machine, too.
+        heard.extend(launch.delegated.as_ref().map(|_| signal::TERM));
+        let signals = Signals::take(&heard);
         let signals = signals.during("take signals as events")?;
         let ended = events::pipe().during("make a pipe")?;
-        let main = pipes.spawn(&launch, environment, &slots, heritage, &room)?;
-        Ok((main, pipes, signals, ended))
+        let main = pipes.spawn(&launch, environment, &slots, heritage, &room, &own)?;
+        let expected = Expected::of(&launch);
+        if launch.require {
+            expected.require(&main, &room.folder)?;
+        }
+        Ok((main, pipes, signals, ended, expected))
     });
     match started {
-        Ok((main, Pipes { pump, stdin, .. }, signals, (ended, tell_ended))) => {
+        Ok((main, Pipes { pump, stdin, .. }, signals, (ended, tell_ended), expected)) => {
+            own.keep();
             // What keeps a folder busy is the job, if anything.
             let _ = role::leave_folder();
             let Room {
@@ -193,6 +208,7 @@ pub(crate) fn start(
                 cap,
                 pump,
                 stdin,
+                expected,
                 _lock: lock,
                 claim,
             })
@@ -254,6 +270,7 @@ impl Room {
         jobs: &Folder,
         launch: &Launch,
         place: outlive_record::Place,
+        own: &Own,
         now: Timestamp,
     ) -> Result<Room, Refusal> {
         let id = launch.spec.id.as_str();
@@ -283,6 +300,7 @@ impl Room {
             record.newest_mut().ended_at = None;
         }
         record.begin_run(place, now);
+        record.cgroups.clone_from(&own.folders);
         record.newest_mut().output_start = match record.spec.output.path {
             Some(_) => launch.output_start,
             None => folder
@@ -389,10 +407,11 @@ impl Pipes {
     fn spawn(
         &self,
         launch: &Launch,
-        environment: &[u8],
+        environment: Vec<u8>,
         slots: &[Descriptor],
         heritage: Heritage,
         room: &Room,
+        own: &Own,
     ) -> Result<Process, Refusal> {
         let slot = |number: Slot| -> Result<Borrowed<'_>, Refusal> {
             let place = usize::try_from(number)
@@ -435,12 +454,14 @@ impl Pipes {
         let spawn = Spawn {
             programs: strings(&launch.programs).during("pass on the program")?,
             arguments: strings(&launch.spec.command).during("pass on the arguments")?,
-            environment: Some(Strings::from_block(environment.to_vec())),
+            environment: Some(Strings::from_block(environment)),
             umask: Some(heritage.umask),
             descriptor_limit: heritage.descriptor_limit,
             new_session: true,
             descriptors,
             announce: Some(room.lock.as_fd()),
+            cgroups: &own.cgroups,
+            settings: &launch.settings,
             ..Spawn::default()
         };
         spawn.spawn().map_err(

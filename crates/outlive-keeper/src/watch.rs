@@ -1,6 +1,7 @@
 //! Waiting for events and doing what the table says.
 
 use crate::cap::Look;
+use crate::escape::remove;
 use crate::start::Started;
 use crate::store::{CONTROL, RECORD};
 use crate::table::{Action, Choice, Event, Phase, next};
@@ -46,6 +47,7 @@ pub(crate) fn watch(job: Started) -> i32 {
         job,
     };
     keeper.arm_cap();
+    keeper.report();
     while keeper.phase != Phase::Done {
         if keeper.turn().is_err() {
             // Without its events a keeper is of no use; the job and its output go on.
@@ -56,6 +58,7 @@ pub(crate) fn watch(job: Started) -> i32 {
     // After everybody knows of the end, since it may take a while.
     keeper.look();
     let _ = keeper.job.folder.remove(CONTROL);
+    remove(&keeper.job.record.cgroups);
     0
 }
 
@@ -108,6 +111,7 @@ impl Keeper {
         while let Some(signal) = self.job.signals.next()? {
             match signal {
                 signal::CHILD => self.reap(),
+                signal::TERM => self.stop(LEFTOVER_GRACE),
                 _ => self.look_soon(),
             }
         }
@@ -209,6 +213,13 @@ impl Keeper {
         self.job.claim = None;
         self.write_record();
         self.job.tell_ended = None;
+    }
+
+    /// Writes down what the job has left, now that nobody waits for it.
+    fn report(&mut self) {
+        let report = self.job.expected.compare(&self.job.main, &self.job.folder);
+        self.job.record.report = Some(report);
+        self.write_record();
     }
 
     fn write_record(&self) {

@@ -9,6 +9,8 @@
 //! | [`spawn`] | starting a program without ever forking the caller |
 //! | [`pidfd`] | a process, held so that its id can't come to mean another one |
 //! | [`proc`] | what the kernel tells of processes and of this machine |
+//! | [`cgroup`] | the container that service managers end as a whole |
+//! | [`settings`] | how a process is limited and scheduled |
 //! | [`events`] | waiting for several things at once; the signals a keeper waits for |
 //! | [`folder`] | files of the state folder, never through a link |
 //! | [`lock`] | a lock that tells whether its holder lives |
@@ -18,6 +20,7 @@
 //! | [`memory`] | bytes handed to another process without touching a disk |
 //! | [`role`] | what a keeper makes of its own process |
 //! | [`signal`] | signals by name |
+//! | [`surroundings`] | what surrounds this process |
 
 #[cfg(target_os = "linux")]
 mod linux;

@@ -1,7 +1,7 @@
 //! What a launcher hands to a new keeper: one line of JSON, then the job's environment, each
 //! variable ended by a NUL. It travels in memory shared by the two alone, never over a disk.
 
-use crate::{Spec, Text};
+use crate::{Report, Spec, Text};
 use serde::{Deserialize, Serialize};
 
 const VERSION: u32 = 1;
@@ -31,6 +31,88 @@ pub struct Launch {
     pub output_start: u64,
     /// Descriptors that the job gets, and under which numbers.
     pub kept: Vec<(Slot, Slot)>,
+    /// How it is limited and scheduled, where that is not as its keeper is.
+    pub settings: Vec<Setting>,
+    /// Folders in which it gets a cgroup of its own.
+    pub cgroups: Vec<CgroupFolder>,
+    /// Whether the job is ended if a hazard that could end it turns out to remain.
+    pub require: bool,
+    /// What is to become of each hazard, to be compared with what does.
+    pub report: Report,
+    /// What was seen around the launcher, to compare with.
+    pub caller: Caller,
+    /// What a keeper that the launcher did not start itself must know.
+    pub delegated: Option<Delegated>,
+}
+
+/// A folder of a cgroup hierarchy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CgroupFolder {
+    /// Where it is.
+    pub path: Text,
+    /// Whether the hierarchy is that of version 2.
+    pub unified: bool,
+}
+
+/// What is true of the one who starts a job, and is not to be true of the job.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// Its session.
+    pub session: i32,
+    /// Its process group.
+    pub group: i32,
+    /// Its cgroups, as `/proc/PID/cgroup` has them.
+    pub cgroups: Vec<String>,
+    /// Who inherits its orphans, if that would do harm.
+    pub adopter: Option<i32>,
+    /// Variables by which somebody would hunt the job.
+    pub cookies: Vec<String>,
+}
+
+/// For a keeper that was started by a manager, and has none of the launcher's surroundings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delegated {
+    /// How many descriptors follow, one in each packet: the folder first.
+    pub descriptors: usize,
+    /// The launcher's file mode creation mask.
+    pub umask: u32,
+    /// Namespaces (`mnt`, `net`, …) that it must share with the launcher, by inode: in another one
+    /// the job would have left a sandbox.
+    pub namespaces: Vec<(String, u64)>,
+}
+
+/// One thing about how a process is limited or scheduled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Setting {
+    /// A resource limit (setrlimit(2)), by the kernel's number.
+    Limit {
+        /// `RLIMIT_…`.
+        resource: u32,
+        /// The soft limit; the greatest number is unlimited.
+        soft: u64,
+        /// The hard limit.
+        hard: u64,
+    },
+    /// Niceness (setpriority(2)).
+    Nice(i32),
+    /// Processors, a bit for each (sched_setaffinity(2)).
+    Affinity(Vec<u64>),
+    /// The scheduling policy (sched_setscheduler(2)).
+    Scheduler {
+        /// `SCHED_…`.
+        policy: i32,
+        /// Its priority, for the policies that have one.
+        priority: i32,
+    },
+    /// The priority of input and output (ioprio_set(2)).
+    IoPriority(i32),
+    /// Timer slack in nanoseconds (prctl(2)).
+    TimerSlack(u64),
+    /// The adjustment of the out-of-memory score (proc_pid_oom_score_adj(5)).
+    OomScore(i32),
+    /// No privileges can be gained any more (prctl(2)).
+    NoNewPrivs,
 }
 
 /// Where the job's standard input comes from.
@@ -80,6 +162,17 @@ pub enum Answer {
         /// The error number of execve(2).
         errno: i32,
     },
+    /// The job would have run in other namespaces than its launcher, and so outside of a sandbox.
+    OutsideSandbox {
+        /// The namespaces that differ.
+        namespaces: Vec<String>,
+    },
+    /// It runs no more: something would have remained that was required to be left, and was seen
+    /// only when it ran.
+    Remained {
+        /// What remained, and why.
+        what: String,
+    },
     /// Something else failed; nothing is left of it.
     Failed {
         /// The operation and its object.
@@ -119,6 +212,12 @@ impl Launch {
             stderr: OutputPlan::Job,
             output_start: 0,
             kept: Vec::new(),
+            settings: Vec::new(),
+            cgroups: Vec::new(),
+            require: false,
+            report: Report::default(),
+            caller: Caller::default(),
+            delegated: None,
         }
     }
 

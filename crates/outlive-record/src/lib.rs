@@ -3,6 +3,7 @@
 //! - [`Record`]: the job's durable record, one JSON object that its keeper replaces whole;
 //! - [`Request`] and [`Reply`]: what is said over a job's control socket;
 //! - [`Launch`]: what a launcher hands to a new keeper;
+//! - [`Report`]: what could have ended a job, and how it was left;
 //! - [`ProcessLine`]: who a process is, read from the line the kernel gives of it;
 //! - [`JobId`] and [`JobName`]: what a job may be called.
 //!
@@ -15,14 +16,18 @@ mod launch;
 mod name;
 mod process_line;
 mod record;
+mod report;
 mod text;
 
 pub use control::{MESSAGE_LIMIT, Reply, Request};
-pub use launch::{Answer, InputPlan, Launch, OutputPlan, Slot};
+pub use launch::{
+    Answer, Caller, CgroupFolder, Delegated, InputPlan, Launch, OutputPlan, Setting, Slot,
+};
 pub use name::{BadName, JobId, JobName};
 pub use process_line::ProcessLine;
 pub use record::{
     End, Input, KEPT_RUNS, Leftover, Output, OutputMode, Place, RECORD_LIMIT, Record, Run, Spec,
     Unreadable, Until, VERSION,
 };
+pub use report::{Escape, Hazard, HazardKind, Manager, Report, State, Way};
 pub use text::Text;

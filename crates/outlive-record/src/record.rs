@@ -1,6 +1,6 @@
 //! The job's durable record.
 
-use crate::{JobId, JobName, Text};
+use crate::{CgroupFolder, JobId, JobName, Report, Text};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -30,6 +30,12 @@ pub struct Record {
     pub runs: Vec<Run>,
     /// How many runs there have been.
     pub run_count: u32,
+    /// Cgroups of the newest run's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cgroups: Vec<CgroupFolder>,
+    /// What could have ended the newest run, and how that was left, as seen when it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
 }
 
 /// What was asked for; it never changes.
@@ -284,6 +290,8 @@ impl Record {
     /// Begins another run.
     pub fn begin_run(&mut self, place: Place, started_at: Timestamp) {
         self.place = place;
+        self.cgroups.clear();
+        self.report = None;
         self.run_count = self.run_count.saturating_add(1);
         self.runs.push(Run::begun(started_at));
         if self.runs.len() > KEPT_RUNS {
@@ -341,6 +349,8 @@ mod tests {
             place: Place::default(),
             runs,
             run_count: 1,
+            cgroups: vec![],
+            report: None,
         }
     }
 

@@ -1,15 +1,22 @@
 //! Level 1: a child that has left everything but us.
 
+mod apart;
+
 use crate::command::{self, Command};
 use crate::error::{Error, Kind, Result};
+use crate::leave::{self, Leaving};
 use crate::stdio;
+use outlive_escape::plan::{Level, Wish};
+use outlive_escape::report::{Running, Seen, verify};
 use outlive_os::pidfd::{self, Exit};
-use outlive_os::spawn::{Spawn, Strings};
-use outlive_os::{AsDescriptor, Borrowed, Descriptor, bytes, events};
+use outlive_os::spawn::{Spawn, SpawnError, Strings};
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, bytes, events, proc};
+use outlive_record::Report;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::time::Duration;
 
 /// A program that was started, and is still this process's child.
@@ -28,6 +35,9 @@ pub struct Child {
     process: pidfd::Process,
     status: Option<ExitStatus>,
     program: String,
+    wish: Wish,
+    /// How it left what every spawn does not leave.
+    left: Option<Box<Leaving>>,
 }
 
 /// How a child ended.
@@ -176,7 +186,7 @@ impl Command {
     pub(crate) fn spawn_with(
         &mut self,
         default_output: &stdio::Kind,
-        start: impl FnOnce(Spawn<'_>) -> Result<pidfd::Process, outlive_os::spawn::SpawnError>,
+        start: impl Fn(Spawn<'_>) -> Result<pidfd::Process, SpawnError> + Sync,
     ) -> Result<Child> {
         self.check()?;
         let program = self.program.display().to_string();
@@ -201,7 +211,41 @@ impl Command {
             })?;
             made.push(stream);
         }
-        let environment = self.own_environment();
+        let wish = self.wish(Level::Child);
+        let (process, left) = match leave::is_simple(&wish)? {
+            true => (start(self.prepare(&made, true)?), None),
+            false => {
+                let mut leaving = Leaving::new(&wish)?;
+                let prepare = || self.prepare(&made, false);
+                let process = apart::start(&mut leaving, prepare, &start)?;
+                (process, Some(Box::new(leaving)))
+            }
+        };
+        let folder = self
+            .folder
+            .as_ref()
+            .map(|folder| folder.display().to_string());
+        let process = process.map_err(|error| Error::spawn(&program, folder.as_deref(), error))?;
+        let mut ours = made.into_iter().map(|stream| stream.ours);
+        let mut next = || ours.next().flatten();
+        let child = Child {
+            stdin: next().map(ChildStdin),
+            stdout: next().map(ChildStdout),
+            stderr: next().map(ChildStderr),
+            process,
+            status: None,
+            program,
+            wish,
+            left,
+        };
+        Ok(child)
+    }
+
+    /// What is to be spawned; in surroundings without cookies its environment may be the caller's
+    /// as it stands.
+    fn prepare<'a>(&'a self, streams: &'a [Stream], no_cookies: bool) -> Result<Spawn<'a>> {
+        let as_it_stands = no_cookies && !self.env_clear && self.env.is_empty();
+        let environment = (!as_it_stands).then(|| self.environment());
         let path = match &environment {
             Some(environment) => environment.get(OsStr::new("PATH")).cloned(),
             None => std::env::var_os("PATH"),
@@ -210,12 +254,9 @@ impl Command {
         let arguments = std::iter::once(&self.program)
             .chain(&self.args)
             .map(|arg| bytes(arg));
-        let folder = self
-            .folder
-            .as_ref()
-            .map(|folder| folder.display().to_string());
+        let root = self.reset.cwd.then_some(Path::new("/"));
         let mut folder_string = None;
-        if let Some(folder) = &self.folder {
+        if let Some(folder) = self.folder.as_deref().or(root) {
             let mut string = Strings::default();
             string.push(&[bytes(folder.as_os_str())]).map_err(|cause| {
                 Error::new(
@@ -226,14 +267,14 @@ impl Command {
             })?;
             folder_string = Some(string);
         }
-        let standard = made.iter().zip(0..);
+        let standard = streams.iter().zip(0..);
         let standard =
             standard.filter_map(|(it, number)| Some((it.child.as_ref()?.as_fd(), number)));
         let kept = self
             .kept
             .iter()
             .map(|(descriptor, number)| (descriptor.as_fd(), *number));
-        let spawn = Spawn {
+        Ok(Spawn {
             // Before the places where the program may be: what can't be passed on is named as it
             // was given.
             arguments: command::argument_strings(arguments)?,
@@ -243,25 +284,11 @@ impl Command {
                 .map(command::environment_strings)
                 .transpose()?,
             folder: folder_string,
-            umask: self.umask,
+            umask: self.own_umask(),
             new_session: self.detach,
             descriptors: standard.chain(kept).collect(),
-            descriptor_limit: None,
-            announce: None,
-        };
-        let process =
-            start(spawn).map_err(|error| Error::spawn(&program, folder.as_deref(), error))?;
-        let mut ours = made.into_iter().map(|stream| stream.ours);
-        let mut next = || ours.next().flatten();
-        let child = Child {
-            stdin: next().map(ChildStdin),
-            stdout: next().map(ChildStdout),
-            stderr: next().map(ChildStderr),
-            process,
-            status: None,
-            program,
-        };
-        Ok(child)
+            ..Spawn::default()
+        })
     }
 }
 
@@ -269,6 +296,59 @@ impl Child {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.pid().cast_unsigned()
+    }
+
+    /// What could have ended it, and how that was left, as seen on the child now: what a
+    /// [job](crate::Job) has in its [status](crate::Status::report).
+    ///
+    /// ```
+    /// let child = outlive::Command::new("sleep").arg("60").spawn()?;
+    /// for escape in child.escapes()?.escapes {
+    ///     println!("{}: {:?} {}", escape.hazard, escape.state, escape.how);
+    /// }
+    /// # let mut child = child;
+    /// # child.kill()?;
+    /// # child.wait()?;
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If it has been waited for, or `/proc` can't be read.
+    pub fn escapes(&self) -> Result<Report> {
+        let made;
+        let leaving = match &self.left {
+            Some(leaving) => leaving,
+            None => {
+                made = Leaving::new(&self.wish)?;
+                &made
+            }
+        };
+        let look = || -> io::Result<Option<Seen>> {
+            let pid = self.process.pid();
+            let Some(line) = self.process.line()? else {
+                return Ok(None);
+            };
+            let running = (!line.has_ended()).then(|| -> io::Result<Running> {
+                Ok(Running {
+                    cgroups: proc::cgroups(pid)?,
+                    environment: proc::environment(pid),
+                    refused: Vec::new(),
+                })
+            });
+            Ok(Some(Seen {
+                line,
+                running: running.transpose()?,
+                keepers_parent: 0,
+            }))
+        };
+        match look().map_err(|cause| self.failed("look at", cause))? {
+            Some(seen) => Ok(verify(&leaving.plan().report, &leaving.caller(), &seen)),
+            None => {
+                let what = format!("failed to look at `{}`: it has ended", self.program);
+                Err(Error::new(Kind::NotRunning, what))
+            }
+        }
     }
 
     pub(crate) fn into_process(self) -> pidfd::Process {

@@ -2,6 +2,8 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::stdio::Stdio;
+use outlive_escape::cookies::is_cookie;
+use outlive_escape::plan::{Breakaway, Level, Reset, Wish};
 use outlive_os::spawn::Strings;
 use outlive_os::{Descriptor, bytes};
 use std::collections::BTreeMap;
@@ -41,22 +43,9 @@ pub struct Command {
     pub(crate) kept: Vec<(Descriptor, i32)>,
     pub(crate) detach: bool,
     pub(crate) breakaway: Breakaway,
-}
-
-/// Whether the program is to leave the caller's resource container: its cgroup on Linux, its job
-/// object on Windows.
-///
-/// This version does not leave one yet: [`Require`](Breakaway::Require) fails and starts nothing,
-/// the others leave the program where the caller is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Breakaway {
-    /// It leaves, or it is not started.
-    Require,
-    /// It leaves if it can.
-    #[default]
-    Prefer,
-    /// It stays.
-    Off,
+    pub(crate) reset: Reset,
+    pub(crate) leave_sandbox: bool,
+    pub(crate) linger: bool,
 }
 
 impl Command {
@@ -76,6 +65,9 @@ impl Command {
             kept: Vec::new(),
             detach: true,
             breakaway: Breakaway::default(),
+            reset: Reset::default(),
+            leave_sandbox: false,
+            linger: true,
         }
     }
 
@@ -162,19 +154,54 @@ impl Command {
         self
     }
 
-    /// Whether it leaves the caller's resource container.
+    /// Whether it leaves what could end it from further outside: the caller's cgroup, a subreaper
+    /// above, the log-out. With [`Require`](Breakaway::Require) nothing is started if any of that
+    /// would remain.
     pub fn breakaway(&mut self, breakaway: Breakaway) -> &mut Command {
         self.breakaway = breakaway;
         self
     }
 
-    pub(crate) fn check(&self) -> Result<()> {
-        let program = self.program.display();
-        if self.breakaway == Breakaway::Require {
-            let what =
-                format!("failed to start `{program}`: leaving the cgroup is not supported yet");
-            return Err(Error::new(Kind::Unsupported, what));
+    /// What is set back to what a process usually starts with, as far as this user may: a soft
+    /// limit can be raised to the hard one, niceness not be lowered, and so on (setrlimit(2),
+    /// setpriority(2)). Without it all of that is kept, since it may have been set on purpose.
+    pub fn reset(&mut self, reset: Reset) -> &mut Command {
+        self.reset = reset;
+        self
+    }
+
+    /// Whether it may leave a sandbox (a pid namespace, a seccomp filter, a user namespace,
+    /// NO_NEW_PRIVS) where that is the only way to outlive it; it may not by default.
+    pub fn leave_sandbox(&mut self, leave: bool) -> &mut Command {
+        self.leave_sandbox = leave;
+        self
+    }
+
+    /// Whether lingering may be enabled for this user where a job would otherwise end at the
+    /// log-out (loginctl(1), enable-linger); it may by default. So too says the variable
+    /// `OUTLIVE_NO_LINGER`, if it is set and not empty.
+    pub fn linger(&mut self, linger: bool) -> &mut Command {
+        self.linger = linger;
+        self
+    }
+
+    pub(crate) fn wish(&self, level: Level) -> Wish {
+        Wish {
+            level,
+            detach: self.detach || level == Level::Job,
+            breakaway: self.breakaway,
+            leave_sandbox: self.leave_sandbox,
+            linger: self.linger,
+            reset: self.reset,
         }
+    }
+
+    /// Its umask, if that is not the caller's.
+    pub(crate) fn own_umask(&self) -> Option<u32> {
+        self.umask.or(self.reset.umask.then_some(0o022))
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
         if let Some((_, number)) = self.kept.iter().find(|(_, number)| *number < 3) {
             let what =
                 format!("failed to keep a descriptor as number {number}: it must be 3 or more");
@@ -191,16 +218,12 @@ impl Command {
         Ok(())
     }
 
-    /// Its environment, unless that is the caller's: then nothing has to be copied.
-    pub(crate) fn own_environment(&self) -> Option<BTreeMap<OsString, OsString>> {
-        (self.env_clear || !self.env.is_empty()).then(|| self.environment())
-    }
-
-    /// Its environment: the caller's with its own changes.
+    /// Its environment: the caller's without what it would be hunted by, with its own changes.
     pub(crate) fn environment(&self) -> BTreeMap<OsString, OsString> {
         let mut environment = BTreeMap::new();
         if !self.env_clear {
-            environment.extend(std::env::vars_os());
+            let inherited = std::env::vars_os();
+            environment.extend(inherited.filter(|(key, _)| is_cookie(key).is_none()));
         }
         for (key, value) in &self.env {
             match value {

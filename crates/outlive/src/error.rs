@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     Damaged,
     Running,
     NotRunning,
+    Remains,
     Unsupported,
     Invalid,
     Io,
@@ -176,6 +177,12 @@ impl Error {
     /// Whether the job would have had to run.
     pub fn is_not_running(&self) -> bool {
         self.kind() == Kind::NotRunning
+    }
+
+    /// Whether something that could end it would have remained although it was required to be left
+    /// ([`Breakaway::Require`](crate::Breakaway::Require)).
+    pub fn is_remains(&self) -> bool {
+        self.kind() == Kind::Remains
     }
 
     /// Whether this system, or this version of outlive, can't do it.

@@ -8,14 +8,16 @@ use crate::output::{Follow, Output};
 use crate::status::{State, Status};
 use crate::stop::{self, Stopped};
 use crate::waiting;
+use outlive_escape::plan::Plan;
 use outlive_keeper::store::{self, CONTROL, Home, Seen, Unseen};
 use outlive_os::folder::Folder;
 use outlive_os::pidfd::Process;
 use outlive_os::socket::Connection;
 use outlive_os::{AsDescriptor, Descriptor, events, role, socket};
-use outlive_record::{Input, JobId, MESSAGE_LIMIT, Reply, Request};
+use outlive_record::{Input, JobId, MESSAGE_LIMIT, Reply, Report, Request};
 use std::fs::File;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A handle on a job. Dropping it does nothing to the job.
@@ -25,6 +27,8 @@ pub struct Job {
     id: String,
     /// What its user calls it.
     label: String,
+    /// For one that was started by this very handle.
+    plan: Option<Arc<Plan>>,
 }
 
 /// The end of the pipe that a job reads its standard input from. What is written waits for the job
@@ -58,7 +62,22 @@ impl Job {
             jobs,
             label: id.clone(),
             id,
+            plan: None,
         }
+    }
+
+    pub(crate) fn planned(self, plan: Plan) -> Job {
+        Job {
+            plan: Some(Arc::new(plan)),
+            ..self
+        }
+    }
+
+    /// What was planned for it when it was started, if this handle comes from that: what would
+    /// remain that could end it, and what was done about the rest. What is true of it is in
+    /// [`Status::report`].
+    pub fn plan(&self) -> Option<&Plan> {
+        self.plan.as_deref()
     }
 
     /// The same, called by its name in messages.
@@ -138,6 +157,18 @@ impl Job {
         let look = Seen::look(&jobs, &self.id, true);
         let folder = home.job_path(&self.id);
         Status::of_look(&self.id, &look, self.jobs.here(), &folder).ok_or_else(|| self.gone())
+    }
+
+    /// What could have ended its newest run, and how that was left, as its keeper has seen it: waits
+    /// for a keeper that has only just started it. None if that was never looked at.
+    pub fn report(&self) -> Result<Option<Report>> {
+        let status = self.status()?;
+        if status.report.is_some() || !status.keeper.alive {
+            return Ok(status.report);
+        }
+        // It answers once it has looked. One that can't answer tells nothing.
+        let _ = self.ask(&Request::Ended);
+        Ok(self.status()?.report)
     }
 
     /// Asks its keeper; an error of the kind of [`Error::is_not_running`] if it has none.

@@ -82,8 +82,8 @@ impl Jobs {
     /// If the program is not there or can't be executed, the name is in use, or the record can't be
     /// written. Nothing of the job is left then.
     pub fn start(&self, command: &Command, options: &JobOptions) -> Result<Job> {
-        let id = launch::start(&self.path, command, options)?;
-        Ok(Job::new(self.clone(), id.as_str().to_owned()))
+        let (id, plan) = launch::start(&self.path, command, options)?;
+        Ok(Job::new(self.clone(), id.as_str().to_owned()).planned(plan))
     }
 
     /// How all jobs stand, the oldest first. Those whose records can't be read are among them.

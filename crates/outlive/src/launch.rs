@@ -1,25 +1,24 @@
 //! Handing a job to a new keeper.
 
-use crate::command::{self, Command};
+mod answer;
+mod hand;
+mod place;
+
+use crate::command::Command;
 use crate::error::{During, Error, Kind, Result};
 use crate::keeper;
 use crate::options::{JobOptions, RestartOptions};
-use crate::process::spawn_apart;
 use crate::stdio;
-use outlive_keeper::store;
-use outlive_os::spawn::{Spawn, Strings};
-use outlive_os::{AsDescriptor, Descriptor, bytes, memory, os_string, proc, socket};
+use outlive_escape::cookies::is_cookie;
+use outlive_escape::plan::{Level, Plan, Wish};
+use outlive_os::{AsDescriptor, Descriptor, bytes, os_string, proc};
 use outlive_record::{
-    Answer, Input, InputPlan, JobId, JobName, Launch, Leftover, Output, OutputMode, OutputPlan,
-    Slot, Spec, Text,
+    Input, InputPlan, JobId, JobName, Output, OutputMode, OutputPlan, Slot, Spec, Text,
 };
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-
-/// The longest answer of a new keeper: it may quote a path.
-const ANSWER_LIMIT: usize = 64 << 10;
 
 /// What a keeper is given, but for the id.
 struct Order {
@@ -28,6 +27,9 @@ struct Order {
     spec: Spec,
     again: bool,
     keeper_as_child: bool,
+    /// The folder it starts in, if not this process's.
+    folder: Option<PathBuf>,
+    wish: Wish,
     environment: BTreeMap<OsString, OsString>,
     stdin: InputPlan,
     stdout: OutputPlan,
@@ -46,13 +48,14 @@ fn path_text(path: &Path) -> Text {
     text(path.as_os_str())
 }
 
-/// Starts a new job; its id.
-pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Result<JobId> {
+/// Starts a new job; its id, and what was planned for it.
+pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Result<(JobId, Plan)> {
     command.check()?;
     let name = options.name.as_deref().map(parse_name).transpose()?;
     let here = proc::own_folder().during(|| "failed to tell this folder".to_owned())?;
     let folder = match &command.folder {
         Some(folder) => here.join(folder),
+        None if command.reset.cwd => PathBuf::from("/"),
         None => here,
     };
     let mut environment = command.environment();
@@ -77,7 +80,7 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
             .collect(),
         env_removed: removed.iter().map(|(key, _)| text(key)).collect(),
         secret_env: options.secret_env.iter().map(|key| text(key)).collect(),
-        umask: command.umask,
+        umask: command.own_umask(),
         input: Input::Null,
         output: Output {
             path: options
@@ -96,6 +99,8 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
     };
     let keeper = keeper::find(options.keeper.as_deref())?;
     let mut order = Order::new(home, keeper, spec, environment);
+    order.wish = command.wish(Level::Job);
+    order.folder = (command.folder.is_some() || command.reset.cwd).then_some(folder);
     order.keeper_as_child = options.keeper_as_child;
     order.set_input(command, options)?;
     order.set_outputs(command)?;
@@ -106,10 +111,9 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
         let slot = order.slot(descriptor);
         order.kept.push((slot, *number));
     }
-    let folder = command.folder.as_ref().map(|_| folder.as_path());
     let placed = loop {
-        match order.place(folder, command.umask) {
-            Ok(Some(_)) => break Ok(order.spec.id),
+        match order.place() {
+            Ok(Some(plan)) => break Ok((order.spec.id, plan)),
             Ok(None) => order.spec.id = new_id(&command.program)?,
             Err(error) => break Err(error),
         }
@@ -129,7 +133,10 @@ pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Resul
     let mut environment: BTreeMap<OsString, OsString> = if spec.clean_env {
         BTreeMap::new()
     } else {
-        std::env::vars_os().collect()
+        let inherited = std::env::vars_os();
+        inherited
+            .filter(|(key, _)| is_cookie(key).is_none())
+            .collect()
     };
     environment.extend(spec.env.iter().map(|(key, value)| (os(key), os(value))));
     spec.env_removed
@@ -151,8 +158,8 @@ pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Resul
         Input::File(path) => order.read_from(Path::new(&os(path)))?,
     }
     order.print_to_own_file()?;
-    let folder = os(&spec.cwd);
-    order.place(Some(Path::new(&folder)), spec.umask).map(drop)
+    order.folder = Some(os(&spec.cwd).into());
+    order.place().map(drop)
 }
 
 fn parse_name(name: &str) -> Result<JobName> {
@@ -200,6 +207,8 @@ impl Order {
             spec,
             again: false,
             keeper_as_child: false,
+            folder: None,
+            wish: Wish::default(),
             environment,
             stdin: InputPlan::Null,
             stdout: OutputPlan::Job,
@@ -298,147 +307,5 @@ impl Order {
         self.stdout = OutputPlan::Slot(slot);
         self.stderr = OutputPlan::Slot(slot);
         Ok(())
-    }
-
-    /// Starts a keeper and waits for its answer: the main process's id, or `None` if the job's id
-    /// is taken.
-    fn place(&mut self, folder: Option<&Path>, umask: Option<u32>) -> Result<Option<i32>> {
-        if self.spec.output.mode == OutputMode::Pty {
-            let what = "failed to give the job a terminal of its own: not supported yet";
-            return Err(Error::new(Kind::Unsupported, what));
-        }
-        if self.spec.leftover == Leftover::Leave && self.spec.output.mode == OutputMode::Pipe {
-            let what = "failed to combine leaving processes with output through a pipe";
-            let hint = "without its keeper they would have nobody to print to";
-            return Err(Error::new(Kind::Invalid, what).hint_at(hint));
-        }
-        let id = self.spec.id.clone();
-        let environment = &mut self.environment;
-        environment.insert(outlive_keeper::JOB_VARIABLE.into(), id.as_str().into());
-        // A job that bore a keeper's mark would be taken for one.
-        environment.remove(OsStr::new(outlive_keeper::MARK.0));
-        let program = os_string(self.spec.command[0].0.clone());
-        let path = environment.get(OsStr::new("PATH"));
-        let programs = command::candidates(&program, path.map(|path| &**path));
-        let mut launch = Launch::new(
-            path_text(&self.home),
-            self.again,
-            self.spec.clone(),
-            programs.into_iter().map(Text).collect(),
-        );
-        (launch.stdin, launch.stdout, launch.stderr) = (self.stdin, self.stdout, self.stderr);
-        launch.output_start = self.output_start;
-        launch.kept.clone_from(&self.kept);
-        // A NUL can't be passed on, and would end a string early.
-        command::argument_strings(self.spec.command.iter().map(|it| it.0.as_slice()))?;
-        environment.iter().try_for_each(command::check_value)?;
-        let launch = launch.to_bytes(
-            environment
-                .iter()
-                .map(|(key, value)| (bytes(key), bytes(value))),
-        );
-
-        let failed = |what: &str| format!("failed to {what} for `{}`", program.display());
-        let memory = memory::holding(&launch).during(|| failed("prepare the launch"))?;
-        let (ours, keepers) = socket::pair().during(|| failed("make a socket"))?;
-        let null = File::options().read(true).write(true).open("/dev/null");
-        let null = null.during(|| failed("open /dev/null"))?;
-        let mut descriptors = vec![(null.as_fd(), 0), (null.as_fd(), 1), (null.as_fd(), 2)];
-        let handed = [keepers.as_fd(), memory.as_fd()].into_iter();
-        descriptors.extend(
-            handed
-                .chain(self.slots.iter().map(AsDescriptor::as_fd))
-                .zip(3..),
-        );
-        let strings = |parts: &[&[&[u8]]]| {
-            let mut strings = Strings::default();
-            let pushed = parts.iter().try_for_each(|part| strings.push(part));
-            pushed
-                .map(|()| strings)
-                .during(|| failed("name the keeper or the folder"))
-        };
-        let (key, value) = outlive_keeper::MARK;
-        let spawn = Spawn {
-            programs: strings(&[&[bytes(self.keeper.as_os_str())]])?,
-            arguments: strings(&[
-                &[outlive_keeper::ROLE.as_bytes()],
-                &[id.as_str().as_bytes()],
-            ])?,
-            environment: Some(strings(&[&[key.as_bytes(), b"=", value.as_bytes()]])?),
-            // The keeper's folder is where the job starts.
-            folder: folder
-                .map(|folder| strings(&[&[bytes(folder.as_os_str())]]))
-                .transpose()?,
-            umask,
-            new_session: true,
-            descriptors,
-            descriptor_limit: None,
-            announce: None,
-        };
-        let keeper = self.keeper.display().to_string();
-        let shown = folder.map(|folder| folder.display().to_string());
-        let spawned = match self.keeper_as_child {
-            true => spawn.spawn(),
-            false => spawn_apart(spawn),
-        };
-        spawned.map_err(|error| match error.step {
-            outlive_os::spawn::Step::Exec => {
-                Error::io(format!("failed to run the keeper `{keeper}`"), error.cause)
-            }
-            _ => Error::spawn(&program.to_string_lossy(), shown.as_deref(), error),
-        })?;
-        // The only copy of the other end is the keeper's: its death is the end of what we read.
-        drop(keepers);
-        let (packet, _) = ours
-            .receive(ANSWER_LIMIT)
-            .during(|| failed("hear from the keeper"))?;
-        if packet.is_empty() {
-            let what = failed("start the keeper");
-            return Err(Error::new(Kind::Io, what).hint_at(format!(
-                "`{keeper}` ended at once: is it outlive, or a program that calls outlive::init()?"
-            )));
-        }
-        let answer = Answer::parse(&packet).map_err(|why| {
-            Error::io(failed("understand the keeper"), std::io::Error::other(why))
-        })?;
-        self.heed(answer)
-    }
-
-    fn heed(&self, answer: Answer) -> Result<Option<i32>> {
-        let spec = &self.spec;
-        match answer {
-            Answer::Started { pid } => Ok(Some(pid)),
-            Answer::IdTaken => Ok(None),
-            Answer::NameTaken { by } => {
-                let name = spec.name.as_ref().map(JobName::as_str).unwrap_or_default();
-                let by = by.unwrap_or_else(|| name.to_owned());
-                let what =
-                    format!("failed to use the name `{name}`: the running job `{by}` has it");
-                let hint = format!("outlive stop {by}, or choose another name");
-                Err(Error::new(Kind::NameInUse, what).hint_at(hint))
-            }
-            Answer::Running => {
-                let what = format!("failed to start `{}`: it runs already", spec.id);
-                Err(Error::new(Kind::Running, what))
-            }
-            Answer::NotExecuted { errno } => {
-                let program = os_string(spec.command[0].0.clone());
-                let cause = std::io::Error::from_raw_os_error(errno);
-                Err(Error::exec(&program.to_string_lossy(), cause))
-            }
-            Answer::Failed {
-                what,
-                cause,
-                errno,
-                hint,
-            } => {
-                let cause = match errno {
-                    Some(errno) => std::io::Error::from_raw_os_error(errno),
-                    None => std::io::Error::other(cause),
-                };
-                let hint = hint.or_else(|| store::hint(cause.kind()));
-                Err(Error::io(what, cause).hint_if_known(hint))
-            }
-        }
     }
 }

@@ -46,6 +46,7 @@ mod job;
 mod jobs;
 mod keeper;
 mod launch;
+mod leave;
 mod options;
 mod output;
 mod process;
@@ -55,14 +56,20 @@ mod stop;
 mod waiting;
 
 pub use child::{Child, ChildStderr, ChildStdin, ChildStdout, ExitStatus, Output as ChildOutput};
-pub use command::{Breakaway, Command};
+pub use command::Command;
 pub use error::{Error, Result};
 pub use home::default_home;
 pub use job::{Job, JobStdin};
 pub use jobs::Jobs;
 pub use keeper::init;
+pub use leave::{plan, survey};
 pub use options::{JobOptions, RestartOptions};
-pub use outlive_record::{Leftover, OutputMode, Until};
+pub use outlive_escape::plan::{Breakaway, Level, Plan, Reset, Route, Wish};
+pub use outlive_escape::survey::Survey;
+pub use outlive_record::{
+    Escape, Hazard, HazardKind, Leftover, Manager, OutputMode, Report, State as HazardState, Until,
+    Way,
+};
 pub use output::{Follow, Output};
 pub use process::Process;
 pub use status::{Keeper, Run, State, Status};

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use outlive_keeper::store::{OUTPUT, Seen, Unseen};
 use outlive_os::os_string;
-use outlive_record::{End, Place, Unreadable};
+use outlive_record::{End, Place, Report, Unreadable};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -59,6 +59,10 @@ pub struct Status {
     pub runs: Vec<Run>,
     /// What else a person should know.
     pub notes: Vec<String>,
+    /// What could have ended its newest run, and how that was left, as seen when it ran; hazards
+    /// that are not in it were not there. None if nobody has looked (yet: see
+    /// [`Job::report`](crate::Job::report)).
+    pub report: Option<Report>,
 }
 
 /// A job's keeper.
@@ -167,6 +171,7 @@ impl Status {
             stopped: run.stopped,
             runs,
             notes,
+            report: record.report.clone(),
         }
     }
 
@@ -188,6 +193,7 @@ impl Status {
             stopped: false,
             runs: Vec::new(),
             notes: vec![format!("its record can't be read: {why}")],
+            report: None,
         }
     }
 

@@ -1,8 +1,12 @@
 //! What a spawned child does between clone and exec. It shares its parent's memory, and the parent
 //! stands still: it does system calls only, on what was prepared for it, and allocates nothing.
 
+use super::settings;
 use super::spawn::Step;
+use outlive_record::Setting;
 use std::ffi::{CStr, c_char, c_void};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{io, ptr};
 
 /// All that the child needs, in the form in which system calls take it: strings end with a NUL,
@@ -19,8 +23,13 @@ pub(super) struct Plan {
     pub(super) umask: Option<u32>,
     pub(super) new_session: bool,
     pub(super) moves: Vec<Move>,
+    pub(super) joins: Vec<Join>,
+    pub(super) settings: Vec<Setting>,
     pub(super) descriptor_limit: Option<u64>,
     pub(super) announce: Option<i32>,
+    /// The end of the gate that it waits at, and the one that it closes.
+    pub(super) gate: Option<i32>,
+    pub(super) gates_other_end: Option<i32>,
     /// What the child reports.
     pub(super) failure: Option<(Step, i32)>,
 }
@@ -37,6 +46,14 @@ impl Plan {
             None => unsafe { environ },
         }
     }
+}
+
+/// A cgroup to be joined.
+pub(super) struct Join {
+    /// Its folder.
+    pub(super) folder: i32,
+    /// If a clone was to start in it: whether it did not.
+    pub(super) missed: Option<Arc<AtomicBool>>,
 }
 
 /// A descriptor on its way to its number.
@@ -82,17 +99,50 @@ fn become_program(plan: &mut Plan) -> Result<(), (Step, i32)> {
         // SAFETY: a string of the plan.
         checked(unsafe { libc::chdir(plan.folder) }).map_err(at(Step::Folder))?;
     }
-    set_descriptors(&mut plan.moves, &mut plan.announce).map_err(at(Step::Descriptors))?;
+    // Before anything is moved to the number of one of these.
+    join(&plan.joins).map_err(at(Step::Cgroup))?;
+    if let Some(other) = plan.gates_other_end {
+        // SAFETY: a descriptor of the child's own table.
+        unsafe { libc::close(other) };
+    }
+    let used = [&mut plan.announce, &mut plan.gate];
+    set_descriptors(&mut plan.moves, used).map_err(at(Step::Descriptors))?;
     fill_standard().map_err(at(Step::Descriptors))?;
     if let Some(to) = plan.announce {
         announce(to).map_err(at(Step::Announce))?;
     }
+    if let Some(gate) = plan.gate {
+        wait_at(gate).map_err(at(Step::Gate))?;
+    }
+    settings::apply(&plan.settings);
     // Last, since all of the above needs descriptors.
     if let Some(limit) = plan.descriptor_limit {
         limit_descriptors(limit).map_err(at(Step::Descriptors))?;
     }
     unblock_signals();
     Err((Step::Exec, exec_first(plan)))
+}
+
+/// Moves this process into cgroups: 0 is whoever writes it (cgroups(7)).
+fn join(cgroups: &[Join]) -> Result<(), i32> {
+    for cgroup in cgroups {
+        let started_in_it = cgroup
+            .missed
+            .as_ref()
+            .is_some_and(|missed| !missed.load(Ordering::Relaxed));
+        if !started_in_it {
+            let (name, flags) = (c"cgroup.procs", libc::O_WRONLY | libc::O_CLOEXEC);
+            // SAFETY: a constant name.
+            let file = checked(unsafe { libc::openat(cgroup.folder, name.as_ptr(), flags) })?;
+            let file = file as i32;
+            // SAFETY: one byte of a constant.
+            let joined = checked(unsafe { libc::write(file, c"0".as_ptr().cast(), 1) } as i64);
+            // SAFETY: opened here.
+            unsafe { libc::close(file) };
+            joined?;
+        }
+    }
+    Ok(())
 }
 
 /// Default dispositions for all signals. The kernel has reset the handlers (CLONE_CLEAR_SIGHAND),
@@ -148,7 +198,7 @@ fn unblock_signals() {
 }
 
 /// Puts every descriptor under its number; all others above 2 close at exec.
-fn set_descriptors(moves: &mut [Move], announce: &mut Option<i32>) -> Result<(), i32> {
+fn set_descriptors(moves: &mut [Move], used: [&mut Option<i32>; 2]) -> Result<(), i32> {
     const CLOEXEC: i32 = 4;
     // SAFETY: changes descriptors of the child's own table; its result fits into 64 bits.
     checked(unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, CLOEXEC) })?;
@@ -160,10 +210,8 @@ fn set_descriptors(moves: &mut [Move], announce: &mut Option<i32>) -> Result<(),
         // SAFETY: takes numbers, gives a number.
         checked(unsafe { libc::fcntl(from, libc::F_DUPFD_CLOEXEC, above) }).map(|new| new as i32)
     };
-    if let Some(fd) = announce
-        .as_mut()
-        .filter(|fd| **fd < 3 || moves.iter().any(|it| it.to == **fd))
-    {
+    let in_the_way = |fd: i32| fd < 3 || moves.iter().any(|it| it.to == fd);
+    for fd in used.into_iter().flatten().filter(|fd| in_the_way(**fd)) {
         *fd = aside(*fd)?;
     }
     for it in moves.iter_mut().filter(|it| it.aside) {
@@ -210,6 +258,20 @@ fn limit_descriptors(soft: u64) -> Result<(), i32> {
     // SAFETY: as above; it is only read.
     checked(unsafe { libc::setrlimit64(libc::RLIMIT_NOFILE, &limit) })?;
     Ok(())
+}
+
+/// Waits until something comes; that nothing can come any more is an error.
+fn wait_at(gate: i32) -> Result<(), i32> {
+    let mut byte = 0u8;
+    loop {
+        // SAFETY: one byte of ours.
+        match checked(unsafe { libc::read(gate, (&raw mut byte).cast(), 1) } as i64) {
+            Ok(1) => return Ok(()),
+            Ok(_) => return Err(libc::EPIPE),
+            Err(libc::EINTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Writes the kernel's line about this process to a file, in one write.

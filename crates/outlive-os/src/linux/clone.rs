@@ -4,7 +4,9 @@
 use std::ffi::c_void;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What runs in the child: system calls only, since it shares memory with a thread that stands
 /// still while others may hold locks.
@@ -34,13 +36,22 @@ pub(super) enum Kind {
     Go,
 }
 
+/// A cgroup of version 2 that a child is to start in.
+pub(super) struct Entry {
+    /// Its folder.
+    pub(super) folder: RawFd,
+    /// Whether the child has not started in it, which the child can see.
+    pub(super) missed: Arc<AtomicBool>,
+}
+
 pub(super) struct Cloned {
     pub(super) pid: i32,
     pub(super) pidfd: Option<OwnedFd>,
 }
 
 /// Runs `child(argument)` in a child that shares our memory, and returns when it has exec'ed or
-/// ended. With `with_pidfd`, a pidfd of it comes back (Linux 5.2).
+/// ended. With `with_pidfd`, a pidfd of it comes back (Linux 5.2). With `cgroup`, the folder of one
+/// of version 2, it starts in there; where clone3 can't be had it is told that it does not.
 ///
 /// # Safety
 ///
@@ -50,6 +61,7 @@ pub(super) struct Cloned {
 pub(super) unsafe fn vfork(
     kind: Kind,
     with_pidfd: bool,
+    cgroup: Option<&Entry>,
     stack: &mut Stack,
     child: ChildFn,
     argument: *mut c_void,
@@ -70,7 +82,17 @@ pub(super) unsafe fn vfork(
     let blocked = (kind == Kind::Go).then(BlockAll::new);
     let mut pidfd: i32 = -1;
     // SAFETY: passed on to the caller; `pidfd` outlives the call.
-    let pid = unsafe { clone_any(flags, exit_signal, &mut pidfd, stack, child, argument) };
+    let pid = unsafe {
+        clone_any(
+            flags,
+            exit_signal,
+            cgroup,
+            &mut pidfd,
+            stack,
+            child,
+            argument,
+        )
+    };
     drop(blocked);
     let pid = pid?;
     let pidfd = with_pidfd.then(|| {
@@ -85,6 +107,7 @@ pub(super) unsafe fn vfork(
 unsafe fn clone_any(
     flags: u64,
     exit_signal: u64,
+    cgroup: Option<&Entry>,
     pidfd: &mut i32,
     stack: &mut Stack,
     child: ChildFn,
@@ -93,6 +116,8 @@ unsafe fn clone_any(
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     {
         const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+        // Linux 5.7.
+        const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
         // SAFETY: an all-zero clone_args is a valid one (clone(2): unused fields are zero).
         let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
         args.flags = flags | CLONE_CLEAR_SIGHAND;
@@ -100,6 +125,10 @@ unsafe fn clone_any(
         args.exit_signal = exit_signal;
         args.stack = stack.0.as_mut_ptr() as u64;
         args.stack_size = size_of::<Stack>() as u64;
+        if let Some(cgroup) = cgroup {
+            args.flags |= CLONE_INTO_CGROUP;
+            args.cgroup = cgroup.folder as u64;
+        }
         // SAFETY: the caller's promise; the arguments are complete and live on.
         let result = unsafe { clone3(&mut args, child, argument) };
         match i32::try_from(-result) {
@@ -108,6 +137,9 @@ unsafe fn clone_any(
             Ok(error) if error > 0 => return Err(io::Error::from_raw_os_error(error)),
             _ => return Ok(result as i32),
         }
+    }
+    if let Some(cgroup) = cgroup {
+        cgroup.missed.store(true, Ordering::Relaxed);
     }
     // With handlers still in place a signal would run one of them in the child, on our memory:
     // none may arrive before the child has reset them.

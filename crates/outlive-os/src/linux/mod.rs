@@ -1,6 +1,7 @@
 //! Linux, from 5.11 on (`close_range` with `CLOSE_RANGE_CLOEXEC`); PLATFORMS.md lists what is used
 //! of which version.
 
+pub mod cgroup;
 mod child;
 mod clone;
 pub mod events;
@@ -8,13 +9,16 @@ pub mod folder;
 pub mod inotify;
 pub mod lock;
 pub mod memory;
+mod orphan;
 pub mod output;
 pub mod pidfd;
 pub mod proc;
 pub mod role;
+pub mod settings;
 pub mod signal;
 pub mod socket;
 pub mod spawn;
+pub mod surroundings;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

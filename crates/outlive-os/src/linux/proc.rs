@@ -96,6 +96,17 @@ pub fn environment(pid: i32) -> Vec<u8> {
     read(&format!("/proc/{pid}/environ")).unwrap_or_default()
 }
 
+/// The cgroups of a process (`/proc/PID/cgroup`, cgroups(7)).
+pub fn cgroups(pid: i32) -> io::Result<String> {
+    let text = read(&format!("/proc/{pid}/cgroup"))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// A namespace of this process, by inode (namespaces(7)): `mnt`, `net`, `pid`, …
+pub fn namespace(name: &str) -> io::Result<u64> {
+    Ok(fs::metadata(format!("/proc/self/ns/{name}"))?.ino())
+}
+
 /// The value of a variable in such an environment.
 pub fn variable<'a>(environment: &'a [u8], key: &str) -> Option<&'a [u8]> {
     let mut values = environment

@@ -1,7 +1,7 @@
 //! What a keeper makes of its own process, and what it was given at its start.
 
 use std::io;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Inherits the orphans among this process's descendants (PR_SET_CHILD_SUBREAPER, prctl(2)) and
@@ -47,6 +47,27 @@ pub fn allow_descriptors(count: u64) -> Option<u64> {
     let current = Some(maximum.map_or(count, |maximum| maximum.min(count)));
     let raised = setrlimit(Resource::Nofile, Rlimit { current, maximum });
     raised.is_ok().then_some(before)
+}
+
+/// The socket that this process was started with as its standard input, which is `/dev/null` from
+/// here on; nothing if it is no socket.
+pub fn take_standard_input_socket() -> Option<OwnedFd> {
+    let input = standard_input();
+    let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(input).ok()?.st_mode);
+    if kind != rustix::fs::FileType::Socket {
+        return None;
+    }
+    let socket = rustix::io::fcntl_dupfd_cloexec(input, 3).ok()?;
+    let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC;
+    let null = rustix::fs::open(c"/dev/null", flags, rustix::fs::Mode::empty()).ok()?;
+    // SAFETY: takes two numbers that are open; the old standard input is held under another one.
+    let moved = unsafe { libc::dup2(null.as_raw_fd(), input.as_raw_fd()) };
+    (moved >= 0).then_some(socket)
+}
+
+/// Makes the folder behind a descriptor this process's own.
+pub fn enter_folder(folder: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(rustix::process::fchdir(folder)?)
 }
 
 /// Keeps no folder busy.

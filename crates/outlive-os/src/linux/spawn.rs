@@ -1,12 +1,15 @@
 //! Starting a program. The caller is never forked: the child shares its memory until exec, so all
 //! that the child needs is prepared here beforehand and it does system calls only.
 
-use super::child::{Move, Plan, exec};
-use super::clone::{Kind, Stack, vfork};
+use super::cgroup::Cgroup;
+use super::child::{Join, Move, Plan, exec};
+use super::clone::{Entry, Kind, Stack, vfork};
 use super::pidfd::Process;
+use outlive_record::Setting;
 use std::ffi::{c_char, c_void};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::Arc;
 use std::{fmt, io, ptr};
 
 /// Strings as exec wants them, one behind the other, each ended by a NUL.
@@ -76,6 +79,23 @@ pub struct Spawn<'a> {
     pub descriptor_limit: Option<u64>,
     /// A file to which it writes its own line of `/proc/self/stat` just before the exec.
     pub announce: Option<BorrowedFd<'a>>,
+    /// Where it halts just before the exec, until something is written to the other end; it ends
+    /// if that end is closed.
+    pub gate: Option<Gate<'a>>,
+    /// Cgroups that it is in from its start, or at least from before its exec.
+    pub cgroups: &'a [Cgroup],
+    /// How it is limited and scheduled, where that differs from the caller; what the system refuses
+    /// is left out.
+    pub settings: &'a [Setting],
+}
+
+/// A pipe at which a child halts.
+#[derive(Debug, Clone, Copy)]
+pub struct Gate<'a> {
+    /// The end that it reads from.
+    pub wait: BorrowedFd<'a>,
+    /// The end that is written to, of which the child must not keep its copy.
+    pub other_end: BorrowedFd<'a>,
 }
 
 /// What the child was doing when it failed.
@@ -87,10 +107,14 @@ pub enum Step {
     Session,
     /// Changing its folder (chdir(2)).
     Folder,
+    /// Joining its cgroup (clone3(2), cgroups(7)).
+    Cgroup,
     /// Setting up its descriptors (dup2(2), close_range(2), setrlimit(2)).
     Descriptors,
     /// Writing down who it is.
     Announce,
+    /// Waiting at its gate.
+    Gate,
     /// Running the program (execve(2)).
     Exec,
 }
@@ -110,7 +134,9 @@ impl fmt::Display for SpawnError {
             Step::Process => "failed to make a process",
             Step::Session => "failed to leave the session",
             Step::Folder => "failed to change folder",
+            Step::Cgroup => "failed to join the cgroup",
             Step::Descriptors => "failed to set up descriptors",
+            Step::Gate => "failed to wait for its start",
             Step::Announce => "failed to write down its process id",
             Step::Exec => "failed to run the program",
         })
@@ -126,18 +152,23 @@ impl std::error::Error for SpawnError {
 impl Spawn<'_> {
     /// Starts it as a child of this process; returns once it has been exec'ed.
     pub fn spawn(&self) -> Result<Process, SpawnError> {
-        let mut plan = Plan::new(self);
+        let entry = self.entry();
+        let mut plan = Plan::new(self, entry.as_ref());
         let mut stack = Stack::new();
         let argument = ptr::from_mut(&mut plan).cast();
         // SAFETY: `exec` keeps to system calls on the plan; plan, stack and the strings of `self`
         // live past the call, which returns only when the child no longer uses our memory.
-        let child =
-            unsafe { vfork(Kind::Program, true, &mut stack, exec, argument) }.map_err(|cause| {
-                SpawnError {
-                    step: Step::Process,
-                    cause,
-                }
-            })?;
+        let child = unsafe {
+            vfork(
+                Kind::Program,
+                true,
+                entry.as_ref(),
+                &mut stack,
+                exec,
+                argument,
+            )
+        }
+        .map_err(|cause| SpawnError::of_clone(cause, entry.is_some()))?;
         let pidfd = child.pidfd.expect("a pidfd was asked for");
         let process = Process::new(child.pid, pidfd);
         match plan.failure {
@@ -153,13 +184,25 @@ impl Spawn<'_> {
         }
     }
 
+    /// The cgroup that a clone can start in.
+    fn entry(&self) -> Option<Entry> {
+        let mut unified = self.cgroups.iter().filter(|cgroup| cgroup.is_unified());
+        unified.next().map(|cgroup| Entry {
+            folder: cgroup.folder().as_raw_fd(),
+            missed: Arc::default(),
+        })
+    }
+
     /// Starts it as nobody's child: whoever inherits orphans reaps it.
     pub fn spawn_orphan(self) -> Result<Process, SpawnError> {
         // On the heap and owned from here on, since on one path below they must outlive us.
         let spawn = ManuallyDrop::new(self);
-        let plan = ManuallyDrop::new(Box::new(Plan::new(&spawn)));
+        let entry = spawn.entry();
+        let plan = ManuallyDrop::new(Box::new(Plan::new(&spawn, entry.as_ref())));
+        let into_cgroup = entry.is_some();
         let relay = Relay {
             plan,
+            entry,
             stack: Stack::new(),
             result: None,
         };
@@ -168,7 +211,7 @@ impl Spawn<'_> {
         let argument = ptr::from_mut(&mut **relay).cast();
         // SAFETY: `pass_on` keeps to system calls on the relay. All that it and its child use is on
         // the heap and is freed only once both are known not to use it any more.
-        let go = unsafe { vfork(Kind::Go, false, &mut stack, pass_on, argument) };
+        let go = unsafe { vfork(Kind::Go, false, None, &mut stack, pass_on, argument) };
         if let Ok(go) = &go {
             // Somebody else may have waited for it, whatever it was made without.
             let _ = reap_go(go.pid);
@@ -192,7 +235,10 @@ impl Spawn<'_> {
         let result = relay.result.take().unwrap_or(Err(libc::EINTR));
         match (go, result, failure) {
             (Err(cause), ..) => fail(Step::Process, cause),
-            (_, Err(error), _) => fail(Step::Process, io::Error::from_raw_os_error(error)),
+            (_, Err(error), _) => {
+                let cause = io::Error::from_raw_os_error(error);
+                Err(SpawnError::of_clone(cause, into_cgroup))
+            }
             (_, Ok(process), Some((step, error))) => {
                 // Ours to reap where orphans come back to us.
                 let _ = process.reap();
@@ -220,8 +266,27 @@ fn reap_go(pid: i32) -> io::Result<i32> {
     }
 }
 
+impl SpawnError {
+    /// Cloning into a cgroup has errors of its own (clone3(2)): none of them is of a plain clone.
+    fn of_clone(cause: io::Error, into_cgroup: bool) -> SpawnError {
+        let cgroups = [
+            libc::EACCES,
+            libc::EBUSY,
+            libc::EOPNOTSUPP,
+            libc::ENOENT,
+            libc::ENODEV,
+            libc::EBADF,
+        ];
+        let step = match cause.raw_os_error() {
+            Some(error) if into_cgroup && cgroups.contains(&error) => Step::Cgroup,
+            _ => Step::Process,
+        };
+        SpawnError { step, cause }
+    }
+}
+
 impl Plan {
-    fn new(spawn: &Spawn<'_>) -> Plan {
+    fn new(spawn: &Spawn<'_>, entry: Option<&Entry>) -> Plan {
         let arguments = spawn.arguments.pointers();
         let mut script = vec![c"/bin/sh".as_ptr(), ptr::null()];
         script.extend(arguments.iter().skip(1));
@@ -249,8 +314,21 @@ impl Plan {
                     aside: taken(from),
                 })
                 .collect(),
+            joins: spawn
+                .cgroups
+                .iter()
+                .map(|cgroup| Join {
+                    folder: cgroup.folder().as_raw_fd(),
+                    missed: entry
+                        .filter(|entry| entry.folder == cgroup.folder().as_raw_fd())
+                        .map(|entry| Arc::clone(&entry.missed)),
+                })
+                .collect(),
+            settings: spawn.settings.to_vec(),
             descriptor_limit: spawn.descriptor_limit,
             announce: spawn.announce.map(|fd| fd.as_raw_fd()),
+            gate: spawn.gate.map(|gate| gate.wait.as_raw_fd()),
+            gates_other_end: spawn.gate.map(|gate| gate.other_end.as_raw_fd()),
             failure: None,
             arguments,
         }
@@ -260,6 +338,7 @@ impl Plan {
 /// The go-between's share of an orphan's start.
 struct Relay {
     plan: ManuallyDrop<Box<Plan>>,
+    entry: Option<Entry>,
     stack: Stack,
     /// What came of it; none if the go-between was killed before it knew.
     result: Option<Result<Process, i32>>,
@@ -270,8 +349,9 @@ extern "C" fn pass_on(relay: *mut c_void) -> ! {
     // SAFETY: the argument is the relay that the parent, which stands still, prepared for us alone.
     let relay = unsafe { &mut *relay.cast::<Relay>() };
     let argument = ptr::from_mut(&mut **relay.plan).cast();
+    let entry = relay.entry.as_ref();
     // SAFETY: as for a plain spawn; what it uses is on the heap and outlives both of us.
-    let child = unsafe { vfork(Kind::Program, true, &mut relay.stack, exec, argument) };
+    let child = unsafe { vfork(Kind::Program, true, entry, &mut relay.stack, exec, argument) };
     relay.result = Some(match child {
         Ok(child) => child
             .pidfd

@@ -13,3 +13,4 @@ mod proc;
 mod role;
 mod socket;
 mod spawn;
+mod surroundings;

@@ -2,7 +2,7 @@
 
 use crate::home::{Home, Told, named, output, shell, waited};
 use crate::support::told;
-use outlive::{Breakaway, Command, Error, JobOptions, Leftover, OutputMode, Stdio};
+use outlive::{Command, Error, JobOptions, Leftover, OutputMode, Stdio};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
@@ -28,7 +28,7 @@ fn bad_commands(home: &Home) -> Vec<(Command, Kind)> {
         (Command::new(&plain), Error::is_not_executable),
         (Command::new("a\0b"), Error::is_invalid),
     ];
-    let changes: [(Change, Kind); 9] = [
+    let changes: [(Change, Kind); 8] = [
         (
             |it| it.current_dir("/no/such/folder"),
             |error| !error.is_not_found(),
@@ -38,7 +38,6 @@ fn bad_commands(home: &Home) -> Vec<(Command, Kind)> {
         (|it| it.env("", "x"), Error::is_invalid),
         (|it| it.env("A", "\0"), Error::is_invalid),
         (|it| it.umask(0o1000), Error::is_invalid),
-        (|it| it.breakaway(Breakaway::Require), Error::is_unsupported),
         (|it| it.stdout(Stdio::piped()), Error::is_invalid),
         (|it| it.arg("x".repeat(1 << 20)), Error::is_not_executable),
     ];

@@ -1,7 +1,7 @@
 //! What is said when a program can't be started.
 
 use crate::support::{alone, told};
-use outlive::{Breakaway, Command, Error, Stdio};
+use outlive::{Command, Error, Stdio};
 use outlive_os::pidfd::{Reaped, reap_any};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -160,19 +160,6 @@ fn wishes_that_make_no_sense() {
         "{}",
         told(&error)
     );
-}
-
-#[test]
-fn leaving_the_callers_resources_is_not_pretended() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let file = folder.path().join("file");
-    let error = refused(
-        Command::new("touch")
-            .arg(&file)
-            .breakaway(Breakaway::Require),
-    );
-    assert!(error.is_unsupported(), "{}", told(&error));
-    assert!(!file.exists());
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(super) fn refuse(what: &str, calls: &[(i64, i32)]) -> bool {
 }
 
 /// From here on there is no clone3(2).
-pub(super) fn refuse_clone3(what: &str) -> bool {
+pub(crate) fn refuse_clone3(what: &str) -> bool {
     let refused = refuse(what, &[(libc::SYS_clone3, libc::ENOSYS)]);
     if refused {
         // SAFETY: without arguments it would fail in another way.

@@ -2,7 +2,7 @@
 
 mod descriptors;
 mod failures;
-mod filter;
+pub(crate) mod filter;
 mod orphan;
 mod programs;
 mod signals;

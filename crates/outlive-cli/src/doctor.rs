@@ -1,0 +1,76 @@
+//! `outlive doctor`.
+
+use crate::cli::examples;
+use crate::hazards::{self, Tense};
+use crate::json::{self, HazardObject};
+use crate::output;
+use crate::report::Result;
+use outlive::{Plan, Wish};
+use serde::Serialize;
+use std::fmt::Write;
+
+#[derive(clap::Args)]
+#[command(after_help = examples!(
+    "  outlive doctor
+  outlive doctor --json | jq '.hazards[] | select(.state == \"remains\")'"
+))]
+pub(crate) struct Args {
+    /// As with `outlive run --leave-sandbox`
+    #[arg(long)]
+    leave_sandbox: bool,
+
+    /// As with `outlive run --no-linger`
+    #[arg(long)]
+    no_linger: bool,
+
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    version: &'static str,
+    way: &'static str,
+    manager: Option<&'static str>,
+    enables_lingering: bool,
+    hazards: Vec<HazardObject<'a>>,
+}
+
+pub(crate) fn main(args: &Args) -> Result<i32> {
+    let plan = outlive::plan(&Wish {
+        leave_sandbox: args.leave_sandbox,
+        linger: !args.no_linger,
+        ..Wish::default()
+    })?;
+    if args.json {
+        let (way, manager) = json::way(plan.route.way);
+        json::write(&Answer {
+            version: env!("CARGO_PKG_VERSION"),
+            way,
+            manager,
+            enables_lingering: plan.route.enable_linger,
+            hazards: plan.report.escapes.iter().map(HazardObject::from).collect(),
+        })?;
+    } else {
+        output::write_styled(&describe(&plan))?;
+    }
+    Ok(0)
+}
+
+fn describe(plan: &Plan) -> String {
+    let mut out = String::new();
+    let dangers = plan.dangers().count();
+    let verdict = match dangers {
+        0 => "A job that is started here outlives all that is found around it.".to_owned(),
+        1 => "One thing here could end a job, and remains:".to_owned(),
+        _ => format!("{dangers} things here could end a job, and remain:"),
+    };
+    writeln!(out, "{verdict}\n").expect("memory");
+    if plan.route.enable_linger {
+        let text = "Lingering would be enabled for this user (outlive run --no-linger: not).\n";
+        writeln!(out, "{text}").expect("memory");
+    }
+    out.push_str(&hazards::describe(&plan.report, Tense::WouldBe));
+    out
+}

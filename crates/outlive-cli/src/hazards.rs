@@ -1,0 +1,99 @@
+//! Hazards, in words for a person.
+
+use crate::report;
+use crate::text;
+use anstyle::{AnsiColor, Style};
+use outlive::{Escape, HazardKind, HazardState, Report, Way};
+use std::fmt::Write;
+
+/// Whether it is said of a job or of one that is not started yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tense {
+    Was,
+    WouldBe,
+}
+
+/// Says in one line what could end a job that was just started.
+pub(crate) fn warn(planned: &Report, label: &str) {
+    let dangers: Vec<String> = planned
+        .dangers()
+        .map(|it| format!("{} ({})", it.hazard, it.how))
+        .collect();
+    if !dangers.is_empty() {
+        let more = format!("more: outlive show {}", text::command(&[label]));
+        report::note(&format!(
+            "it may be ended by: {}; {more}",
+            dangers.join(", ")
+        ));
+    }
+    for note in &planned.notes {
+        report::note(note);
+    }
+}
+
+/// Each hazard of a report, those that matter first, in lines for a terminal.
+pub(crate) fn describe(report: &Report, tense: Tense) -> String {
+    let mut out = String::new();
+    let bold = Style::new().bold();
+    let started = match (tense, report.way) {
+        (Tense::Was, Way::Direct) => "by outlive itself".to_owned(),
+        (Tense::Was, way) => way.to_string(),
+        (Tense::WouldBe, Way::Direct) => "here, by outlive itself".to_owned(),
+        (Tense::WouldBe, way) => way.to_string(),
+    };
+    let label = if tense == Tense::Was {
+        "Launch"
+    } else {
+        "Launched"
+    };
+    writeln!(out, "{bold}{label:<9}{bold:#} {started}").expect("memory");
+    let mut escapes: Vec<&Escape> = report.escapes.iter().collect();
+    escapes.sort_by_key(|it| rank(it));
+    for escape in escapes {
+        if escape.state == HazardState::NotPresent && tense == Tense::Was {
+            continue;
+        }
+        one(&mut out, escape);
+    }
+    out
+}
+
+fn rank(escape: &Escape) -> u8 {
+    match escape.state {
+        HazardState::Remains => 0,
+        HazardState::Kept => 1,
+        HazardState::Left => 2,
+        HazardState::NotPresent => 3,
+    }
+}
+
+fn one(out: &mut String, escape: &Escape) {
+    let (word, style) = match escape.state {
+        HazardState::Remains if escape.hazard.kind() == HazardKind::Lifetime => (
+            "remains",
+            Style::new().fg_color(Some(AnsiColor::Red.into())).bold(),
+        ),
+        HazardState::Remains => (
+            "remains",
+            Style::new().fg_color(Some(AnsiColor::Yellow.into())),
+        ),
+        HazardState::Kept => (
+            "kept",
+            Style::new().fg_color(Some(AnsiColor::Yellow.into())),
+        ),
+        HazardState::Left => ("left", Style::new().fg_color(Some(AnsiColor::Green.into()))),
+        HazardState::NotPresent => ("not here", Style::new().dimmed()),
+    };
+    let hazard = escape.hazard.to_string();
+    let detail = text::plain(&escape.detail);
+    writeln!(out, "  {style}{word:<8}{style:#} {hazard:<14} {detail}").expect("memory");
+    let mut more = |text: &str| {
+        writeln!(out, "{:26}{}", "", text::plain(text)).expect("memory");
+    };
+    if !escape.how.is_empty() {
+        more(&escape.how);
+    }
+    if let Some(hint) = &escape.hint {
+        more(&format!("try: {hint}"));
+    }
+}

@@ -1,0 +1,101 @@
+//! `/proc/PID/status` (proc_pid_status(5)) and `/proc/PID/limits` (proc_pid_limits(5)).
+
+/// What is wanted of a process's status. A kernel that lacks a line leaves its field empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// `Umask` (Linux 4.7).
+    pub umask: Option<u32>,
+    /// `SigBlk`, a bit for each signal: 1 << (signal - 1).
+    pub blocked_signals: u64,
+    /// `SigIgn`, likewise.
+    pub ignored_signals: u64,
+    /// `CapEff`, a bit for each capability (capabilities(7)).
+    pub capabilities: u64,
+    /// `NoNewPrivs` (Linux 4.10).
+    pub no_new_privs: bool,
+    /// `Seccomp` is not 0 (Linux 3.8).
+    pub seccomp: bool,
+    /// `Cpus_allowed_list`, such as `0-3,7`.
+    pub processors: Option<String>,
+}
+
+impl Status {
+    /// The status that `text` tells of. The line `Name` is the first, and a newline in the name is
+    /// escaped there (proc_pid_comm(5)), so that nobody can make up a line.
+    pub fn parse(text: &[u8]) -> Status {
+        let mut status = Status::default();
+        for line in text.split(|&byte| byte == b'\n') {
+            let Some(colon) = line.iter().position(|&byte| byte == b':') else {
+                continue;
+            };
+            let value = || std::str::from_utf8(&line[colon + 1..]).map_or("", str::trim);
+            let mask = || u64::from_str_radix(value(), 16).unwrap_or(0);
+            let is_set = || !matches!(value(), "0" | "");
+            match &line[..colon] {
+                b"Umask" => status.umask = u32::from_str_radix(value(), 8).ok(),
+                b"SigBlk" => status.blocked_signals = mask(),
+                b"SigIgn" => status.ignored_signals = mask(),
+                b"CapEff" => status.capabilities = mask(),
+                b"NoNewPrivs" => status.no_new_privs = is_set(),
+                b"Seccomp" => status.seccomp = is_set(),
+                b"Cpus_allowed_list" => {
+                    status.processors = Some(value().to_owned()).filter(|list| !list.is_empty());
+                    // What follows is of no interest, and long on machines with much memory.
+                    break;
+                }
+                _ => {}
+            }
+        }
+        status
+    }
+}
+
+/// A resource limit's name as in `ulimit`'s manual, and the kernel's (fs/proc/base.c, `lnames`).
+const LIMITS: [(&str, &str); 16] = [
+    ("cpu", "Max cpu time"),
+    ("fsize", "Max file size"),
+    ("data", "Max data size"),
+    ("stack", "Max stack size"),
+    ("core", "Max core file size"),
+    ("rss", "Max resident set"),
+    ("nproc", "Max processes"),
+    ("nofile", "Max open files"),
+    ("memlock", "Max locked memory"),
+    ("as", "Max address space"),
+    ("locks", "Max file locks"),
+    ("sigpending", "Max pending signals"),
+    ("msgqueue", "Max msgqueue size"),
+    ("nice", "Max nice priority"),
+    ("rtprio", "Max realtime priority"),
+    ("rttime", "Max realtime timeout"),
+];
+
+/// A limit's soft and hard value; none is unlimited.
+pub type Bounds = (Option<u64>, Option<u64>);
+
+/// The resource limits that `text` tells of, by name; what it does not tell of is left out.
+pub fn limits(text: &[u8]) -> Vec<(&'static str, Bounds)> {
+    let mut found = Vec::with_capacity(LIMITS.len());
+    for line in text.split(|&byte| byte == b'\n') {
+        let line = std::str::from_utf8(line).unwrap_or("");
+        // Behind the name there is a space, so that no name is the beginning of another.
+        let named = LIMITS.iter().find_map(|(name, words)| {
+            let rest = line.strip_prefix(words)?;
+            rest.starts_with(' ').then_some((*name, rest))
+        });
+        let Some((name, rest)) = named else { continue };
+        let mut values = rest.split_ascii_whitespace().map(bound);
+        if let (Some(Some(soft)), Some(Some(hard))) = (values.next(), values.next()) {
+            found.push((name, (soft, hard)));
+        }
+    }
+    found
+}
+
+/// A number or `unlimited`; none if it is neither.
+fn bound(word: &str) -> Option<Option<u64>> {
+    match word {
+        "unlimited" => Some(None),
+        number => number.parse().ok().map(Some),
+    }
+}

@@ -1,0 +1,418 @@
+//! For each hazard, how it is left or why it stays. Pure: it looks at nothing but what it is given,
+//! and so every rule of it is tested without a process.
+
+mod cgroup;
+mod words;
+
+use crate::kernel::cgroup::{Kind, Owner};
+use crate::survey::Survey;
+use cgroup::Exit;
+use outlive_record::{Escape, Hazard, Manager, Report, State, Way};
+use std::path::PathBuf;
+
+/// Whether a process is to leave what would end it from outside of its session: the cgroup, a
+/// subreaper, the log-out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Breakaway {
+    /// It leaves, or it is not started.
+    Require,
+    /// It leaves if it can, and what remains is said.
+    #[default]
+    Prefer,
+    /// It stays.
+    Off,
+}
+
+/// What is set back to what a process usually starts with, as far as this user may.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Reset {
+    /// Resource limits, setrlimit(2).
+    pub limits: bool,
+    /// Niceness, scheduling policy, input and output priority, timer slack.
+    pub nice: bool,
+    /// Processor affinity.
+    pub affinity: bool,
+    /// The adjustment of the out-of-memory score.
+    pub oom: bool,
+    /// The file mode creation mask: 022.
+    pub umask: bool,
+    /// The working folder: `/`.
+    pub cwd: bool,
+}
+
+impl Reset {
+    /// All of it.
+    pub const ALL: Reset = Reset {
+        limits: true,
+        nice: true,
+        affinity: true,
+        oom: true,
+        umask: true,
+        cwd: true,
+    };
+}
+
+/// What is to be started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// A child of this process: nobody else can start it.
+    Child,
+    /// A job with a keeper.
+    #[default]
+    Job,
+}
+
+/// What is wished for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Wish {
+    /// What is to be started.
+    pub level: Level,
+    /// Whether it leaves the session, process group and terminal.
+    pub detach: bool,
+    /// Whether it leaves what would end it from further outside.
+    pub breakaway: Breakaway,
+    /// Whether it may leave a sandbox on its way.
+    pub leave_sandbox: bool,
+    /// Whether lingering may be enabled for the user.
+    pub linger: bool,
+    /// What is set back.
+    pub reset: Reset,
+}
+
+impl Default for Wish {
+    fn default() -> Wish {
+        Wish {
+            level: Level::Job,
+            detach: true,
+            breakaway: Breakaway::Prefer,
+            leave_sandbox: false,
+            linger: true,
+            reset: Reset::default(),
+        }
+    }
+}
+
+/// Whether a systemd manager can be asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// There is none.
+    #[default]
+    Absent,
+    /// It has a socket here.
+    There,
+    /// It was asked, and did not do it.
+    Failed(String),
+}
+
+/// What logind says of the user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum LogOut {
+    /// It was not asked, or there is none.
+    #[default]
+    NotAsked,
+    /// It was asked.
+    Known {
+        /// It ends the session's processes at the log-out (KillUserProcesses=, logind.conf(5)).
+        kills: bool,
+        /// The user's manager stays when the user has logged out (loginctl(1), enable-linger).
+        lingers: bool,
+    },
+    /// It could not be asked.
+    Failed(String),
+}
+
+/// Those who could help, as far as they have been asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Helpers {
+    /// The user's systemd manager.
+    pub user: Reach,
+    /// The system's; only root is served by it.
+    pub system: Reach,
+    /// logind.
+    pub log_out: LogOut,
+    /// Why lingering can't be enabled, if that was tried.
+    pub linger_refused: Option<String>,
+}
+
+/// What is done at a launch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Who starts the process.
+    pub way: Way,
+    /// Folders of the cgroup hierarchies in which it gets a cgroup outside of the caller's.
+    pub bases: Vec<(Kind, PathBuf)>,
+    /// Lingering is to be enabled first.
+    pub enable_linger: bool,
+    /// What is set back: what was asked for, and what runners are known to set.
+    pub reset: Reset,
+}
+
+/// What is done at a launch, and what comes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What is done.
+    pub route: Route,
+    /// Each hazard, and what will become of it.
+    pub report: Report,
+}
+
+impl Plan {
+    /// What would remain although it could end or stall the process.
+    pub fn dangers(&self) -> impl Iterator<Item = &Escape> {
+        self.report.dangers()
+    }
+}
+
+/// Whether the plan depends on what logind says: if not, it need not be asked.
+pub fn depends_on_log_out(survey: &Survey, helpers: &Helpers, wish: &Wish) -> bool {
+    let case = Case::new(survey, helpers, wish);
+    let of_session = matches!(case.owner, Owner::Session(_) | Owner::UserUnit(_));
+    survey.user != 0
+        && wish.breakaway != Breakaway::Off
+        && (of_session
+            || (case.wants_manager() && (survey.systemd || helpers.user == Reach::There)))
+}
+
+/// What is to be done, without a word about it.
+pub fn route(survey: &Survey, helpers: &Helpers, wish: &Wish) -> Route {
+    Case::new(survey, helpers, wish).route()
+}
+
+/// Makes the plan.
+pub fn plan(survey: &Survey, helpers: &Helpers, wish: &Wish) -> Plan {
+    let case = Case::new(survey, helpers, wish);
+    let route = case.route();
+    let escapes = Hazard::ALL
+        .iter()
+        .map(|hazard| case.escape(*hazard, &route))
+        .collect();
+    let report = Report {
+        way: route.way,
+        escapes,
+        notes: Vec::new(),
+    };
+    Plan { route, report }
+}
+
+/// What is asked, with what follows from it at once.
+struct Case<'a> {
+    survey: &'a Survey,
+    helpers: &'a Helpers,
+    wish: &'a Wish,
+    owner: Owner,
+    exit: Exit,
+}
+
+impl<'a> Case<'a> {
+    fn new(survey: &'a Survey, helpers: &'a Helpers, wish: &'a Wish) -> Case<'a> {
+        let (owner, exit) = cgroup::look(&survey.cgroups);
+        Case {
+            survey,
+            helpers,
+            wish,
+            owner,
+            exit,
+        }
+    }
+
+    /// Whether the caller's cgroup ends with something.
+    fn cgroup_kills(&self) -> bool {
+        match &self.owner {
+            Owner::Root | Owner::Ours => false,
+            // As long as logind does not say that it leaves them alone.
+            Owner::Session(_) => self.kills_at_log_out() != Some(false),
+            Owner::SystemUnit(_) | Owner::UserUnit(_) | Owner::Plain => true,
+        }
+    }
+
+    fn kills_at_log_out(&self) -> Option<bool> {
+        match self.helpers.log_out {
+            LogOut::Known { kills, .. } => Some(kills),
+            _ => None,
+        }
+    }
+
+    fn hunted(&self) -> bool {
+        self.survey
+            .adopter
+            .as_ref()
+            .is_some_and(|adopter| !adopter.harmless)
+    }
+
+    /// Whether it is in a pid namespace that is no machine of its own.
+    fn boxed(&self) -> bool {
+        self.survey
+            .namespace
+            .as_ref()
+            .is_some_and(|it| it.container.is_none())
+    }
+
+    /// Whether a manager that starts the process would take it out of a sandbox. NO_NEW_PRIVS does
+    /// not count: it is set again on the other side.
+    fn walled(&self) -> bool {
+        let sandbox = self.survey.sandbox;
+        self.boxed() || sandbox.seccomp || sandbox.user_namespace
+    }
+
+    /// Whether it can't leave without a manager.
+    fn wants_manager(&self) -> bool {
+        if self.wish.breakaway == Breakaway::Off {
+            return false;
+        }
+        let cgroup = self.cgroup_kills() && !matches!(self.exit, Exit::Open(_));
+        match self.wish.level {
+            Level::Child => cgroup,
+            Level::Job => cgroup || self.hunted() || (self.boxed() && self.wish.leave_sandbox),
+        }
+    }
+
+    /// The manager that would serve this user: what it is called, and whether it can be asked.
+    fn manager(&self) -> (Manager, &Reach) {
+        match self.survey.user {
+            0 => (Manager::System, &self.helpers.system),
+            _ => (Manager::User, &self.helpers.user),
+        }
+    }
+
+    /// What is set back. GitHub's runner gives its jobs 500, so that they are killed before itself.
+    fn reset(&self) -> Reset {
+        let by_runner = self.survey.limits.oom_score_adj == 500
+            && self
+                .survey
+                .cookies
+                .iter()
+                .any(|it| it.runner == crate::cookies::GITHUB);
+        Reset {
+            oom: self.wish.reset.oom || by_runner,
+            ..self.wish.reset
+        }
+    }
+
+    /// Whether lingering would help and may be tried.
+    fn may_linger(&self) -> bool {
+        self.wish.linger
+            && self.survey.user != 0
+            && self.helpers.linger_refused.is_none()
+            && matches!(self.helpers.log_out, LogOut::Known { lingers: false, .. })
+    }
+
+    /// Who starts the process, and whether lingering is enabled for it.
+    fn way(&self) -> (Way, bool) {
+        let stays_in_users_manager = matches!(self.owner, Owner::UserUnit(_))
+            && self.survey.user != 0
+            && self.wish.breakaway != Breakaway::Off;
+        let direct = (Way::Direct, stays_in_users_manager && self.may_linger());
+        if !self.wants_manager() {
+            return direct;
+        }
+        let through = match self.wish.level {
+            // A process is named to the manager by its id, which means another one there.
+            Level::Child if self.boxed() => return direct,
+            Level::Child => Way::Scoped,
+            Level::Job if self.walled() && !self.wish.leave_sandbox => return direct,
+            Level::Job => Way::Delegated,
+        };
+        let (manager, reach) = self.manager();
+        match (manager, reach) {
+            (Manager::User, Reach::There) => (through(manager), self.may_linger()),
+            // Lingering brings the manager up, and its socket where it can be seen.
+            (Manager::User, Reach::Absent) if self.survey.systemd && self.may_linger() => {
+                (through(manager), true)
+            }
+            (Manager::System, Reach::There) => (through(manager), false),
+            _ => direct,
+        }
+    }
+
+    fn route(&self) -> Route {
+        let (way, enable_linger) = self.way();
+        // A child goes where nobody cleans up after it, and so only where it must.
+        let needed = match self.wish.level {
+            Level::Job => true,
+            Level::Child => self.cgroup_kills(),
+        };
+        let leaves = needed && self.wish.breakaway != Breakaway::Off && way == Way::Direct;
+        Route {
+            way,
+            bases: if leaves {
+                self.exit.bases()
+            } else {
+                Vec::new()
+            },
+            enable_linger,
+            reset: self.reset(),
+        }
+    }
+
+    fn escape(&self, hazard: Hazard, route: &Route) -> Escape {
+        let way = route.way;
+        let words = match hazard {
+            Hazard::Terminal => self.terminal(),
+            Hazard::ProcessGroup => self.group(),
+            Hazard::Session => self.session(),
+            Hazard::Pipes => self.pipes(),
+            Hazard::ParentDeath => self.parent_death(),
+            Hazard::Subreaper => self.subreaper(way),
+            Hazard::Cgroup => self.cgroup(route),
+            Hazard::LogOut => self.log_out(route),
+            Hazard::Cookies => self.cookies(),
+            Hazard::Signals => self.signals(),
+            Hazard::PidNamespace => self.pid_namespace(way),
+            Hazard::Limits => self.limits(route),
+            Hazard::WorkingDirectory => self.folder(),
+            Hazard::Sandbox => self.sandbox(way),
+            Hazard::Credentials => self.credentials(),
+        };
+        words.escape(hazard)
+    }
+}
+
+/// What is said of one hazard.
+struct Words {
+    state: State,
+    detail: String,
+    how: String,
+    hint: Option<String>,
+}
+
+impl Words {
+    fn absent(detail: impl Into<String>) -> Words {
+        Words::new(State::NotPresent, detail, "")
+    }
+
+    fn left(detail: impl Into<String>, how: impl Into<String>) -> Words {
+        Words::new(State::Left, detail, how)
+    }
+
+    fn kept(detail: impl Into<String>, how: impl Into<String>) -> Words {
+        Words::new(State::Kept, detail, how)
+    }
+
+    fn remains(detail: impl Into<String>, how: impl Into<String>) -> Words {
+        Words::new(State::Remains, detail, how)
+    }
+
+    fn new(state: State, detail: impl Into<String>, how: impl Into<String>) -> Words {
+        Words {
+            state,
+            detail: detail.into(),
+            how: how.into(),
+            hint: None,
+        }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Words {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn escape(self, hazard: Hazard) -> Escape {
+        Escape {
+            hazard,
+            state: self.state,
+            detail: self.detail,
+            how: self.how,
+            hint: self.hint,
+        }
+    }
+}

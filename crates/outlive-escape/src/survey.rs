@@ -1,0 +1,155 @@
+//! What surrounds this process.
+
+use crate::cookies::Cookie;
+use crate::kernel::cgroup::Hierarchy;
+use outlive_record::ProcessLine;
+use std::path::PathBuf;
+
+mod adopter;
+mod place;
+mod read;
+
+pub use place::cgroup_limits;
+
+/// What surrounds this process, as far as the kernel tells it without any privilege. It is plain
+/// data: a plan is made of it without looking at anything else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    /// The effective user.
+    pub user: u32,
+    /// Whether this process may raise hard limits (CAP_SYS_RESOURCE, capabilities(7)).
+    pub may_raise_limits: bool,
+    /// The kernel's line about this process: session, group, parent.
+    pub process: ProcessLine,
+    /// The controlling terminal, such as `/dev/pts/3`, or its device numbers (`136:3`) where no
+    /// name can be told.
+    pub terminal: Option<String>,
+    /// Descriptors 0, 1 and 2.
+    pub streams: [Stream; 3],
+    /// The signal that this process gets when its parent's thread ends (PR_GET_PDEATHSIG, prctl(2)).
+    pub parent_death: Option<i32>,
+    /// Who inherits orphans that are made here, if that is not process 1: nothing tells of it, so
+    /// it is inferred by making one.
+    pub adopter: Option<Adopter>,
+    /// The cgroup in each hierarchy: the unified one, systemd's own, and of the others those in
+    /// which it is not the root.
+    pub cgroups: Vec<Hierarchy>,
+    /// Limits set by those cgroups or by ones above them, as `memory.max=1073741824`. Left empty by
+    /// [`Survey::read`], since starting a process does not depend on them: [`cgroup_limits`] reads
+    /// them.
+    pub cgroup_limits: Vec<String>,
+    /// Whether systemd runs this machine or container (`/run/systemd/system`, sd_booted(3)).
+    pub systemd: bool,
+    /// Variables in the environment by which somebody would hunt the process.
+    pub cookies: Vec<Cookie>,
+    /// What a process may use, and how it is scheduled.
+    pub limits: Limits,
+    /// Signals that are ignored, a bit for each (1 << (signal - 1)).
+    pub ignored_signals: u64,
+    /// Signals that are blocked, likewise.
+    pub blocked_signals: u64,
+    /// The working folder.
+    pub folder: Folder,
+    /// The pid namespace, if it is not the machine's first one.
+    pub namespace: Option<Namespace>,
+    /// What keeps this process from gaining privileges.
+    pub sandbox: Sandbox,
+    /// Variables that name a socket or a credential that goes with the log-out, such as
+    /// `SSH_AUTH_SOCK`.
+    pub credentials: Vec<String>,
+    /// The file mode creation mask (`Umask` of proc_pid_status(5), Linux 4.7).
+    pub umask: u32,
+}
+
+/// What a standard descriptor is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stream {
+    /// Closed.
+    Closed,
+    /// A terminal.
+    Terminal,
+    /// A pipe or a socket: its other end is held by somebody, who waits for its end.
+    Pipe,
+    /// Something else: a file, `/dev/null`.
+    Other,
+}
+
+/// Who inherits orphans.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopter {
+    /// Its process id.
+    pub pid: i32,
+    /// Its name (`comm`).
+    pub name: String,
+    /// Whether it is known to do no harm: a systemd manager, or a keeper.
+    pub harmless: bool,
+}
+
+/// What a process may use, and how it is scheduled. What differs from what processes start with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Resource limits, those alone that are lower than process 1's (and than what everybody has,
+    /// where process 1 has raised its own).
+    pub resources: Vec<Resource>,
+    /// Niceness, -20 to 19.
+    pub nice: i32,
+    /// The processors it may use, if not all that are online (`Cpus_allowed_list`).
+    pub affinity: Option<String>,
+    /// The scheduling policy, if not the usual one: `batch`, `idle`, `fifo`, `rr`, `deadline`.
+    pub scheduler: Option<String>,
+    /// The priority of input and output, if one was set: `idle`, `best-effort 7`, `realtime 0`.
+    pub io_priority: Option<String>,
+    /// Timer slack in nanoseconds, if not the usual 50,000.
+    pub timer_slack: Option<u64>,
+    /// The adjustment of the out-of-memory score, -1000 to 1000.
+    pub oom_score_adj: i32,
+}
+
+/// A resource limit (getrlimit(2)) that is lower than process 1's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its name as in `ulimit`'s manual: `nofile`, `nproc`, `core`, …
+    pub name: &'static str,
+    /// The soft limit; none is unlimited.
+    pub soft: Option<u64>,
+    /// The hard limit.
+    pub hard: Option<u64>,
+    /// What process 1 has.
+    pub usual: (Option<u64>, Option<u64>),
+}
+
+/// The working folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// Its path.
+    pub path: PathBuf,
+    /// Whether it has been deleted.
+    pub deleted: bool,
+    /// The mount point that a process in it keeps busy, if that is not the root.
+    pub mount: Option<PathBuf>,
+}
+
+/// A pid namespace (pid_namespaces(7)): all its processes are killed when its process 1 ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace {
+    /// What kind of container it is, if it says so (`docker`, `podman`, `systemd-nspawn`, …) or
+    /// systemd runs in it: it is then like a machine of its own.
+    pub container: Option<String>,
+}
+
+/// What keeps a process from gaining privileges.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sandbox {
+    /// `NoNewPrivs` of proc_pid_status(5).
+    pub no_new_privs: bool,
+    /// `Seccomp` of proc_pid_status(5) is not 0.
+    pub seccomp: bool,
+    /// Whether it is in a user namespace that is not the machine's first one.
+    pub user_namespace: bool,
+}
+
+/// The cgroups of this process, alone of all that surrounds it.
+pub fn cgroups() -> Vec<Hierarchy> {
+    let first = outlive_os::surroundings::first_namespaces().cgroup;
+    place::read(first, &place::Mounts::default())
+}

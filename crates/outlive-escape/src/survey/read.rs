@@ -1,0 +1,275 @@
+//! Reading the survey. What can't be read (a `/proc` that hides others' processes, a file that a
+//! container masks) is left out.
+
+use super::{Folder, Limits, Namespace, Resource, Sandbox, Stream, Survey};
+use crate::cookies::{self, Cookie};
+use crate::kernel::status::{self, Bounds, Status};
+use outlive_os::surroundings::{self as os, First, Mount, Open};
+use outlive_os::{bytes, role};
+use outlive_record::ProcessLine;
+use std::ffi::{OsStr, OsString};
+use std::io;
+
+/// Variables whose sockets and credentials go with the session: pam_systemd(8) makes and removes
+/// what is below `XDG_RUNTIME_DIR`, sshd(8) its agent's and display's sockets, Kerberos its cache.
+const CREDENTIALS: [&str; 10] = [
+    "SSH_AUTH_SOCK",
+    "SSH_AGENT_PID",
+    "KRB5CCNAME",
+    "GPG_AGENT_INFO",
+    "GNOME_KEYRING_CONTROL",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_RUNTIME_DIR",
+    "XAUTHORITY",
+    "WAYLAND_DISPLAY",
+    "DISPLAY",
+];
+
+impl Survey {
+    /// Surveys the surroundings of this thread, and of a process that would be started from it with
+    /// this environment. [`Survey::cgroup_limits`] stays empty, see
+    /// [`cgroup_limits`](super::cgroup_limits).
+    ///
+    /// # Errors
+    ///
+    /// Only if `/proc` does not tell of this very process.
+    pub fn read(environment: impl Iterator<Item = (OsString, OsString)>) -> io::Result<Survey> {
+        let stat = os::record("/proc/self/stat")?;
+        let process = ProcessLine::parse(&stat).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                "unexpected form of /proc/PID/stat",
+            )
+        })?;
+        let status = os::record("/proc/thread-self/status");
+        let status = Status::parse(&status.unwrap_or_default());
+        let first = os::first_namespaces();
+        let systemd = os::is_there("/run/systemd/system");
+        let schedule = os::schedule();
+        let mut cookies = Vec::new();
+        let mut credentials = Vec::new();
+        let mut container = None;
+        for (variable, value) in environment {
+            if let Some(entry) = cookies::is_cookie(&variable) {
+                cookies.push(Cookie {
+                    variable: variable.to_string_lossy().into_owned(),
+                    runner: entry.runner,
+                });
+            } else if let Some(known) = CREDENTIALS.iter().find(|it| variable == **it) {
+                credentials.push((*known).to_owned());
+            } else if variable == "container" {
+                container = Some(value);
+            }
+        }
+        let found = os::folder();
+        let mounts = super::place::Mounts::default();
+        Ok(Survey {
+            user: role::user(),
+            // The kernel asks for it in the first user namespace (setrlimit(2)).
+            may_raise_limits: first.user && status.capabilities >> SYS_RESOURCE & 1 == 1,
+            terminal: terminal(process.terminal),
+            streams: [0, 1, 2].map(stream),
+            parent_death: Some(schedule.parent_death).filter(|signal| *signal != 0),
+            adopter: super::adopter::find(&process),
+            cgroups: super::place::read(first.cgroup, &mounts),
+            cgroup_limits: Vec::new(),
+            systemd,
+            cookies,
+            limits: limits(&schedule, &status),
+            ignored_signals: status.ignored_signals,
+            blocked_signals: status.blocked_signals,
+            folder: found.map_or_else(|_| unknown_folder(), |it| folder(it, &mounts)),
+            namespace: (!first.pid).then(|| namespace(systemd, container.as_deref())),
+            sandbox: sandbox(&status, first),
+            credentials,
+            umask: status.umask.unwrap_or(0o022),
+            process,
+        })
+    }
+}
+
+/// CAP_SYS_RESOURCE (capabilities(7)).
+const SYS_RESOURCE: u32 = 24;
+
+fn stream(number: i32) -> Stream {
+    match os::open_at(number) {
+        Open::Nothing => Stream::Closed,
+        Open::Terminal => Stream::Terminal,
+        Open::Pipe => Stream::Pipe,
+        Open::Other => Stream::Other,
+    }
+}
+
+/// The terminal's name, as tty(4), pts(4) and ttyS(4) have it, if it bears that here.
+fn terminal(number: i32) -> Option<String> {
+    if number == 0 {
+        return None;
+    }
+    let (major, minor) = os::device(number);
+    let name = match (major, minor) {
+        (136..=143, _) => format!("/dev/pts/{}", (major - 136) * 256 + minor),
+        (4, 0..=63) => format!("/dev/tty{minor}"),
+        (4, _) => format!("/dev/ttyS{}", minor - 64),
+        (5, 1) => "/dev/console".to_owned(),
+        (229, _) => format!("/dev/hvc{minor}"),
+        (188, _) => format!("/dev/ttyUSB{minor}"),
+        _ => String::new(),
+    };
+    let is_it = !name.is_empty() && os::is_device(&name, major, minor);
+    Some(if is_it {
+        name
+    } else {
+        format!("{major}:{minor}")
+    })
+}
+
+fn sandbox(status: &Status, first: First) -> Sandbox {
+    Sandbox {
+        no_new_privs: status.no_new_privs,
+        seccomp: status.seccomp,
+        user_namespace: !first.user,
+    }
+}
+
+fn limits(schedule: &os::Schedule, status: &Status) -> Limits {
+    /// What a process has that nobody has given another (PR_SET_TIMERSLACK, prctl(2)).
+    const TIMER_SLACK: u64 = 50_000;
+    let usual = os::record("/proc/1/limits").unwrap_or_default();
+    let online = os::record("/sys/devices/system/cpu/online").ok();
+    let online = online.and_then(|it| String::from_utf8(it).ok());
+    let adjustment = os::record("/proc/self/oom_score_adj").unwrap_or_default();
+    let adjustment = std::str::from_utf8(&adjustment).map_or("", str::trim);
+    let scheduler = match schedule.policy {
+        1 => Some("fifo"),
+        2 => Some("rr"),
+        3 => Some("batch"),
+        5 => Some("idle"),
+        6 => Some("deadline"),
+        7 => Some("ext"),
+        _ => None,
+    };
+    // Threads of the real-time policies have no slack at all (PR_SET_TIMERSLACK, prctl(2)).
+    let usual_slack = [0, TIMER_SLACK].contains(&schedule.timer_slack);
+    Limits {
+        resources: lower(&os::limits(), &status::limits(&usual)),
+        nice: schedule.nice,
+        affinity: status
+            .processors
+            .clone()
+            .filter(|mine| online.as_deref().is_some_and(|all| all.trim() != mine)),
+        scheduler: scheduler.map(str::to_owned),
+        io_priority: match schedule.io {
+            (1, level) => Some(format!("realtime {level}")),
+            (2, level) => Some(format!("best-effort {level}")),
+            (3, _) => Some("idle".to_owned()),
+            _ => None,
+        },
+        timer_slack: (!usual_slack).then_some(schedule.timer_slack),
+        oom_score_adj: adjustment.parse().unwrap_or(0),
+    }
+}
+
+/// Those limits that are lower than process 1's, and lower than what everybody has.
+fn lower(own: &[os::Limit], usual: &[(&'static str, Bounds)]) -> Vec<Resource> {
+    let below = |own: Option<u64>, usual: Option<u64>| match (own, usual) {
+        (Some(own), Some(usual)) => own < usual,
+        (own, usual) => own.is_some() && usual.is_none(),
+    };
+    let differing = own.iter().filter_map(|&(name, soft, hard)| {
+        let (_, usual) = usual.iter().find(|(other, _)| *other == name)?;
+        let everybodys = everybodys(name);
+        let least = (everybodys.0.min_of(usual.0), everybodys.1.min_of(usual.1));
+        let lower = below(soft, least.0) || below(hard, least.1);
+        lower.then_some(Resource {
+            name,
+            soft,
+            hard,
+            usual: *usual,
+        })
+    });
+    differing.collect()
+}
+
+/// A bound on what process 1's limit means for others.
+enum Most {
+    /// None.
+    AsOnes,
+    /// Nobody counts on more.
+    Of(u64),
+}
+
+impl Most {
+    fn min_of(&self, ones: Option<u64>) -> Option<u64> {
+        match (self, ones) {
+            (Most::AsOnes, ones) => ones,
+            (Most::Of(most), ones) => Some(ones.map_or(*most, |ones| ones.min(*most))),
+        }
+    }
+}
+
+/// What everybody has: systemd raises some limits for itself as process 1 (systemd 240: the number
+/// of open files, locked memory, core files), which are no measure for others.
+fn everybodys(name: &str) -> (Most, Most) {
+    match name {
+        // DefaultLimitNOFILE=1024:524288 (systemd-system.conf(5)); the kernel's soft one is the same.
+        "nofile" => (Most::Of(1024), Most::Of(524_288)),
+        // 64 KiB before Linux 5.16, 8 MiB since.
+        "memlock" => (Most::Of(64 << 10), Most::Of(64 << 10)),
+        // The kernel's own soft limit (core(5)).
+        "core" => (Most::Of(0), Most::AsOnes),
+        _ => (Most::AsOnes, Most::AsOnes),
+    }
+}
+
+fn folder(found: os::Folder, mounts: &super::place::Mounts) -> Folder {
+    Folder {
+        mount: found.mount.and_then(|mount| match mount {
+            Mount::At(point) => Some(point),
+            Mount::Id(id) => mounts.point(id),
+        }),
+        path: found.path,
+        deleted: found.deleted,
+    }
+}
+
+fn unknown_folder() -> Folder {
+    Folder {
+        path: "?".into(),
+        deleted: false,
+        mount: None,
+    }
+}
+
+/// What the pid namespace is. Its process 1 tells whether it is a box around a few programs, made
+/// within a container or a machine whose marks can be seen from inside it, too.
+fn namespace(systemd: bool, variable: Option<&OsStr>) -> Namespace {
+    const BOXES: [&str; 6] = [
+        "bwrap",
+        "unshare",
+        "firejail",
+        "nsjail",
+        "minijail0",
+        "pv-bwrap",
+    ];
+    let name = os::record("/proc/1/comm").unwrap_or_default();
+    let name = std::str::from_utf8(&name).map_or("", str::trim_end);
+    if BOXES.contains(&name) {
+        return Namespace { container: None };
+    }
+    let text = |path: &str| {
+        let text = String::from_utf8(os::record(path).ok()?).ok()?;
+        let text = text.trim().to_owned();
+        (!text.is_empty()).then_some(text)
+    };
+    let given = variable.map(|value| String::from_utf8_lossy(bytes(value)).into_owned());
+    let mark = |path: &str, kind: &str| os::is_there(path).then(|| kind.to_owned());
+    // https://systemd.io/CONTAINER_INTERFACE: systemd writes down what it was told by who made it.
+    let container = text("/run/systemd/container")
+        .or_else(|| given.filter(|kind| !kind.is_empty()))
+        .or_else(|| mark("/.dockerenv", "docker"))
+        .or_else(|| mark("/run/.containerenv", "podman"))
+        .or_else(|| mark("/var/run/secrets/kubernetes.io", "kubernetes"))
+        .or_else(|| mark("/run/WSL", "wsl"))
+        .or_else(|| (systemd && name == "systemd").then(|| "systemd".to_owned()));
+    Namespace { container }
+}

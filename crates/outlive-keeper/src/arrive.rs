@@ -1,0 +1,101 @@
+//! What a new keeper is given, by a launcher that started it or by one that had a manager do so.
+
+use crate::start::Refusal;
+use outlive_os::socket::Connection;
+use outlive_os::{AsDescriptor, Descriptor, memory, proc, role};
+use outlive_record::{Answer, Launch};
+use std::io;
+
+/// How many descriptors a keeper may have: its own, those of its connections, and a few to look at
+/// processes with.
+const DESCRIPTORS: u64 = 64;
+/// The longest packet that comes with a descriptor: it says nothing else.
+const PACKET_LIMIT: usize = 16;
+
+/// What the job is to have of whoever asked for it, and its keeper not.
+#[derive(Clone, Copy)]
+pub(crate) struct Heritage {
+    pub(crate) umask: u32,
+    pub(crate) descriptor_limit: Option<u64>,
+}
+
+/// Everything from the launcher.
+pub(crate) struct Arrival {
+    pub(crate) launch: Launch,
+    pub(crate) environment: Vec<u8>,
+    pub(crate) slots: Vec<Descriptor>,
+    pub(crate) heritage: Heritage,
+}
+
+/// The way to the launcher, which is to be answered on it, and what else was inherited; nothing if
+/// nobody is there to be answered.
+pub(crate) fn launcher() -> Option<(Connection, Vec<Descriptor>)> {
+    let mut inherited = role::inherited().ok()?;
+    if inherited.is_empty() {
+        // A manager has one descriptor to give.
+        let socket = role::take_standard_input_socket()?;
+        return Some((Connection::from_descriptor(socket), inherited));
+    }
+    let launcher = Connection::from_descriptor(inherited.remove(0));
+    Some((launcher, inherited))
+}
+
+/// Takes what was handed over.
+pub(crate) fn arrive(
+    launcher: &Connection,
+    inherited: Vec<Descriptor>,
+) -> Result<Arrival, Refusal> {
+    let failed = |cause| Refusal::io("failed to read the launch", cause);
+    let heritage = Heritage {
+        umask: role::private_umask(),
+        descriptor_limit: role::allow_descriptors(DESCRIPTORS),
+    };
+    let mut slots = inherited.into_iter();
+    let memory = match slots.next() {
+        Some(memory) => memory,
+        None => next(launcher).map_err(failed)?,
+    };
+    let bytes = memory::bytes(memory).map_err(failed)?;
+    let (launch, environment) = Launch::parse(&bytes).map_err(Refusal::launch)?;
+    let environment = environment.to_vec();
+    let mut arrival = Arrival {
+        launch,
+        environment,
+        slots: slots.collect(),
+        heritage,
+    };
+    if let Some(delegated) = arrival.launch.delegated.clone() {
+        let mut handed = (0..delegated.descriptors).map(|_| next(launcher));
+        let folder = handed
+            .next()
+            .ok_or_else(|| Refusal::launch("it has no folder".to_owned()))?
+            .map_err(failed)?;
+        for descriptor in handed {
+            arrival.slots.push(descriptor.map_err(failed)?);
+        }
+        let differs = |(name, inode): &(String, u64)| proc::namespace(name).ok() != Some(*inode);
+        let namespaces: Vec<String> = delegated
+            .namespaces
+            .iter()
+            .filter(|it| differs(it))
+            .map(|(name, _)| name.clone())
+            .collect();
+        if !namespaces.is_empty() {
+            return Err(Refusal::from(Answer::OutsideSandbox { namespaces }));
+        }
+        // By descriptor, so that it is the launcher's own folder, whatever its path means here.
+        role::enter_folder(folder.as_fd())
+            .map_err(|cause| Refusal::io("failed to enter the folder", cause))?;
+        // The launcher's limits come as settings.
+        arrival.heritage = Heritage {
+            umask: delegated.umask,
+            descriptor_limit: None,
+        };
+    }
+    Ok(arrival)
+}
+
+fn next(launcher: &Connection) -> io::Result<Descriptor> {
+    let (_, descriptor) = launcher.receive(PACKET_LIMIT)?;
+    descriptor.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}

@@ -1,0 +1,134 @@
+//! The job's own cgroups, and the report on what it has left.
+
+use crate::start::Refusal;
+use outlive_escape::kernel::cgroup::Kind;
+use outlive_escape::report::{Running, Seen, verify};
+use outlive_escape::survey;
+use outlive_os::cgroup::Cgroup;
+use outlive_os::folder::Folder;
+use outlive_os::pidfd::Process;
+use outlive_os::{bytes, os_string, proc, settings, signal};
+use outlive_record::{Answer, Caller, CgroupFolder, Launch, Report, Setting, Text};
+use std::path::{Path, PathBuf};
+
+/// What is to be compared once the job runs.
+pub(crate) struct Expected {
+    report: Report,
+    caller: Caller,
+    settings: Vec<Setting>,
+}
+
+impl Expected {
+    pub(crate) fn of(launch: &Launch) -> Expected {
+        Expected {
+            report: launch.report.clone(),
+            caller: launch.caller.clone(),
+            settings: launch.settings.clone(),
+        }
+    }
+
+    /// Ends a job that has not left what it was required to leave.
+    pub(crate) fn require(&self, main: &Process, folder: &Folder) -> Result<(), Refusal> {
+        let report = self.compare(main, folder);
+        let Some(danger) = report.dangers().next() else {
+            return Ok(());
+        };
+        let what = format!("{}: {}", danger.hazard, danger.how);
+        // It ends by itself if it can't be signalled, having become another user's.
+        let _ = main.signal(signal::KILL);
+        let _ = main.reap();
+        Err(Answer::Remained { what }.into())
+    }
+
+    /// The report on a job that runs.
+    pub(crate) fn compare(&self, main: &Process, folder: &Folder) -> Report {
+        let pid = main.pid();
+        let parent = proc::line(std::process::id().cast_signed());
+        let line = folder.read(crate::store::LOCK, 1 << 16);
+        let line = line
+            .ok()
+            .and_then(|lines| crate::store::lock_lines(&lines).1);
+        let Some(line) = line else {
+            return self.report.clone();
+        };
+        let environment = proc::environment(pid);
+        // It has none once it has ended, and always the variable by which it knows its job before.
+        let running = (!environment.is_empty()).then(|| Running {
+            cgroups: proc::cgroups(pid).unwrap_or_default(),
+            environment,
+            refused: settings::refused(pid, &self.settings),
+        });
+        let seen = Seen {
+            line,
+            running,
+            keepers_parent: parent.ok().flatten().map_or(0, |line| line.parent),
+        };
+        verify(&self.report, &self.caller, &seen)
+    }
+}
+
+/// Cgroups of a job's own. They are removed again unless the job was started in them.
+pub(crate) struct Own {
+    pub(crate) folders: Vec<CgroupFolder>,
+    pub(crate) cgroups: Vec<Cgroup>,
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        remove(&self.folders);
+    }
+}
+
+impl Own {
+    /// Makes them, as far as that is allowed: where it is not the job is where its keeper is.
+    pub(crate) fn make(launch: &Launch) -> Own {
+        let mut own = Own {
+            folders: Vec::new(),
+            cgroups: Vec::new(),
+        };
+        let name = format!("{}.{}", launch.spec.id, std::process::id());
+        for (base, unified) in bases(launch) {
+            let folder = base.join(&name);
+            if let Ok(cgroup) = Cgroup::make(&folder, unified) {
+                own.cgroups.push(cgroup);
+                own.folders.push(CgroupFolder {
+                    path: Text(bytes(folder.as_os_str()).to_vec()),
+                    unified,
+                });
+            }
+        }
+        own
+    }
+}
+
+impl Own {
+    /// From here on they go with the job.
+    pub(crate) fn keep(mut self) {
+        self.folders.clear();
+    }
+}
+
+/// The folders in which the job's cgroups are made.
+fn bases(launch: &Launch) -> Vec<(PathBuf, bool)> {
+    if launch.delegated.is_none() {
+        let folders = launch.cgroups.iter();
+        return folders
+            .map(|it| (PathBuf::from(os_string(it.path.0.clone())), it.unified))
+            .collect();
+    }
+    // The manager has given this keeper a cgroup, and the right to divide it (Delegate=).
+    let hierarchies = survey::cgroups().into_iter();
+    hierarchies
+        .filter(|it| it.kind == Kind::Unified)
+        .filter_map(|it| Some((it.folder?, true)))
+        .collect()
+}
+
+/// Removes a job's cgroups, as far as nobody is in them.
+pub fn remove(folders: &[CgroupFolder]) {
+    for folder in folders {
+        let path = os_string(folder.path.0.clone());
+        // One that somebody is in is of use to them, and one that is gone is gone.
+        let _ = outlive_os::cgroup::remove(Path::new(&path));
+    }
+}

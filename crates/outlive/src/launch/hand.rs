@@ -1,0 +1,189 @@
+//! Handing a launch to a keeper: to one that this process starts, or to one that a systemd manager
+//! starts for it.
+
+use super::Order;
+use crate::error::{During, Error, Result};
+use crate::leave::{self, KEEPERS, PATIENCE};
+use crate::process::spawn_apart;
+use outlive_escape::plan::Route;
+use outlive_os::socket::Connection;
+use outlive_os::spawn::{Spawn, Step, Strings};
+use outlive_os::{AsDescriptor, Descriptor, bytes, events, memory, proc, socket};
+use outlive_record::{Answer, Delegated, Launch};
+use outlive_systemd::{Manager, Service, start_service};
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+/// The longest answer of a new keeper: it may quote a path.
+const ANSWER_LIMIT: usize = 64 << 10;
+/// How long a keeper that a manager has started may take to answer, which takes it milliseconds:
+/// its end can't be told, since the manager holds its end of the socket, too.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// What makes up a sandbox that a process can't be put into from outside (namespaces(7)).
+const NAMESPACES: [&str; 5] = ["mnt", "net", "pid", "ipc", "user"];
+
+/// What came of it.
+pub(super) enum Handed {
+    /// The keeper has answered.
+    Answered(Answer),
+    /// Its cgroup can't be joined.
+    NoCgroup(String),
+    /// The manager has not started it.
+    NoManager(String),
+}
+
+/// What a keeper that a manager starts does not have from its launcher.
+pub(super) struct Strangers {
+    pub(super) descriptors: usize,
+    pub(super) umask: u32,
+    /// Whether it may be in other namespaces.
+    pub(super) may_differ: bool,
+}
+
+impl Strangers {
+    pub(super) fn tell(self) -> Delegated {
+        let names = NAMESPACES.iter().filter(|_| !self.may_differ);
+        Delegated {
+            descriptors: self.descriptors,
+            umask: self.umask,
+            namespaces: names
+                .filter_map(|name| Some(((*name).to_owned(), proc::namespace(name).ok()?)))
+                .collect(),
+        }
+    }
+}
+
+impl Order {
+    fn failed(&self, what: &str) -> String {
+        let program = String::from_utf8_lossy(&self.spec.command[0].0);
+        format!("failed to {what} for `{program}`")
+    }
+
+    /// The launch and the job's environment, in memory.
+    fn memory(&self, launch: &Launch) -> Result<Descriptor> {
+        let environment = self.environment.iter();
+        let bytes = launch.to_bytes(environment.map(|(key, value)| (bytes(key), bytes(value))));
+        memory::holding(&bytes).during(|| self.failed("prepare the launch"))
+    }
+
+    /// Starts the keeper.
+    pub(super) fn hand(&self, launch: Launch, route: &Route) -> Result<Handed> {
+        let memory = self.memory(&launch)?;
+        drop(launch);
+        let cgroups = match leave::cgroups(route, KEEPERS) {
+            Ok(cgroups) => cgroups,
+            Err(error) => return Ok(Handed::NoCgroup(error.to_string())),
+        };
+        let (ours, keepers) = socket::pair().during(|| self.failed("make a socket"))?;
+        let null = File::options().read(true).write(true).open("/dev/null");
+        let null = null.during(|| self.failed("open /dev/null"))?;
+        let mut descriptors = vec![(null.as_fd(), 0), (null.as_fd(), 1), (null.as_fd(), 2)];
+        let handed = [keepers.as_fd(), memory.as_fd()].into_iter();
+        let slots = self.slots.iter().map(AsDescriptor::as_fd);
+        descriptors.extend(handed.chain(slots).zip(3..));
+        let strings = |parts: &[&[&[u8]]]| {
+            let mut strings = Strings::default();
+            let pushed = parts.iter().try_for_each(|part| strings.push(part));
+            pushed
+                .map(|()| strings)
+                .during(|| self.failed("name the keeper or the folder"))
+        };
+        let (key, value) = outlive_keeper::MARK;
+        let folder = self.folder.as_deref();
+        let spawn = Spawn {
+            programs: strings(&[&[bytes(self.keeper.as_os_str())]])?,
+            arguments: strings(&[
+                &[outlive_keeper::ROLE.as_bytes()],
+                &[self.spec.id.as_str().as_bytes()],
+            ])?,
+            environment: Some(strings(&[&[key.as_bytes(), b"=", value.as_bytes()]])?),
+            // The keeper's folder is where the job starts.
+            folder: folder
+                .map(|folder| strings(&[&[bytes(folder.as_os_str())]]))
+                .transpose()?,
+            umask: self.spec.umask,
+            new_session: true,
+            descriptors,
+            cgroups: &cgroups,
+            ..Spawn::default()
+        };
+        let keeper = self.keeper.display().to_string();
+        let spawned = match self.keeper_as_child {
+            true => spawn.spawn(),
+            false => spawn_apart(spawn),
+        };
+        if let Err(error) = spawned {
+            let program = String::from_utf8_lossy(&self.spec.command[0].0);
+            let folder = folder.map(|folder| folder.display().to_string());
+            return match error.step {
+                Step::Cgroup => Ok(Handed::NoCgroup(error.cause.to_string())),
+                Step::Exec => {
+                    let what = format!("failed to run the keeper `{keeper}`");
+                    Err(Error::io(what, error.cause))
+                }
+                _ => Err(Error::spawn(&program, folder.as_deref(), error)),
+            };
+        }
+        // The only copy of the other end is the keeper's: its death is the end of what we read.
+        drop(keepers);
+        self.answer(&ours).map(Handed::Answered)
+    }
+
+    /// Has a manager start the keeper.
+    pub(super) fn delegate(&self, launch: Launch, manager: Manager) -> Result<Handed> {
+        let memory = self.memory(&launch)?;
+        let folder = self.folder.as_deref().unwrap_or(Path::new("."));
+        let folder = File::open(folder)
+            .during(|| format!("failed to change folder to `{}`", folder.display()))?;
+        let (ours, keepers) = socket::pair().during(|| self.failed("make a socket"))?;
+        let slots = self.slots.iter().map(AsDescriptor::as_fd);
+        for descriptor in [memory.as_fd(), folder.as_fd()].into_iter().chain(slots) {
+            ours.send(b"-", Some(descriptor))
+                .during(|| self.failed("hand over the launch"))?;
+        }
+        // What the manager is told of is a file, not what this process calls its own.
+        let program = match self.keeper.strip_prefix("/proc/self") {
+            Ok(_) => std::fs::read_link(&self.keeper).unwrap_or_else(|_| self.keeper.clone()),
+            Err(_) => std::path::absolute(&self.keeper)
+                .during(|| "failed to tell this folder".to_owned())?,
+        };
+        let id = self.spec.id.as_str();
+        let service = Service {
+            name: &format!("outlive-{id}-{}.service", std::process::id()),
+            description: &format!("outlive job {id}"),
+            program: &program,
+            arguments: &[outlive_keeper::ROLE, id],
+            environment: &[outlive_keeper::MARK],
+            standard_input: keepers.as_fd(),
+        };
+        if let Err(failure) = start_service(manager, outlive_os::role::user(), &service, PATIENCE) {
+            return Ok(Handed::NoManager(failure.to_string()));
+        }
+        drop(keepers);
+        let answered = events::wait(&[ours.as_fd()], Some(ANSWER_TIME));
+        match answered.during(|| self.failed("wait for the keeper"))?[..] {
+            [] => Ok(Handed::NoManager("its keeper does not answer".to_owned())),
+            _ => self.answer(&ours).map(Handed::Answered),
+        }
+    }
+
+    fn answer(&self, keeper: &Connection) -> Result<Answer> {
+        let (packet, _) = keeper
+            .receive(ANSWER_LIMIT)
+            .during(|| self.failed("hear from the keeper"))?;
+        if packet.is_empty() {
+            let what = self.failed("start the keeper");
+            return Err(Error::new(crate::error::Kind::Io, what).hint_at(format!(
+                "`{}` ended at once: is it outlive, or a program that calls outlive::init()?",
+                self.keeper.display()
+            )));
+        }
+        Answer::parse(&packet).map_err(|why| {
+            Error::io(
+                self.failed("understand the keeper"),
+                std::io::Error::other(why),
+            )
+        })
+    }
+}

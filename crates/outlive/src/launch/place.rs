@@ -1,0 +1,115 @@
+//! Finding the way on which a job is started, and trying the next one if that is barred.
+
+use super::Order;
+use super::hand::{Handed, Strangers};
+use crate::command;
+use crate::error::{Error, Kind, Result};
+use crate::leave::{self, Leaving};
+use outlive_escape::plan::Plan;
+use outlive_os::settings::{self, Which};
+use outlive_os::{bytes, os_string};
+use outlive_record::{Answer, Launch, Leftover, OutputMode, Setting, Text, Way};
+use std::ffi::OsStr;
+
+impl Order {
+    /// Starts a keeper and waits for its answer: what was planned for the job, or `None` if the
+    /// job's id is taken.
+    pub(super) fn place(&mut self) -> Result<Option<Plan>> {
+        self.check()?;
+        self.complete_environment()?;
+        let mut leaving = Leaving::new(&self.wish)?;
+        loop {
+            let route = leaving.route()?;
+            let plan = leaving.plan();
+            let launch = self.launch(&plan, &leaving);
+            let (handed, manager) = match leave::manager(route.way) {
+                None => (self.hand(launch, &route)?, None),
+                Some((manager, asked)) => (self.delegate(launch, asked)?, Some(manager)),
+            };
+            match (handed, manager) {
+                (Handed::Answered(Answer::OutsideSandbox { namespaces }), Some(manager)) => {
+                    let names = namespaces.join(", ");
+                    let why = format!("{manager} is outside of this sandbox (namespaces: {names})");
+                    leaving.without(manager, why);
+                }
+                (Handed::Answered(answer), _) => {
+                    return Ok(self.heed(answer)?.map(|()| plan));
+                }
+                (Handed::NoCgroup(why), _) => leaving.without_cgroups(&why),
+                (Handed::NoManager(why), Some(manager)) => leaving.without(manager, why),
+                (Handed::NoManager(why), None) => {
+                    let what = "failed to start the keeper";
+                    return Err(Error::io(what, std::io::Error::other(why)));
+                }
+            }
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.spec.output.mode == OutputMode::Pty {
+            let what = "failed to give the job a terminal of its own: not supported yet";
+            return Err(Error::new(Kind::Unsupported, what));
+        }
+        if self.spec.leftover == Leftover::Leave && self.spec.output.mode == OutputMode::Pipe {
+            let what = "failed to combine leaving processes with output through a pipe";
+            let hint = "without its keeper they would have nobody to print to";
+            return Err(Error::new(Kind::Invalid, what).hint_at(hint));
+        }
+        // A NUL can't be passed on, and would end a string early.
+        command::argument_strings(self.spec.command.iter().map(|it| it.0.as_slice()))?;
+        self.environment.iter().try_for_each(command::check_value)
+    }
+
+    fn complete_environment(&mut self) -> Result<()> {
+        let id = self.spec.id.as_str().into();
+        self.environment
+            .insert(outlive_keeper::JOB_VARIABLE.into(), id);
+        // A job that bore a keeper's mark would be taken for one.
+        self.environment.remove(OsStr::new(outlive_keeper::MARK.0));
+        Ok(())
+    }
+
+    /// What the keeper is told, for a job that is started as planned.
+    fn launch(&self, plan: &Plan, leaving: &Leaving) -> Launch {
+        let program = os_string(self.spec.command[0].0.clone());
+        let path = self.environment.get(OsStr::new("PATH"));
+        let programs = command::candidates(&program, path.map(|path| &**path));
+        let mut launch = Launch::new(
+            Text(bytes(self.home.as_os_str()).to_vec()),
+            self.again,
+            self.spec.clone(),
+            programs.into_iter().map(Text).collect(),
+        );
+        (launch.stdin, launch.stdout, launch.stderr) = (self.stdin, self.stdout, self.stderr);
+        launch.output_start = self.output_start;
+        launch.kept.clone_from(&self.kept);
+        launch.cgroups = leave::cgroup_folders(&plan.route);
+        launch.require = self.wish.breakaway == crate::Breakaway::Require;
+        launch.report = plan.report.clone().brief();
+        launch.caller = leaving.caller();
+        let delegated = matches!(plan.route.way, Way::Delegated(_));
+        if delegated {
+            launch.delegated = Some(self.strangers().tell());
+            launch.settings = settings::current();
+            if leaving.survey().sandbox.no_new_privs && !self.wish.leave_sandbox {
+                launch.settings.push(Setting::NoNewPrivs);
+            }
+        }
+        let reset = plan.route.reset;
+        launch.settings.extend(settings::usual(Which {
+            limits: reset.limits,
+            nice: reset.nice,
+            affinity: reset.affinity,
+            oom: reset.oom,
+        }));
+        launch
+    }
+
+    fn strangers(&self) -> Strangers {
+        Strangers {
+            descriptors: 1 + self.slots.len(),
+            umask: self.spec.umask.unwrap_or_else(settings::umask),
+            may_differ: self.wish.leave_sandbox,
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! What surrounds this process, and what is done about it at a launch.
+
+use crate::error::{During, Error, Kind, Result};
+use outlive_escape::kernel::cgroup::{self, Hierarchy, Owner};
+use outlive_escape::plan::{
+    self, Breakaway, Helpers, Level, LogOut, Plan, Reach, Reset, Route, Wish, depends_on_log_out,
+};
+use outlive_escape::survey::Survey;
+use outlive_os::cgroup::Cgroup;
+use outlive_record::{Caller, CgroupFolder, Manager, Text, Way};
+use outlive_systemd as systemd;
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// How long a manager may take for one thing that it is asked for: starting a service takes it some
+/// ten milliseconds, and a user's manager that has to come up first a second.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// The folder of a cgroup hierarchy in which outlive keeps cgroups.
+const FOLDER: &str = "outlive";
+/// In there, the cgroup of all keepers, which stays.
+pub(crate) const KEEPERS: &str = "keepers";
+/// In there, the cgroup of programs without a keeper: nobody is left to remove one of their own.
+pub(crate) const PROCESSES: &str = "processes";
+
+/// What surrounds this process: what would end, stall or limit a program that is started from here.
+/// It is looked at once; the first call takes some hundred microseconds.
+///
+/// ```
+/// let survey = outlive::survey()?;
+/// println!("session {}, terminal {:?}", survey.process.session, survey.terminal);
+/// # Ok::<(), outlive::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If `/proc` can't be read.
+pub fn survey() -> Result<&'static Survey> {
+    static SURVEY: OnceLock<Survey> = OnceLock::new();
+    if let Some(survey) = SURVEY.get() {
+        return Ok(survey);
+    }
+    let survey = Survey::read(std::env::vars_os());
+    let survey = survey.during(|| "failed to look at what surrounds this process".to_owned())?;
+    Ok(SURVEY.get_or_init(|| survey))
+}
+
+/// What would be done about each hazard for a program that is started from here, with this wish,
+/// and what would remain. Managers are asked, but nothing is started or changed.
+///
+/// ```
+/// use outlive::{Wish, plan};
+///
+/// for danger in plan(&Wish::default())?.dangers() {
+///     println!("{}: {}", danger.hazard, danger.how);
+/// }
+/// # Ok::<(), outlive::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If `/proc` can't be read.
+pub fn plan(wish: &Wish) -> Result<Plan> {
+    let mut survey = survey()?.clone();
+    survey.cgroup_limits = outlive_escape::survey::cgroup_limits(&survey.cgroups);
+    let mut leaving = Leaving::of(Cow::Owned(survey), wish);
+    leaving.ask();
+    Ok(leaving.plan())
+}
+
+/// One program's way out, as it is tried.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    survey: Cow<'static, Survey>,
+    helpers: Helpers,
+    wish: Wish,
+    /// What came of asking others.
+    notes: Vec<String>,
+}
+
+impl Leaving {
+    pub(crate) fn new(wish: &Wish) -> Result<Leaving> {
+        let mut wish = *wish;
+        // A person's or an administrator's word against it.
+        wish.linger &= std::env::var_os("OUTLIVE_NO_LINGER").is_none_or(|it| it.is_empty());
+        Ok(Leaving::of(Cow::Borrowed(survey()?), &wish))
+    }
+
+    fn of(survey: Cow<'static, Survey>, wish: &Wish) -> Leaving {
+        let mut helpers = Helpers::default();
+        // Each user is served by one of them.
+        let (manager, reach) = match survey.user {
+            0 => (systemd::Manager::System, &mut helpers.system),
+            _ => (systemd::Manager::User, &mut helpers.user),
+        };
+        if manager.is_there(survey.user) {
+            *reach = Reach::There;
+        }
+        Leaving {
+            survey,
+            helpers,
+            wish: *wish,
+            notes: Vec::new(),
+        }
+    }
+
+    fn ask(&mut self) {
+        if self.helpers.log_out == LogOut::NotAsked
+            && depends_on_log_out(&self.survey, &self.helpers, &self.wish)
+        {
+            self.helpers.log_out = match systemd::logind(self.survey.user, PATIENCE) {
+                Ok(logind) => LogOut::Known {
+                    kills: logind.kills_user_processes,
+                    lingers: logind.lingers,
+                },
+                Err(failure) => LogOut::Failed(failure.to_string()),
+            };
+        }
+    }
+
+    /// The plan with what is known so far.
+    pub(crate) fn plan(&self) -> Plan {
+        let mut plan = plan::plan(&self.survey, &self.helpers, &self.wish);
+        plan.report.notes.clone_from(&self.notes);
+        plan
+    }
+
+    /// What is to be done, once those have been asked on whom it depends, and the user lingers if
+    /// that is part of it.
+    pub(crate) fn route(&mut self) -> Result<Route> {
+        loop {
+            self.ask();
+            let route = plan::route(&self.survey, &self.helpers, &self.wish);
+            if self.wish.breakaway == Breakaway::Require {
+                self.require()?;
+            }
+            if !route.enable_linger {
+                return Ok(route);
+            }
+            let user = self.survey.user;
+            match systemd::enable_linger(user, PATIENCE) {
+                Ok(()) => {
+                    if let LogOut::Known { lingers, .. } = &mut self.helpers.log_out {
+                        *lingers = true;
+                    }
+                    self.helpers.user = Reach::There;
+                    let undo = format!("loginctl disable-linger {user}");
+                    self.notes.push(format!(
+                        "lingering is on from here: this user's jobs outlive the log-out; \
+                         to undo it: {undo}"
+                    ));
+                }
+                Err(failure) => self.helpers.linger_refused = Some(failure.to_string()),
+            }
+        }
+    }
+
+    fn require(&self) -> Result<()> {
+        let plan = self.plan();
+        let Some(danger) = plan.dangers().next() else {
+            return Ok(());
+        };
+        let what = format!(
+            "failed to leave what could end it: {}: {}: {}",
+            danger.hazard, danger.detail, danger.how
+        );
+        Err(Error::new(Kind::Remains, what).hint_if_known(danger.hint.clone()))
+    }
+
+    /// A manager has not done what it was asked for: the next plan does without it.
+    pub(crate) fn without(&mut self, manager: Manager, why: String) {
+        self.notes.push(why.clone());
+        match manager {
+            Manager::User => self.helpers.user = Reach::Failed(why),
+            Manager::System => self.helpers.system = Reach::Failed(why),
+        }
+    }
+
+    /// No cgroup could be made or joined after all: the next plan does without.
+    pub(crate) fn without_cgroups(&mut self, why: &str) {
+        let mut mattered = false;
+        for hierarchy in &mut self.survey.to_mut().cgroups {
+            mattered |= hierarchy.base.take().is_some() && owner_kills(hierarchy);
+        }
+        if mattered {
+            self.notes.push(format!("no cgroup could be made: {why}"));
+        }
+    }
+
+    /// What is true here, and is not to be true of the program.
+    pub(crate) fn caller(&self) -> Caller {
+        let adopter = self.survey.adopter.as_ref();
+        Caller {
+            session: self.survey.process.session,
+            group: self.survey.process.group,
+            cgroups: self.survey.cgroups.iter().filter_map(unit_line).collect(),
+            adopter: adopter.filter(|it| !it.harmless).map(|it| it.pid),
+            cookies: self
+                .survey
+                .cookies
+                .iter()
+                .map(|it| it.variable.clone())
+                .collect(),
+        }
+    }
+
+    pub(crate) fn survey(&self) -> &Survey {
+        &self.survey
+    }
+}
+
+/// Whether a child with this wish needs nothing but what every spawn does: it is looked at once,
+/// since it is asked for each child.
+pub(crate) fn is_simple(wish: &Wish) -> Result<bool> {
+    static SIMPLE: OnceLock<bool> = OnceLock::new();
+    match wish.breakaway {
+        Breakaway::Off => return Ok(survey()?.cookies.is_empty()),
+        Breakaway::Require => return Ok(false),
+        Breakaway::Prefer => {}
+    }
+    if let Some(simple) = SIMPLE.get() {
+        return Ok(*simple && wish.reset == Reset::default());
+    }
+    let wish = Wish {
+        level: Level::Child,
+        ..Wish::default()
+    };
+    let survey = survey()?;
+    let helpers = Helpers {
+        user: Reach::There,
+        system: Reach::There,
+        ..Helpers::default()
+    };
+    let route = plan::route(survey, &helpers, &wish);
+    let simple = route.way == Way::Direct && route.bases.is_empty() && survey.cookies.is_empty();
+    Ok(*SIMPLE.get_or_init(|| simple))
+}
+
+fn owner_kills(hierarchy: &Hierarchy) -> bool {
+    !matches!(cgroup::owner(&hierarchy.path), Owner::Root | Owner::Ours)
+}
+
+/// The cgroup that ends as one, as a line of `/proc/PID/cgroup`; nothing if there is none.
+fn unit_line(hierarchy: &Hierarchy) -> Option<String> {
+    let name = match hierarchy.kind {
+        cgroup::Kind::Unified => "",
+        cgroup::Kind::Systemd => "name=systemd",
+        cgroup::Kind::Controllers(_) => return None,
+    };
+    let path = hierarchy.path.as_str();
+    let end = match cgroup::owner(path) {
+        Owner::Root | Owner::Ours => return None,
+        Owner::SystemUnit(unit) | Owner::Session(unit) | Owner::UserUnit(unit) => path
+            .find(&format!("/{unit}"))
+            .map_or(path.len(), |at| at + 1 + unit.len()),
+        Owner::Plain => path.len(),
+    };
+    Some(format!("0:{name}:{}", &path[..end]))
+}
+
+/// A cgroup of outlive's in each of these folders, made if it is not there.
+pub(crate) fn cgroups(route: &Route, name: &str) -> std::io::Result<Vec<Cgroup>> {
+    let bases = route.bases.iter();
+    bases
+        .map(|(kind, base)| {
+            let unified = *kind == cgroup::Kind::Unified;
+            let folder = base.join(FOLDER);
+            let there = Cgroup::open(&folder.join(name), unified);
+            there.or_else(|_| {
+                Cgroup::make(&folder, unified)?;
+                Cgroup::make(&folder.join(name), unified)
+            })
+        })
+        .collect()
+}
+
+/// Where keepers make their jobs' cgroups.
+pub(crate) fn cgroup_folders(route: &Route) -> Vec<CgroupFolder> {
+    let folder = |base: &PathBuf| base.join(FOLDER);
+    let bases = route.bases.iter();
+    bases
+        .map(|(kind, base)| CgroupFolder {
+            path: Text(outlive_os::bytes(folder(base).as_os_str()).to_vec()),
+            unified: *kind == cgroup::Kind::Unified,
+        })
+        .collect()
+}
+
+/// The systemd manager of a way that has one.
+pub(crate) fn manager(way: Way) -> Option<(Manager, systemd::Manager)> {
+    match way {
+        Way::Direct => None,
+        Way::Scoped(manager) | Way::Delegated(manager) => Some((
+            manager,
+            match manager {
+                Manager::User => systemd::Manager::User,
+                Manager::System => systemd::Manager::System,
+            },
+        )),
+    }
+}
