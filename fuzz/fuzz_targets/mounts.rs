@@ -18,13 +18,13 @@ fuzz_target!(|text: &[u8]| {
         let root = String::from_utf8_lossy(&mount.root);
         format!("{root}/below")
     });
+    let mounts: Vec<_> = mounts::of_cgroups(text).collect();
     for path in roots.chain([format!("/{first}")]) {
         for kind in &kinds {
-            for (folder, root) in folders(kind, &path, text) {
+            for (folder, root) in folders(kind, &path, &mounts) {
                 let below = folder.strip_prefix(&root).expect("it is below its mount");
                 assert!(!below.components().any(|name| name.as_os_str() == ".."));
             }
         }
     }
-    assert!(mounts::of_cgroups(text).count() <= mounts::all(text).count());
 });

@@ -3,7 +3,7 @@
 
 use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::elf;
@@ -30,10 +30,23 @@ pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 
 /// Builds and verifies it; a line about what it is.
 pub(crate) fn build(workspace: &Workspace) -> Result<String> {
+    let built = build_static(workspace, "outlive-cli", "outlive")?;
+    let artefact = workspace.dist_binary();
+    publish(&built, &artefact)?;
+    let image =
+        fs::read(&artefact).context(|| format!("failed to read `{}`", artefact.display()))?;
+    elf::must_be_static_and_fixed(&image)
+        .map_err(|why| Error::new(format!("`{}` is {why}", artefact.display())))?;
+    let size = image.len() as f64 / (1024.0 * 1024.0);
+    Ok(format!("{size:.2} MiB, static, fixed address, {}", host()?))
+}
+
+/// Builds a program as the release artefact is built: it runs on any machine of this kind.
+pub(crate) fn build_static(workspace: &Workspace, package: &str, program: &str) -> Result<PathBuf> {
     let host = host()?;
     if !host.ends_with("-linux-gnu") {
         return Err(Error::new(format!(
-            "failed to build the release artefact for `{host}`: only for Linux with glibc so far"
+            "failed to build `{program}` for `{host}`: only for Linux with glibc so far"
         )));
     }
     // An explicit target, though it is the host: without one the flags would reach procedural
@@ -48,21 +61,13 @@ pub(crate) fn build(workspace: &Workspace) -> Result<String> {
             "--profile",
             "dist",
             "--package",
-            "outlive-cli",
+            package,
             "--bin",
-            "outlive",
+            program,
         ])
         .args(["--target", &host])
         .env("RUSTFLAGS", flags))?;
-    let built = workspace.target.join(&host).join("dist").join("outlive");
-    let artefact = workspace.dist_binary();
-    publish(&built, &artefact)?;
-    let image =
-        fs::read(&artefact).context(|| format!("failed to read `{}`", artefact.display()))?;
-    elf::must_be_static_and_fixed(&image)
-        .map_err(|why| Error::new(format!("`{}` is {why}", artefact.display())))?;
-    let size = image.len() as f64 / (1024.0 * 1024.0);
-    Ok(format!("{size:.2} MiB, static, fixed address, {host}"))
+    Ok(workspace.target.join(&host).join("dist").join(program))
 }
 
 /// Runs it: a static program that builds may still fail to start.

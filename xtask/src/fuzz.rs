@@ -10,7 +10,9 @@ use crate::error::{Context, Error, Result};
 use crate::value;
 use crate::workspace::{Workspace, host, run};
 
-const TARGETS: &[&str] = &["record", "control", "launch", "lock"];
+const TARGETS: &[&str] = &[
+    "record", "control", "launch", "lock", "cgroup", "mounts", "status",
+];
 
 pub(crate) const DEFAULT_SECONDS: u64 = 60;
 

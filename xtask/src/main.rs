@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask test`, `dist`, `bench`, `fuzz`.
+//! The project's own tasks: `cargo xtask test`, `dist`, `bench`, `fuzz`, `survive`, `box`.
 
 #![forbid(unsafe_code)]
 
@@ -7,6 +7,7 @@ mod dist;
 mod elf;
 mod error;
 mod fuzz;
+mod machine;
 mod readme;
 mod report;
 mod seam;
@@ -38,12 +39,19 @@ usage: cargo xtask <task>
         parts are spawn, launch, keeper, output and many
   fuzz [--seconds N] [TARGET]…
         fuzzes the parsers, all of them by default, for N seconds in all (60)
+  survive [--outlive FILE] [--only SITUATION,…] [--user plain|root]
+          [--row LAUNCHER,…] [--subset] [--systemd|--no-systemd] [--json|--markdown]
+        starts jobs in machines of their own, with a real systemd and without, and does to them
+        all that ends jobs (root; on Debian); launchers are outlive, plain, nohup, setsid,
+        daemonize, tmux and systemd-run; FILE is looked at instead of the release artefact
+  box [--outlive FILE] [-- CMD…]
+        boots such a machine, runs CMD in it (a shell by default), and powers it off
 ";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match task(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("xtask: {error}");
             ExitCode::FAILURE
@@ -51,12 +59,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn task(arguments: &[String]) -> Result<()> {
+fn task(arguments: &[String]) -> Result<ExitCode> {
     let Some((task, rest)) = arguments.split_first() else {
         print!("{USAGE}");
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     };
     match task.as_str() {
+        "survive" => return machine::survive(&Workspace::find()?, rest),
+        "box" => return machine::main(&Workspace::find()?, rest),
         "test" => test::main(&Workspace::find()?, rest),
         "dist" => dist::main(&Workspace::find()?, rest),
         "bench" => bench::main(&Workspace::find()?, rest),
@@ -67,6 +77,7 @@ fn task(arguments: &[String]) -> Result<()> {
         }
         other => Err(Error::new(format!("unknown task `{other}`\n\n{USAGE}"))),
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 /// The value of an option that was taken from the command line.

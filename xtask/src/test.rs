@@ -5,7 +5,7 @@ use std::env;
 use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::workspace::{Workspace, run};
-use crate::{dist, fuzz, readme, seam, setup, tests_run, value};
+use crate::{dist, fuzz, machine, readme, seam, setup, tests_run, value};
 
 struct Options {
     only: Vec<String>,
@@ -98,6 +98,11 @@ const STEPS: &[Step] = &[
         name: "readme",
         needs: Some("dist"),
         run: |workspace, _| readme::check(workspace),
+    },
+    Step {
+        name: "survive",
+        needs: Some("dist"),
+        run: |workspace, _| machine::test(workspace),
     },
     Step {
         name: "fuzz",

@@ -166,7 +166,7 @@ impl Plan {
 /// Whether the plan depends on what logind says: if not, it need not be asked.
 pub fn depends_on_log_out(survey: &Survey, helpers: &Helpers, wish: &Wish) -> bool {
     let case = Case::new(survey, helpers, wish);
-    let of_session = matches!(case.owner, Owner::Session(_) | Owner::UserUnit(_));
+    let of_session = case.by_user_manager || matches!(case.owner, Owner::Session(_));
     survey.user != 0
         && wish.breakaway != Breakaway::Off
         && (of_session
@@ -201,6 +201,8 @@ struct Case<'a> {
     wish: &'a Wish,
     owner: Owner,
     exit: Exit,
+    /// Whether the caller's cgroup ends with a user's manager.
+    by_user_manager: bool,
 }
 
 impl<'a> Case<'a> {
@@ -212,6 +214,7 @@ impl<'a> Case<'a> {
             wish,
             owner,
             exit,
+            by_user_manager: cgroup::of_user_manager(&survey.cgroups),
         }
     }
 
@@ -298,9 +301,8 @@ impl<'a> Case<'a> {
 
     /// Who starts the process, and whether lingering is enabled for it.
     fn way(&self) -> (Way, bool) {
-        let stays_in_users_manager = matches!(self.owner, Owner::UserUnit(_))
-            && self.survey.user != 0
-            && self.wish.breakaway != Breakaway::Off;
+        let stays_in_users_manager =
+            self.by_user_manager && self.survey.user != 0 && self.wish.breakaway != Breakaway::Off;
         let direct = (Way::Direct, stays_in_users_manager && self.may_linger());
         if !self.wants_manager() {
             return direct;

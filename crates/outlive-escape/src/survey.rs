@@ -137,14 +137,16 @@ pub struct Namespace {
     pub container: Option<String>,
 }
 
-/// What keeps a process from gaining privileges.
+/// What keeps a process from gaining privileges, and does not keep process 1 from it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sandbox {
     /// `NoNewPrivs` of proc_pid_status(5).
     pub no_new_privs: bool,
-    /// `Seccomp` of proc_pid_status(5) is not 0.
+    /// There are seccomp filters that process 1 does not have (`Seccomp_filters` of
+    /// proc_pid_status(5), Linux 5.9; before it, any).
     pub seccomp: bool,
-    /// Whether it is in a user namespace that is not the machine's first one.
+    /// Whether it is in a user namespace that is neither the machine's first one nor, as far as its
+    /// map of users tells (`uid_map`, user_namespaces(7)), process 1's.
     pub user_namespace: bool,
 }
 

@@ -108,7 +108,7 @@ fn it_tells_of_the_environment_it_is_given() {
     let pairs = [
         ("JENKINS_NODE_COOKIE", "a"),
         ("BUILD_ID", "7"),
-        ("SSH_AUTH_SOCK", "/tmp/agent"),
+        ("SSH_AUTH_SOCK", "/run/agent"),
         ("XDG_RUNTIME_DIR", "/run/user/7"),
         ("HOME", "/"),
     ];
@@ -176,6 +176,30 @@ fn a_keeper_above_is_harmless() {
     has(
         &said(keeper),
         &["adopter: Some(Adopter {", "harmless: true"],
+    );
+}
+
+#[test]
+fn a_pid_namespace_is_told_of() {
+    let tried = Command::new("unshare")
+        .args(["-p", "-f", "--mount-proc", "true"])
+        .output();
+    if !tried.is_ok_and(|tried| tried.status.success()) {
+        println!("SKIPPED: pid namespaces: none can be made here");
+        return;
+    }
+    let mut command = Command::new("unshare");
+    command
+        .args(["-p", "-f", "--mount-proc"])
+        .arg(this())
+        .args(WORDS);
+    command.env(PART, "say");
+    has(
+        &said(command),
+        &[
+            "namespace: Some(Namespace { container: None })",
+            "adopter: None",
+        ],
     );
 }
 

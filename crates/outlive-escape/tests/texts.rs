@@ -4,7 +4,7 @@
 //! be read out of them, a line for each hierarchy: kind, path, owner, folder.
 
 use outlive_escape::kernel::cgroup::{Kind, Owner, folders, owner, parse, user_manager};
-use outlive_escape::kernel::mounts;
+use outlive_escape::kernel::mounts::{self, Mount};
 use outlive_escape::kernel::status::{Status, limits};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,10 @@ const CORPUS: [(&str, &str); 16] = corpus![
     "nspawn",
 ];
 
+fn of_cgroups(text: impl AsRef<[u8]>) -> Vec<Mount> {
+    mounts::of_cgroups(text.as_ref()).collect()
+}
+
 fn kind_name(kind: &Kind) -> String {
     match kind {
         Kind::Unified => "unified".to_owned(),
@@ -59,9 +63,10 @@ fn real_systems_are_read() {
         let mut parts = text.split("---\n");
         let mut part = || parts.next().expect("it has three parts");
         let (cgroup, mountinfo, expected) = (part(), part(), part());
+        let mounts = of_cgroups(mountinfo);
         let found: Vec<String> = parse(cgroup.as_bytes())
             .map(|(kind, path)| {
-                let place = folders(&kind, &path, mountinfo.as_bytes()).next();
+                let place = folders(&kind, &path, &mounts).next();
                 let place = place.map_or("-".into(), |(folder, _)| folder);
                 let owner = owner_name(&owner(&path));
                 format!("{} {path} {owner} {}", kind_name(&kind), place.display())
@@ -86,7 +91,8 @@ fn odd_names_and_mounts_are_read() {
         (&kind, path.as_str()),
         (&Kind::Unified, "/a b:c/tab\té/ d (deleted)")
     );
-    let found: Vec<PathBuf> = folders(&kind, &path, mountinfo).map(|it| it.0).collect();
+    let mounts = of_cgroups(mountinfo);
+    let found: Vec<PathBuf> = folders(&kind, &path, &mounts).map(|it| it.0).collect();
     let expected = [
         "/my \\mount\nhere/tab\té/ d (deleted)",
         "/all/a b:c/tab\té/ d (deleted)",
@@ -101,8 +107,9 @@ fn odd_names_and_mounts_are_read() {
 fn what_is_outside_of_the_namespace_has_no_folder() {
     let mounts = b"40 30 0:27 / /cg rw - cgroup2 cgroup2 rw\n\
         41 30 0:27 /.. /up rw - cgroup2 cgroup2 rw\n";
+    let mounts = of_cgroups(mounts);
     let folder = |path: &str| {
-        let found = folders(&Kind::Unified, path, mounts).map(|it| it.0);
+        let found = folders(&Kind::Unified, path, &mounts).map(|it| it.0);
         found.map(|it| it.display().to_string()).collect::<Vec<_>>()
     };
     assert_eq!(folder("/"), ["/cg"]);
@@ -233,6 +240,7 @@ fn a_status_is_read() {
         capabilities: 0x1ff_feff_ffff,
         no_new_privs: true,
         seccomp: true,
+        seccomp_filters: Some(1),
         processors: Some("0-1,4".to_owned()),
     };
     assert_eq!(status, expected);
@@ -286,7 +294,7 @@ proptest! {
     #[test]
     fn anything_is_read_without_panic(bytes: Vec<u8>, path: String) {
         for (kind, path) in parse(&bytes) {
-            let _ = (owner(&path), folders(&kind, &path, &bytes).count());
+            let _ = (owner(&path), folders(&kind, &path, &of_cgroups(&bytes)).count());
         }
         let _ = (owner(&path), user_manager(&path), mounts::all(&bytes).count());
         let _ = (Status::parse(&bytes), limits(&bytes));
@@ -297,7 +305,7 @@ proptest! {
         for (kind, path) in parse(cgroup.as_bytes()) {
             prop_assert!(path.starts_with('/') && !path.contains('\n'));
             let _ = owner(&path);
-            for (folder, root) in folders(&kind, &path, mountinfo.as_bytes()) {
+            for (folder, root) in folders(&kind, &path, &of_cgroups(&mountinfo)) {
                 prop_assert!(folder.starts_with(&root), "{folder:?} {root:?}");
                 let below = folder.strip_prefix(&root).expect("it starts so");
                 prop_assert!(!below.components().any(|it| it.as_os_str() == ".."));
@@ -322,7 +330,7 @@ proptest! {
         if root != ".." && root != "." {
             let text = format!("0::/{root}/x\n");
             let (kind, path) = parse(text.as_bytes()).next().expect("a line");
-            let found = folders(&kind, &path, line.as_bytes()).next().map(|it| it.0);
+            let found = folders(&kind, &path, &of_cgroups(&line)).next().map(|it| it.0);
             prop_assert_eq!(found, Some(Path::new("/m").join(&name).join("x")));
         }
     }

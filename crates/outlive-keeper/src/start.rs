@@ -164,6 +164,8 @@ pub(crate) fn start(arrival: Arrival) -> Result<Started, Refusal> {
             }
         },
     };
+    // From here on only the folder of all jobs is needed, and there may be few descriptors.
+    drop(home);
     let started = room.publish(&jobs).and_then(|()| {
         let pipes = Pipes::new(&launch, &room)?;
         // Before there is a job: without these it would run unwatched.
@@ -451,7 +453,7 @@ impl Pipes {
             texts.iter().try_for_each(|text| strings.push(&[&text.0]))?;
             io::Result::Ok(strings)
         };
-        let spawn = Spawn {
+        let mut spawn = Spawn {
             programs: strings(&launch.programs).during("pass on the program")?,
             arguments: strings(&launch.spec.command).during("pass on the arguments")?,
             environment: Some(Strings::from_block(environment)),
@@ -464,7 +466,16 @@ impl Pipes {
             settings: &launch.settings,
             ..Spawn::default()
         };
-        spawn.spawn().map_err(
+        let mut spawned = spawn.spawn();
+        if let Err(SpawnError {
+            step: Step::Cgroup, ..
+        }) = spawned
+        {
+            // It is where its keeper is then, which is outside of the launcher's cgroup too.
+            spawn.cgroups = &[];
+            spawned = spawn.spawn();
+        }
+        spawned.map_err(
             |SpawnError { step, cause }| match (step, cause.raw_os_error()) {
                 (Step::Exec, Some(errno)) => Refusal(Answer::NotExecuted { errno }),
                 (step, _) => {

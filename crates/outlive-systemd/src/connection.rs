@@ -148,7 +148,8 @@ impl Connection {
         Ok(())
     }
 
-    /// The process that listens at the other end, as seen from this pid namespace.
+    /// Whether who listens at the other end is in this pid namespace. From outside of it its pid is
+    /// 0 (pid_namespaces(7)), which [`socket::Connection::peer`] can't open.
     pub(crate) fn peer_is_in_sight(&self) -> Result<bool> {
         match self.socket.peer() {
             Err(error) if error.kind() == io::ErrorKind::Other => Ok(false),

@@ -11,16 +11,17 @@
 //! | have the user's manager outlive log-outs | [`enable_linger`] |
 //!
 //! Each opens one connection, all of whose waits end by one deadline, and closes it. No thread and
-//! no descriptor is left behind, and nothing is paid before the first call. Blocking. Units
-//! need systemd 243 or newer; whatever is older or other answers with a [`Failure`].
+//! no descriptor is left behind (but for a connect(2) that hangs, which then ends in a thread of its
+//! own), and nothing is paid before the first call. Blocking. Units need systemd 243 or newer;
+//! whatever is older or other answers with a [`Failure`].
 //!
 //! # Why there is no D-Bus library below
 //!
 //! zbus (5.19) can't talk to a manager's own socket: systemd sends from the well-known name
 //! `org.freedesktop.systemd1` there, and zbus panics about a sender that is no unique name. Without
-//! that socket root depends on a bus that small systems lack. It also takes 1.5 MiB of the program,
-//! an async runtime, and with async-io a thread that stays. Two methods, a signal and a property
-//! need three types of message and ten types of value.
+//! that socket root depends on a bus that small systems lack. It also takes 1.1 MiB of the static
+//! program, where this takes 0.14, and needs an async runtime. Two methods, a signal and some
+//! properties need three kinds of message and ten types of value.
 #![forbid(unsafe_code)]
 
 mod connection;

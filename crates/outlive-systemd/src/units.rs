@@ -87,13 +87,7 @@ fn start(asked: &mut Asked, service: &Service<'_>) -> Result<()> {
     ];
     let input = Some(service.standard_input);
     let queued = queue(asked, service.name, &properties, input)?;
-    let started = finish(asked, service.name, &queued);
-    if matches!(started, Err(Cause::TimedOut(_))) {
-        let mut body = Writer::default();
-        body.text(service.name).text("replace");
-        drop(asked.connection.tell(call("StopUnit", "ss", body)));
-    }
-    started
+    finish_or_stop(asked, service.name, &queued)
 }
 
 /// Moves a process of this user into a new transient scope and returns once it is there. It stays
@@ -197,6 +191,17 @@ fn finish(asked: &mut Asked, name: &str, queued: &Queued) -> Result<()> {
             None => status = exit_status(&object, &signal).or(status),
         }
     }
+}
+
+/// Waits for how the start went, and has the unit stopped if that takes too long.
+fn finish_or_stop(asked: &mut Asked, name: &str, queued: &Queued) -> Result<()> {
+    let started = finish(asked, name, queued);
+    if matches!(started, Err(Cause::TimedOut(_))) {
+        let mut body = Writer::default();
+        body.text(name).text("replace");
+        drop(asked.connection.tell(call("StopUnit", "ss", body)));
+    }
+    started
 }
 
 /// How a job went, if this signal says so: `JobRemoved(u id, o job, s unit, s result)`.

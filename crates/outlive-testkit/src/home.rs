@@ -149,6 +149,8 @@ impl Home {
         command
             .env("OUTLIVE_HOME", &self.path)
             .env(mark, folder)
+            // Whoever runs the tests keeps their account as it is.
+            .env("OUTLIVE_NO_LINGER", "1")
             .env_remove("OUTLIVE_JOB");
         command.stdin(Stdio::null());
         command
@@ -258,6 +260,19 @@ impl Home {
         );
     }
 
+    /// Removes the cgroups of jobs whose keepers a test has killed.
+    fn remove_cgroups(&self) {
+        let jobs = std::fs::read_dir(self.path.join("jobs"));
+        let records = jobs.into_iter().flatten().flatten();
+        for record in records.filter_map(|job| std::fs::read(job.path().join("record")).ok()) {
+            let record: Value = serde_json::from_slice(&record).unwrap_or_default();
+            for cgroup in record["cgroups"].as_array().into_iter().flatten() {
+                // Most went with their keepers.
+                let _ = cgroup["path"].as_str().map(std::fs::remove_dir);
+            }
+        }
+    }
+
     /// Ends what still runs and waits until it has; says what would not go.
     fn clear(&self) -> Result<(), String> {
         let mark = format!("{}={}", self.mark().0, self.mark().1.display());
@@ -302,6 +317,7 @@ pub(crate) fn run_words(options: &[&str], puppet: &Puppet) -> Vec<OsString> {
 impl Drop for Home {
     fn drop(&mut self) {
         let left = self.clear();
+        self.remove_cgroups();
         if let (Err(left), false) = (left, std::thread::panicking()) {
             panic!("these processes of the test were left:\n{left}");
         }

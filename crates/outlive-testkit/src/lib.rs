@@ -12,6 +12,7 @@
 //!   answers through is its lifeline too: end of file there means that its whole tree has gone.
 //! - [`Terminal`]: a real pseudo-terminal with a session leader.
 //! - [`Sshd`]: a real sshd on loopback.
+//! - [`survive`]: the survival matrix, in machines of its own.
 
 pub mod events;
 mod home;
@@ -21,6 +22,7 @@ mod pty;
 mod puppet;
 mod shell;
 mod ssh;
+pub mod survive;
 
 pub use home::{Home, Said};
 pub use place::{Mount, own_mounts};

@@ -170,6 +170,11 @@ pub fn stat(pid: i32) -> Option<Vec<String>> {
     Some(rest.split_whitespace().map(str::to_owned).collect())
 }
 
+/// A process's parent.
+pub fn parent(pid: i32) -> Option<i32> {
+    stat(pid)?.get(1)?.parse().ok()
+}
+
 /// A process's session.
 pub fn session(pid: i32) -> Option<i32> {
     stat(pid)?.get(3)?.parse().ok()

@@ -382,9 +382,15 @@ impl Job {
 
     pub(crate) fn remove_if_ended(&self) -> Result<bool> {
         let home = self.home()?;
-        let name = self.look().ok().and_then(|seen| seen.record.spec.name);
+        let (name, cgroups) = match self.look() {
+            Ok(seen) => (seen.record.spec.name, seen.record.cgroups),
+            Err(_) => (None, Vec::new()),
+        };
         let id = JobId::parse(&self.id).map_err(|_| self.gone())?;
         let removed = store::remove(&home, &id, name.as_ref());
+        if let Ok(true) = removed {
+            outlive_keeper::remove_cgroups(&cgroups);
+        }
         removed.during(|| format!("failed to remove `{}`", self.label))
     }
 }

@@ -6,7 +6,7 @@ use crate::home::default_home;
 use crate::job::Job;
 use crate::options::JobOptions;
 use crate::status::{State, Status, is_elsewhere};
-use crate::{launch, stop, waiting};
+use crate::{launch, leave, stop, waiting};
 use jiff::Timestamp;
 use outlive_keeper::store::{self, Home, NEW, NoHome, Seen};
 use outlive_os::folder::Folder;
@@ -189,6 +189,7 @@ impl Jobs {
             }
         }
         self.sweep()?;
+        leave::sweep_cgroups();
         Ok(removed)
     }
 

@@ -7,6 +7,7 @@ use outlive_escape::plan::{
 };
 use outlive_escape::survey::Survey;
 use outlive_os::cgroup::Cgroup;
+use outlive_os::proc;
 use outlive_record::{Caller, CgroupFolder, Manager, Text, Way};
 use outlive_systemd as systemd;
 use std::borrow::Cow;
@@ -298,5 +299,25 @@ pub(crate) fn manager(way: Way) -> Option<(Manager, systemd::Manager)> {
                 Manager::System => systemd::Manager::System,
             },
         )),
+    }
+}
+
+/// Removes the cgroups of keepers that were killed and could not do it. Each bears its keeper's pid,
+/// and nobody's is removed that still lives or has a process in it.
+pub(crate) fn sweep_cgroups() {
+    let Ok(survey) = survey() else {
+        return;
+    };
+    let bases = survey.cgroups.iter().filter_map(|it| it.base.as_ref());
+    let folders = bases.filter_map(|base| std::fs::read_dir(base.join(FOLDER)).ok());
+    for entry in folders.flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name
+            .to_str()
+            .and_then(|name| name.rsplit_once('.')?.1.parse().ok());
+        if pid.is_some_and(|pid| matches!(proc::line(pid), Ok(None))) {
+            // One that is in use stays, and one that is gone is gone.
+            let _ = outlive_os::cgroup::remove(&entry.path());
+        }
     }
 }

@@ -5,9 +5,10 @@ use crate::job::Job;
 use outlive_keeper::store::Seen;
 use outlive_keeper::{JOB_VARIABLE, is_of_another_job};
 use outlive_os::pidfd::Process;
-use outlive_os::{AsDescriptor, Borrowed, events, proc, signal};
+use outlive_os::{AsDescriptor, Borrowed, cgroup, events, os_string, proc, signal};
 use outlive_record::{ProcessLine, Request};
 use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How long a job has to end by itself, unless told otherwise.
@@ -24,8 +25,9 @@ pub enum Stopped {
     AlreadyEnded,
     /// Its keeper, which sees every process of it, ended them all.
     Whole,
-    /// Its keeper was gone. All that could be found by the job's variable in their environment, by
-    /// their descent from its main process or by its output being open was ended: this many.
+    /// Its keeper was gone. All that could be found by the job's cgroup, by its variable in their
+    /// environment, by their descent from its main process or by its output being open was ended:
+    /// this many.
     Found(usize),
 }
 
@@ -141,6 +143,9 @@ fn members(job: &Job, seen: &Seen) -> io::Result<Vec<ProcessLine>> {
     let all = proc::all()?;
     let me = std::process::id().cast_signed();
     let output = output_file(job);
+    let in_cgroup: Vec<i32> = cgroups(seen)
+        .flat_map(|path| cgroup::processes(&path).unwrap_or_default())
+        .collect();
     let other = |line: &ProcessLine| is_of_another_job(line.pid, job.id());
     let carries_id = |pid| {
         let environment = proc::environment(pid);
@@ -152,6 +157,7 @@ fn members(job: &Job, seen: &Seen) -> io::Result<Vec<ProcessLine>> {
         // Nothing of the job is older than its main process.
         let ours = line.start_time >= main.start_time
             && (is_main(line)
+                || in_cgroup.contains(&line.pid)
                 || carries_id(line.pid)
                 || output.is_some_and(|output| proc::writes_to(line.pid, output)));
         if ours && (is_main(line) || !other(line)) {
@@ -163,6 +169,23 @@ fn members(job: &Job, seen: &Seen) -> io::Result<Vec<ProcessLine>> {
     found.dedup_by_key(|line| line.pid);
     found.retain(|line| line.pid != me && !line.has_ended());
     Ok(found)
+}
+
+/// The folders of the job's own cgroups.
+fn cgroups(seen: &Seen) -> impl Iterator<Item = PathBuf> {
+    let folders = seen.record.cgroups.iter();
+    folders.map(|folder| PathBuf::from(os_string(folder.path.0.clone())))
+}
+
+/// Ends at once all that is in the job's own cgroups, where nothing of another job is.
+fn kill_cgroups(job: &Job, seen: &Seen) {
+    for path in cgroups(seen) {
+        let inside = cgroup::processes(&path).unwrap_or_default();
+        if !inside.iter().any(|pid| is_of_another_job(*pid, job.id())) {
+            // Of version 1, or an older kernel: what is in it is ended one by one.
+            let _ = cgroup::kill(&path);
+        }
+    }
 }
 
 fn output_file(job: &Job) -> Option<(u64, u64)> {
@@ -193,6 +216,9 @@ fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {
             lines = members(job, seen).during(stopping)?;
         }
         let force = polite.is_some_and(|polite| polite <= Instant::now());
+        if force {
+            kill_cgroups(job, seen);
+        }
         let mut processes = Vec::new();
         for line in &lines {
             let Some(process) = Process::open_same(line.pid, line.start_time).during(stopping)?
@@ -217,6 +243,7 @@ fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {
             processes.push(process);
         }
         if lines.is_empty() {
+            outlive_keeper::remove_cgroups(&seen.record.cgroups);
             return Ok(match ended.len() {
                 0 => Stopped::AlreadyEnded,
                 found => Stopped::Found(found),

@@ -4,7 +4,7 @@ mod owner;
 
 pub use owner::{owner, user_manager};
 
-use super::mounts::{self, Mount};
+use super::mounts::Mount;
 use outlive_os::os_string;
 use std::path::PathBuf;
 
@@ -89,16 +89,18 @@ impl Kind {
 }
 
 /// Where the cgroup at `path` can be seen: its folder and the one that the hierarchy begins with
-/// there, for each mount of it in `mountinfo` (see [`super::mounts`]).
+/// there, for each mount of it.
 pub fn folders<'a>(
     kind: &'a Kind,
     path: &'a str,
-    mountinfo: &'a [u8],
+    mounts: &'a [Mount],
 ) -> impl Iterator<Item = (PathBuf, PathBuf)> + 'a {
-    let mounts = mounts::of_cgroups(mountinfo).filter(|mount| kind.is_mounted(mount));
-    mounts.filter_map(|mount| {
-        let rest = below(path, &mount)?;
-        let root = PathBuf::from(os_string(mount.point));
+    mounts.iter().filter_map(|mount| {
+        if !kind.is_mounted(mount) {
+            return None;
+        }
+        let rest = below(path, mount)?;
+        let root = PathBuf::from(os_string(mount.point.clone()));
         Some((folder_at(root.clone(), rest), root))
     })
 }

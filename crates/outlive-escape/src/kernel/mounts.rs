@@ -54,15 +54,16 @@ pub fn all(text: &[u8]) -> impl Iterator<Item = Mount> {
     text.split(|&byte| byte == b'\n').filter_map(Mount::parse)
 }
 
-/// Those of file systems for cgroups: of all others no more than the bytes is looked at.
+/// Those of file systems for cgroups: of the others no more is looked at than what they are.
 pub fn of_cgroups(text: &[u8]) -> impl Iterator<Item = Mount> {
-    text.split(|&byte| byte == b'\n')
+    let lines = text.split(|&byte| byte == b'\n');
+    lines
         .filter(|line| {
-            line.windows(10)
-                .any(|part| part == b" - cgroup " || part == b" - cgroup2")
+            let mut fields = line.split(|&byte| byte == b' ').skip(6);
+            fields.any(|field| field == b"-")
+                && matches!(fields.next(), Some(b"cgroup" | b"cgroup2"))
         })
         .filter_map(Mount::parse)
-        .filter(|mount| mount.kind == b"cgroup" || mount.kind == b"cgroup2")
 }
 
 /// Undoes the kernel's escapes, a backslash and three octal digits for a space, tab, newline,

@@ -15,6 +15,8 @@ pub struct Status {
     pub no_new_privs: bool,
     /// `Seccomp` is not 0 (Linux 3.8).
     pub seccomp: bool,
+    /// `Seccomp_filters` (Linux 5.9).
+    pub seccomp_filters: Option<u32>,
     /// `Cpus_allowed_list`, such as `0-3,7`.
     pub processors: Option<String>,
 }
@@ -38,6 +40,7 @@ impl Status {
                 b"CapEff" => status.capabilities = mask(),
                 b"NoNewPrivs" => status.no_new_privs = is_set(),
                 b"Seccomp" => status.seccomp = is_set(),
+                b"Seccomp_filters" => status.seccomp_filters = value().parse().ok(),
                 b"Cpus_allowed_list" => {
                     status.processors = Some(value().to_owned()).filter(|list| !list.is_empty());
                     // What follows is of no interest, and long on machines with much memory.

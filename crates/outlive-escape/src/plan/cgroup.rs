@@ -1,6 +1,6 @@
 //! Whose the caller's cgroup is, and whether there is a way out of it without asking anybody.
 
-use crate::kernel::cgroup::{Hierarchy, Kind, Owner, owner};
+use crate::kernel::cgroup::{Hierarchy, Kind, Owner, owner, user_manager};
 use std::path::{Path, PathBuf};
 
 /// A way out of the caller's cgroup.
@@ -54,6 +54,13 @@ pub(super) fn look(hierarchies: &[Hierarchy]) -> (Owner, Exit) {
         (false, false) => Exit::Within(bases),
     };
     (whose, exit)
+}
+
+/// Whether it ends with a user's manager.
+pub(super) fn of_user_manager(hierarchies: &[Hierarchy]) -> bool {
+    hierarchies
+        .iter()
+        .any(|it| user_manager(&it.path).is_some())
 }
 
 /// Whether `base` is above all that ends as one with the hierarchy's cgroup.

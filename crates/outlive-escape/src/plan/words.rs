@@ -127,8 +127,7 @@ impl Case<'_> {
             route.way,
             Way::Delegated(Manager::User) | Way::Scoped(Manager::User)
         );
-        let with_user_manager =
-            by_user_manager || (user != 0 && matches!(self.owner, Owner::UserUnit(_)));
+        let with_user_manager = by_user_manager || (user != 0 && self.by_user_manager);
         if with_user_manager {
             let detail = "the user's systemd manager ends at the last log-out";
             let undo = format!("to undo it: loginctl disable-linger {user}");
@@ -230,7 +229,10 @@ impl Case<'_> {
 
     pub(super) fn signals(&self) -> Words {
         // What a runtime ignores to be told of by an error instead: it says nothing of the caller.
-        let by_runtime = |number: i32| ["SIGPIPE", "SIGXFSZ"].contains(&&*signal::name(number));
+        // 32 and 33 are the C library's own.
+        let by_runtime = |number: i32| {
+            matches!(number, 32 | 33) || ["SIGPIPE", "SIGXFSZ"].contains(&&*signal::name(number))
+        };
         let names = |mask: u64| -> Vec<String> {
             (1..=64)
                 .filter(|number| mask >> (number - 1) & 1 == 1 && !by_runtime(*number))

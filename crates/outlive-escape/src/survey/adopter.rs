@@ -2,16 +2,16 @@
 
 use super::Adopter;
 use crate::kernel::cgroup::{self, Kind};
-use outlive_os::surroundings as os;
+use outlive_os::surroundings::{self as os, First};
 use outlive_os::{proc, role};
 use outlive_record::ProcessLine;
 
 /// Who inherits the orphans of this process; none if that is process 1 of the pid namespace, which
 /// is where orphans belong, or this process itself.
-pub(super) fn find(process: &ProcessLine) -> Option<Adopter> {
+pub(super) fn find(process: &ProcessLine, first: First) -> Option<Adopter> {
     // Nobody is between us and process 1. A parent of 0 is outside of the pid namespace, and does
     // not inherit from it (pid_namespaces(7)).
-    if process.parent <= 1 || role::inherits_orphans() {
+    if process.parent <= 1 || !first.children || role::inherits_orphans() {
         return None;
     }
     let pid = os::orphans_parent().ok()?;

@@ -1,7 +1,7 @@
 //! The cgroups of this process, where their folders are, and what it may do there.
 
 use crate::kernel::cgroup::{Hierarchy, Kind, folder_at, folders, parse};
-use crate::kernel::mounts;
+use crate::kernel::mounts::{self, Mount};
 use outlive_os::{os_string, surroundings as os};
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,20 @@ use std::path::{Path, PathBuf};
 /// `/proc/self/mountinfo`, read when it is needed: it may be long, and on most machines what is
 /// wanted of it can be had for less.
 #[derive(Default)]
-pub(super) struct Mounts(OnceCell<Vec<u8>>);
+pub(super) struct Mounts {
+    text: OnceCell<Vec<u8>>,
+    of_cgroups: OnceCell<Vec<Mount>>,
+}
 
 impl Mounts {
     fn text(&self) -> &[u8] {
-        self.0
-            .get_or_init(|| os::whole("/proc/self/mountinfo").unwrap_or_default())
+        let read = || os::whole("/proc/self/mountinfo").unwrap_or_default();
+        self.text.get_or_init(read)
+    }
+
+    fn of_cgroups(&self) -> &[Mount] {
+        let find = || mounts::of_cgroups(self.text()).collect();
+        self.of_cgroups.get_or_init(find)
     }
 
     /// Where the mount with this id is.
@@ -57,7 +65,8 @@ fn find(
         return Some((folder_at(USUAL.into(), path), USUAL.into()));
     }
     // What is mounted on top of it hides it.
-    let found = folders(kind, path, mounts.text()).filter(|(folder, _)| os::is_cgroup(folder));
+    let found =
+        folders(kind, path, mounts.of_cgroups()).filter(|(folder, _)| os::is_cgroup(folder));
     // The later one is what a path leads to if both are at one place; one that may be written to is
     // worth more wherever it is.
     let mut best = None;

@@ -70,7 +70,7 @@ impl Survey {
             terminal: terminal(process.terminal),
             streams: [0, 1, 2].map(stream),
             parent_death: Some(schedule.parent_death).filter(|signal| *signal != 0),
-            adopter: super::adopter::find(&process),
+            adopter: super::adopter::find(&process, first),
             cgroups: super::place::read(first.cgroup, &mounts),
             cgroup_limits: Vec::new(),
             systemd,
@@ -79,7 +79,7 @@ impl Survey {
             ignored_signals: status.ignored_signals,
             blocked_signals: status.blocked_signals,
             folder: found.map_or_else(|_| unknown_folder(), |it| folder(it, &mounts)),
-            namespace: (!first.pid).then(|| namespace(systemd, container.as_deref())),
+            namespace: (!first.pid).then(|| namespace(&process, systemd, container.as_deref())),
             sandbox: sandbox(&status, first),
             credentials,
             umask: status.umask.unwrap_or(0o022),
@@ -123,11 +123,23 @@ fn terminal(number: i32) -> Option<String> {
     })
 }
 
+/// What process 1 has too is the whole machine's or container's: it is there for whoever else would
+/// start the process, and none of it is left by that.
 fn sandbox(status: &Status, first: First) -> Sandbox {
+    let sandboxed = status.no_new_privs || status.seccomp || !first.user;
+    if !sandboxed {
+        return Sandbox::default();
+    }
+    let of_first = os::record("/proc/1/status").map(|text| Status::parse(&text));
+    let of_first = of_first.unwrap_or_default();
+    let filters = status.seccomp_filters.zip(of_first.seccomp_filters);
+    let same_filters = filters.is_some_and(|(own, first)| own <= first);
+    let map = |process: &str| os::record(format!("/proc/{process}/uid_map")).ok();
+    let same_users = || map("self").is_some_and(|own| map("1") == Some(own));
     Sandbox {
-        no_new_privs: status.no_new_privs,
-        seccomp: status.seccomp,
-        user_namespace: !first.user,
+        no_new_privs: status.no_new_privs && !of_first.no_new_privs,
+        seccomp: status.seccomp && !same_filters,
+        user_namespace: !first.user && !same_users(),
     }
 }
 
@@ -240,20 +252,23 @@ fn unknown_folder() -> Folder {
     }
 }
 
-/// What the pid namespace is. Its process 1 tells whether it is a box around a few programs, made
-/// within a container or a machine whose marks can be seen from inside it, too.
-fn namespace(systemd: bool, variable: Option<&OsStr>) -> Namespace {
+/// What the pid namespace is: a container, by the marks that those leave in their files, unless it is
+/// seen to be a box around a few programs. Such a box may have been made within a container, or on a
+/// machine made from a container's image, whose marks can be seen from inside it, too: its process 1
+/// is this very process or a tool that makes boxes, and it need not have a host name of its own. (A
+/// box made in a container by something else is taken for the container.)
+fn namespace(process: &ProcessLine, systemd: bool, variable: Option<&OsStr>) -> Namespace {
     const BOXES: [&str; 6] = [
         "bwrap",
+        "pv-bwrap",
         "unshare",
         "firejail",
         "nsjail",
         "minijail0",
-        "pv-bwrap",
     ];
     let name = os::record("/proc/1/comm").unwrap_or_default();
     let name = std::str::from_utf8(&name).map_or("", str::trim_end);
-    if BOXES.contains(&name) {
+    if process.pid == 1 || BOXES.contains(&name) || os::has_machines_name() {
         return Namespace { container: None };
     }
     let text = |path: &str| {

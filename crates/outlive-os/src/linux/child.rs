@@ -50,8 +50,8 @@ impl Plan {
 
 /// A cgroup to be joined.
 pub(super) struct Join {
-    /// Its folder.
-    pub(super) folder: i32,
+    /// The path of its `cgroup.procs`.
+    pub(super) processes: *const c_char,
     /// If a clone was to start in it: whether it did not.
     pub(super) missed: Option<Arc<AtomicBool>>,
 }
@@ -131,9 +131,9 @@ fn join(cgroups: &[Join]) -> Result<(), i32> {
             .as_ref()
             .is_some_and(|missed| !missed.load(Ordering::Relaxed));
         if !started_in_it {
-            let (name, flags) = (c"cgroup.procs", libc::O_WRONLY | libc::O_CLOEXEC);
-            // SAFETY: a constant name.
-            let file = checked(unsafe { libc::openat(cgroup.folder, name.as_ptr(), flags) })?;
+            let flags = libc::O_WRONLY | libc::O_CLOEXEC;
+            // SAFETY: a string of the plan.
+            let file = checked(unsafe { libc::open(cgroup.processes, flags) })?;
             let file = file as i32;
             // SAFETY: one byte of a constant.
             let joined = checked(unsafe { libc::write(file, c"0".as_ptr().cast(), 1) } as i64);

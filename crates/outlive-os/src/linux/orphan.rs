@@ -53,7 +53,7 @@ pub fn orphans_parent() -> io::Result<i32> {
     // SAFETY: the child keeps to system calls on the probe, which is freed below only once neither
     // it nor its child uses it any more. Nobody else has a reference to any of it.
     let child = unsafe {
-        let stack = &mut *&raw mut (*probe).stack;
+        let stack = &mut (*probe).stack;
         vfork(Kind::Go, false, None, stack, make_orphan, probe.cast())
     };
     if let Ok(child) = &child {

@@ -1,7 +1,7 @@
 //! What the kernel tells of processes and of this machine, in proc(5).
 
+use super::surroundings::{record, whole};
 use outlive_record::{Place, ProcessLine};
-use rustix::fs::{Mode, OFlags};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// The kernel's line about a process; `None` if there is none of this id.
 pub fn line(pid: i32) -> io::Result<Option<ProcessLine>> {
-    let Some(text) = unless_gone(read(&format!("/proc/{pid}/stat")))? else {
+    let Some(text) = unless_gone(record(format!("/proc/{pid}/stat")))? else {
         return Ok(None);
     };
     match ProcessLine::parse(&text) {
@@ -23,7 +23,7 @@ pub fn line(pid: i32) -> io::Result<Option<ProcessLine>> {
 
 /// The kernel's line about this very process, as it stands.
 pub fn own_line() -> io::Result<Vec<u8>> {
-    read("/proc/self/stat")
+    record("/proc/self/stat")
 }
 
 /// All processes that can be seen from here. Those that end meanwhile are left out.
@@ -47,7 +47,8 @@ pub fn all() -> io::Result<Vec<ProcessLine>> {
 /// the children are picked from all processes, and one that forks meanwhile may be missed.)
 pub fn own_children() -> io::Result<Vec<i32>> {
     let me = std::process::id();
-    match read(&format!("/proc/self/task/{me}/children")) {
+    // A list comes a page at a time.
+    match whole(format!("/proc/self/task/{me}/children")) {
         Ok(list) => {
             let list = String::from_utf8_lossy(&list).into_owned();
             Ok(list
@@ -93,12 +94,12 @@ pub fn descendants(
 /// The environment that a process was started with, each variable ended by a NUL. Empty if it
 /// belongs to another user.
 pub fn environment(pid: i32) -> Vec<u8> {
-    read(&format!("/proc/{pid}/environ")).unwrap_or_default()
+    record(format!("/proc/{pid}/environ")).unwrap_or_default()
 }
 
 /// The cgroups of a process (`/proc/PID/cgroup`, cgroups(7)).
 pub fn cgroups(pid: i32) -> io::Result<String> {
-    let text = read(&format!("/proc/{pid}/cgroup"))?;
+    let text = whole(format!("/proc/{pid}/cgroup"))?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
@@ -126,7 +127,7 @@ pub fn writes_to(pid: i32, file: (u64, u64)) -> bool {
 }
 
 fn is_writable(pid: i32, fd: i32) -> bool {
-    let info = read(&format!("/proc/{pid}/fdinfo/{fd}")).unwrap_or_default();
+    let info = record(format!("/proc/{pid}/fdinfo/{fd}")).unwrap_or_default();
     let info = String::from_utf8_lossy(&info);
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
     let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
@@ -145,7 +146,7 @@ pub fn own_program() -> &'static Path {
 
 /// Where this process runs.
 pub fn place() -> io::Result<Place> {
-    let text = |path| read(path).map(|text| String::from_utf8_lossy(&text).trim().to_owned());
+    let text = |path| record(path).map(|text| String::from_utf8_lossy(&text).trim().to_owned());
     let inode = |path| fs::metadata(path).map(|it| it.ino());
     Ok(Place {
         // Both are optional in containers (machine-id(5)): then they are all alike in this.
@@ -157,21 +158,6 @@ pub fn place() -> io::Result<Place> {
         // Linux 5.6; before it there is just one.
         time_namespace: inode("/proc/self/ns/time").unwrap_or(0),
     })
-}
-
-/// A whole file of proc(5): three system calls for most, since their sizes are not known before.
-fn read(path: &str) -> io::Result<Vec<u8>> {
-    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut text = Vec::with_capacity(1024);
-    loop {
-        let free = text.capacity() - text.len();
-        let length = rustix::io::read(&file, rustix::buffer::spare_capacity(&mut text))?;
-        // A short read is the end, and a full one may not be.
-        if length < free {
-            return Ok(text);
-        }
-        text.reserve(text.len());
-    }
 }
 
 /// 32 random bits (getrandom(2)).

@@ -186,9 +186,9 @@ impl Spawn<'_> {
 
     /// The cgroup that a clone can start in.
     fn entry(&self) -> Option<Entry> {
-        let mut unified = self.cgroups.iter().filter(|cgroup| cgroup.is_unified());
-        unified.next().map(|cgroup| Entry {
-            folder: cgroup.folder().as_raw_fd(),
+        let folder = self.cgroups.iter().find_map(Cgroup::folder)?;
+        Some(Entry {
+            folder: folder.as_raw_fd(),
             missed: Arc::default(),
         })
     }
@@ -317,11 +317,13 @@ impl Plan {
             joins: spawn
                 .cgroups
                 .iter()
-                .map(|cgroup| Join {
-                    folder: cgroup.folder().as_raw_fd(),
-                    missed: entry
-                        .filter(|entry| entry.folder == cgroup.folder().as_raw_fd())
-                        .map(|entry| Arc::clone(&entry.missed)),
+                .map(|cgroup| {
+                    let folder = cgroup.folder().map(|folder| folder.as_raw_fd());
+                    let entered = entry.filter(|entry| Some(entry.folder) == folder);
+                    Join {
+                        processes: cgroup.processes().as_ptr(),
+                        missed: entered.map(|entry| Arc::clone(&entry.missed)),
+                    }
                 })
                 .collect(),
             settings: spawn.settings.to_vec(),

@@ -166,19 +166,32 @@ pub struct First {
     pub user: bool,
     /// The cgroup namespace.
     pub cgroup: bool,
+    /// Whether children are put into this thread's own pid namespace, and not into one that was made
+    /// for them (unshare(2), CLONE_NEWPID).
+    pub children: bool,
 }
 
 /// Which of this thread's namespaces are the machine's first ones. Those have inode numbers that
 /// never change (`PROC_USER_INIT_INO` and its like, kernel: include/linux/proc_ns.h, Linux 3.8;
 /// cgroup: 4.6).
 pub fn first_namespaces() -> First {
-    let is =
-        |path: &str, inode: u64| rustix::fs::stat(path).map_or(true, |found| found.st_ino == inode);
+    let inode = |path: &str| rustix::fs::stat(path).ok().map(|found| found.st_ino);
+    let is = |inode: Option<u64>, first: u64| inode.is_none_or(|inode| inode == first);
+    let pid = inode("/proc/thread-self/ns/pid");
     First {
-        pid: is("/proc/thread-self/ns/pid", 0xEFFF_FFFC),
-        user: is("/proc/thread-self/ns/user", 0xEFFF_FFFD),
-        cgroup: is("/proc/thread-self/ns/cgroup", 0xEFFF_FFFB),
+        pid: is(pid, 0xEFFF_FFFC),
+        user: is(inode("/proc/thread-self/ns/user"), 0xEFFF_FFFD),
+        cgroup: is(inode("/proc/thread-self/ns/cgroup"), 0xEFFF_FFFB),
+        // There is none at all as long as a new one has no process (Linux 4.12).
+        children: inode("/proc/thread-self/ns/pid_for_children") == pid,
     }
+}
+
+/// Whether this thread is in the machine's first UTS namespace (`PROC_UTS_INIT_INO`, likewise):
+/// containers have one of their own, for their host name.
+pub fn has_machines_name() -> bool {
+    let found = rustix::fs::stat("/proc/thread-self/ns/uts");
+    found.map_or(true, |found| found.st_ino == 0xEFFF_FFFE)
 }
 
 /// Whether something is there.

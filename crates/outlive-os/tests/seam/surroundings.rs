@@ -341,6 +341,20 @@ fn limits_and_schedule_are_those_of_the_calling_thread() {
 }
 
 #[test]
+fn a_new_namespace_for_children_is_told_of() {
+    alone!();
+    let before = surroundings::first_namespaces();
+    assert!(before.children);
+    // SAFETY: takes a number; no child is made afterwards.
+    if unsafe { libc::unshare(libc::CLONE_NEWPID) } < 0 {
+        let why = io::Error::last_os_error().to_string();
+        return outlive_testkit::skipped("a pid namespace for children", &why);
+    }
+    let after = surroundings::first_namespaces();
+    assert_eq!((after.children, after.pid), (false, before.pid));
+}
+
+#[test]
 fn what_may_be_written_is_told() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     assert!(surroundings::may_write(folder.path()));

@@ -1,4 +1,4 @@
-use super::{Service, Value, finish, object_of, queue, start};
+use super::{Service, Value, finish, finish_or_stop, object_of, queue, start};
 use crate::connection::{Deadline, Result};
 use crate::failure::Cause;
 use crate::manager::{Asked, MANAGER};
@@ -12,8 +12,6 @@ use std::path::Path;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
-/// Time to send something, and the end of all waits.
-const SHORT: Duration = Duration::from_millis(300);
 const NAME: &str = "outlive-x.service";
 const JOB: &str = "/org/freedesktop/systemd1/job/4";
 
@@ -162,20 +160,20 @@ fn service(standard_input: BorrowedFd<'_>) -> Service<'_> {
 
 #[test]
 fn a_service_that_is_late_is_stopped_again() {
-    let (_ours, theirs) = socket::pair().unwrap();
     let (mut it, peer) = asked(LONG, |mut peer| {
         peer.answer("StartTransientUnit", queued());
         assert_eq!(peer.receive().member.as_deref(), Some("StopUnit"));
         assert!(peer.rest().is_empty());
     });
-    it.connection.deadline = Deadline::after(SHORT);
-    let started = start(&mut it, &service(theirs.as_fd()));
+    let accepted = queue(&mut it, NAME, &[], None).unwrap();
+    it.connection.deadline = Deadline::after(Duration::ZERO);
+    let started = finish_or_stop(&mut it, NAME, &accepted);
     assert!(matches!(started, Err(Cause::TimedOut(_))));
     drop(it);
     peer.join().unwrap();
 }
 
-/// The name may be in use: no answer tells.
+/// The name is another service's then.
 #[test]
 fn what_was_not_accepted_is_not_stopped() {
     let (ours, theirs) = socket::pair().unwrap();
@@ -185,11 +183,21 @@ fn what_was_not_accepted_is_not_stopped() {
         descriptor.send(b"from the service", None).unwrap();
         let request = String::from_utf8_lossy(&bytes).into_owned();
         assert!(request.contains("StandardInputFileDescriptor"));
+        let taken = Sent {
+            kind: 3,
+            reply_to: 1,
+            error: "org.freedesktop.systemd1.UnitExists",
+            ..Sent::default()
+        };
+        peer.send(&taken.encode());
         assert!(peer.rest().is_empty());
     });
-    it.connection.deadline = Deadline::after(SHORT);
     let started = start(&mut it, &service(theirs.as_fd()));
-    assert!(matches!(started, Err(Cause::TimedOut(_))));
+    assert!(
+        started
+            .unwrap_err()
+            .is("org.freedesktop.systemd1.UnitExists")
+    );
     drop(it);
     peer.join().unwrap();
     assert_eq!(ours.receive(100).unwrap().0, b"from the service");

@@ -96,6 +96,18 @@ pub(crate) fn orphaning(words: &[OsString]) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A subreaper that runs `WORDS` as its child; it inherits all orphans that come of that. It ends as
+/// that does.
+pub(crate) fn adopting(words: &[OsString]) -> io::Result<ExitCode> {
+    // SAFETY: prctl with plain numbers.
+    if unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let status = Command::new(&words[0]).args(&words[1..]).status()?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
 /// Knocks at a control socket with a request that changes nothing, and says what came of it.
 pub(crate) fn knock(path: &Path) -> io::Result<ExitCode> {
     let kind = SocketType::SEQPACKET;

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         "closed" => callers::closed(&words),
         "nowhere" => callers::nowhere(&words),
         "deaf" => callers::deaf(&words),
+        "adopting" => callers::adopting(&words),
         "orphaning" => callers::orphaning(&words),
         "strike" => strike::strike(&words),
         "sweep" => sweep::sweep(&words),
