@@ -134,10 +134,11 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Makes itself known to a bus, which a manager's own socket does not want.
-    pub(crate) fn greet(&mut self) -> Result<()> {
-        self.call(bus("Hello", "", Writer::default()), None)?;
-        Ok(())
+    /// Makes itself known to a bus, which a manager's own socket does not want; the name by which it
+    /// is known there.
+    pub(crate) fn greet(&mut self) -> Result<String> {
+        let answer = self.call(bus("Hello", "", Writer::default()), None)?;
+        Ok(answer.body("s")?.text()?.to_owned())
     }
 
     /// From now on the bus passes the signals on to here that this rule fits.

@@ -34,6 +34,6 @@ mod units;
 mod wire;
 
 pub use failure::Failure;
-pub use login::{Logind, enable_linger, logind};
+pub use login::{Logind, enable_linger, logind, may_enable_linger};
 pub use manager::{Manager, kill_mode};
 pub use units::{Service, move_into_scope, start_service};

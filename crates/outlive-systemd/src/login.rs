@@ -4,12 +4,13 @@ use crate::connection::{Deadline, Result};
 use crate::failure::{Cause, Failure};
 use crate::manager::{self, Asked, MANAGER, Manager, PATH, SYSTEM_BUS};
 use crate::units;
-use crate::wire::{Call, Writer};
+use crate::wire::{Call, Value, Writer};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 const NAME: &str = "org.freedesktop.login1";
+const POLKIT: &str = "org.freedesktop.PolicyKit1";
 const LOGIN_PATH: &str = "/org/freedesktop/login1";
 const LOGIN: &str = "org.freedesktop.login1.Manager";
 const USER: &str = "org.freedesktop.login1.User";
@@ -102,6 +103,36 @@ pub fn enable_linger(user: u32, within: Duration) -> std::result::Result<(), Fai
         let whom = Manager::User.words();
         cause.because(format!("failed to have {whom} outlive log-outs"))
     })
+}
+
+/// Whether [`enable_linger`] would be allowed to this process, for its own user: what polkit says
+/// without asking anybody for a password (org.freedesktop.PolicyKit1.Authority,
+/// `CheckAuthorization`). logind asks the same thing.
+pub fn may_enable_linger(within: Duration) -> std::result::Result<bool, Failure> {
+    let ask = || -> Result<bool> {
+        let mut asked = Asked::by_bus(Path::new(SYSTEM_BUS), Deadline::after(within))?;
+        let own = asked.by_bus.clone().unwrap_or_default();
+        let mut body = Writer::default();
+        body.align(8).text("system-bus-name").array(8, |details| {
+            details.align(8).text("name").variant(&Value::Text(&own));
+        });
+        body.text("org.freedesktop.login1.set-self-linger");
+        // No details, no interaction, nothing by which to cancel it.
+        body.array(8, |_| {}).number(0).text("");
+        let call = Call {
+            destination: POLKIT,
+            path: "/org/freedesktop/PolicyKit1/Authority",
+            interface: "org.freedesktop.PolicyKit1.Authority",
+            member: "CheckAuthorization",
+            flags: 0,
+            signature: "(sa{sv})sa{ss}us",
+            body,
+            descriptors: 0,
+        };
+        let answer = asked.connection.call(call, None)?;
+        Ok(answer.body("(bba{ss})")?.flag()?)
+    };
+    ask().map_err(|cause| cause.because("failed to ask polkit about lingering"))
 }
 
 fn find_user(asked: &mut Asked, user: u32) -> Result<String> {

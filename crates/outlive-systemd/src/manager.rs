@@ -60,8 +60,9 @@ pub(crate) const SYSTEM_BUS: &str = "/run/dbus/system_bus_socket";
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) connection: Connection,
-    /// Signals come only if the bus is asked for them, and must be checked for their sender.
-    pub(crate) by_bus: bool,
+    /// The name that this process has on the bus, if it is one: signals come only if that is asked
+    /// for them, and must be checked for their sender.
+    pub(crate) by_bus: Option<String>,
 }
 
 impl Asked {
@@ -69,7 +70,7 @@ impl Asked {
         match Connection::open(&manager.private(user), deadline) {
             Ok(connection) => Ok(Asked {
                 connection,
-                by_bus: false,
+                by_bus: None,
             }),
             Err(Cause::NotThere(_)) => Asked::by_bus(&manager.bus(user), deadline),
             Err(cause) => Err(cause),
@@ -78,16 +79,16 @@ impl Asked {
 
     pub(crate) fn by_bus(path: &Path, deadline: Deadline) -> Result<Asked> {
         let mut connection = Connection::open(path, deadline)?;
-        connection.greet()?;
+        let name = connection.greet()?;
         Ok(Asked {
             connection,
-            by_bus: true,
+            by_bus: Some(name),
         })
     }
 
     /// Has the signals of systemd pass the bus. Its own socket sends them unasked.
     pub(crate) fn listen(&mut self, interface: &str, member: &str, path: &str) -> Result<()> {
-        if !self.by_bus {
+        if self.by_bus.is_none() {
             return Ok(());
         }
         self.connection.listen_for(&format!(

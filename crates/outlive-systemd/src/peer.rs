@@ -96,7 +96,7 @@ pub(crate) fn asked(
     });
     let asked = Asked {
         connection: connection.unwrap(),
-        by_bus: false,
+        by_bus: None,
     };
     (asked, thread)
 }

@@ -182,7 +182,7 @@ fn finish(asked: &mut Asked, name: &str, queued: &Queued) -> Result<()> {
     let mut status = None;
     loop {
         let signal = asked.connection.signal()?;
-        if asked.by_bus && signal.sender != queued.sender {
+        if asked.by_bus.is_some() && signal.sender != queued.sender {
             continue;
         }
         match result_of(&queued.job, &signal)?.as_deref() {

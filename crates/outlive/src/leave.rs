@@ -67,6 +67,7 @@ pub fn plan(wish: &Wish) -> Result<Plan> {
     survey.cgroup_limits = outlive_escape::survey::cgroup_limits(&survey.cgroups);
     let mut leaving = Leaving::of(Cow::Owned(survey), wish);
     leaving.ask();
+    leaving.ask_whether_to_linger();
     Ok(leaving.plan())
 }
 
@@ -118,6 +119,18 @@ impl Leaving {
                 Err(failure) => LogOut::Failed(failure.to_string()),
             };
         }
+    }
+
+    /// Asks whether lingering could be enabled, which a launch finds out by doing it.
+    fn ask_whether_to_linger(&mut self) {
+        if !plan::route(&self.survey, &self.helpers, &self.wish).enable_linger {
+            return;
+        }
+        self.helpers.linger_refused = match systemd::may_enable_linger(PATIENCE) {
+            Ok(true) => None,
+            Ok(false) => Some("polkit does not allow it to this user".to_owned()),
+            Err(failure) => Some(failure.to_string()),
+        };
     }
 
     /// The plan with what is known so far.

@@ -141,7 +141,7 @@ fn signals_of_others_on_the_bus_are_not_believed() {
         peer.send(&forged.encode());
         peer.send(&removed(JOB, "timeout").encode());
     });
-    it.by_bus = true;
+    it.by_bus = Some(":1.7".to_owned());
     let expected = "failed: it was not started (its job: timeout)";
     assert_eq!(text(run(&mut it, &[])), expected);
     peer.join().unwrap();

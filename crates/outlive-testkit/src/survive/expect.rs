@@ -15,10 +15,9 @@ pub(crate) fn expected(situation: &Situation, init: Init, root: bool) -> Verdict
         "K12p" => true,
         // Nobody outside the namespace can be asked.
         "K12pL" => bare,
-        // Nobody else can be asked to fork.
-        "K7" => bare,
-        // Root needs nobody's lingering.
-        "K7N" => bare || !root,
+        // Nobody else can be asked to fork. (A user's manager is there while they are logged in,
+        // lingering or not.)
+        "K7" | "K7N" => bare,
         "K5N" | "K6r" => !root,
         // Only root may leave root's cgroup by itself.
         "K5n" => bare && !root,
