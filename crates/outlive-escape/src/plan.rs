@@ -130,6 +130,9 @@ pub struct Helpers {
     pub system: Reach,
     /// logind.
     pub log_out: LogOut,
+    /// What the manager of the caller's unit ends with it (`KillMode=`, systemd.kill(5)), if it was
+    /// asked and has told.
+    pub kill_mode: Option<String>,
     /// Why lingering can't be enabled, if that was tried.
     pub linger_refused: Option<String>,
 }
@@ -171,6 +174,20 @@ pub fn depends_on_log_out(survey: &Survey, helpers: &Helpers, wish: &Wish) -> bo
         && wish.breakaway != Breakaway::Off
         && (of_session
             || (case.wants_manager() && (survey.systemd || helpers.user == Reach::There)))
+}
+
+/// The unit that the caller is in, and its manager, if the plan depends on what ends with it.
+pub fn depends_on_unit(
+    survey: &Survey,
+    helpers: &Helpers,
+    wish: &Wish,
+) -> Option<(Manager, String)> {
+    let case = Case::new(survey, helpers, wish);
+    match &case.owner {
+        Owner::SystemUnit(unit) if case.wants_manager() => Some((Manager::System, unit.clone())),
+        Owner::UserUnit(unit) if case.wants_manager() => Some((Manager::User, unit.clone())),
+        _ => None,
+    }
 }
 
 /// What is to be done, without a word about it.
@@ -224,8 +241,15 @@ impl<'a> Case<'a> {
             Owner::Root | Owner::Ours => false,
             // As long as logind does not say that it leaves them alone.
             Owner::Session(_) => self.kills_at_log_out() != Some(false),
-            Owner::SystemUnit(_) | Owner::UserUnit(_) | Owner::Plain => true,
+            Owner::SystemUnit(_) | Owner::UserUnit(_) => !self.unit_spares(),
+            Owner::Plain => true,
         }
+    }
+
+    /// Whether the end of the caller's unit ends its main process alone, or nothing.
+    fn unit_spares(&self) -> bool {
+        let mode = self.helpers.kill_mode.as_deref();
+        matches!(mode, Some("process" | "none"))
     }
 
     fn kills_at_log_out(&self) -> Option<bool> {

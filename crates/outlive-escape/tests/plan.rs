@@ -142,7 +142,7 @@ fn all() -> Vec<(Survey, Helpers, Wish)> {
                                     user: reach.clone(),
                                     system: reach.clone(),
                                     log_out: log_out.clone(),
-                                    linger_refused: None,
+                                    ..Helpers::default()
                                 };
                                 let wish = Wish {
                                     level: if bit(2) { Level::Child } else { Level::Job },
@@ -282,7 +282,7 @@ fn log_out(kills: bool, lingers: bool) -> Helpers {
         user: Reach::There,
         system: Reach::There,
         log_out: LogOut::Known { kills, lingers },
-        linger_refused: None,
+        ..Helpers::default()
     }
 }
 
@@ -360,6 +360,16 @@ fn the_cases_of_the_survival_matrix() {
             log_out(false, false),
             no_linger,
             (user, false, vec![Hazard::LogOut]),
+        ),
+        (
+            "K5p, a unit that ends its main process alone",
+            in_cgroup(SERVICE, None),
+            Helpers {
+                kill_mode: Some("process".to_owned()),
+                ..log_out(false, false)
+            },
+            wish,
+            (Way::Direct, false, vec![]),
         ),
         (
             "K5 in a unit of the user's",

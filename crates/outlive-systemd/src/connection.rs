@@ -158,6 +158,11 @@ impl Connection {
         }
     }
 
+    /// Who listens at the other end, if that can be seen from here.
+    pub(crate) fn peer(&self) -> Option<i32> {
+        self.socket.peer().ok().map(|process| process.pid())
+    }
+
     /// Calls a method and returns its answer. Signals that come in between are kept.
     pub(crate) fn call(
         &mut self,

@@ -136,6 +136,21 @@ pub(crate) fn call<'a>(member: &'a str, signature: &'a str, body: Writer) -> Cal
     }
 }
 
+/// The manager's process, as far as it can be told: through its own socket, and in this pid
+/// namespace.
+pub fn process(
+    manager: Manager,
+    user: u32,
+    within: Duration,
+) -> std::result::Result<Option<i32>, Failure> {
+    let path = manager.private(user);
+    match Connection::open(&path, Deadline::after(within)) {
+        Ok(connection) => Ok(connection.peer()),
+        Err(Cause::NotThere(_)) => Ok(None),
+        Err(cause) => Err(cause.because(format!("failed to reach {}", manager.words()))),
+    }
+}
+
 /// The `KillMode` of a unit that is loaded: `control-group`, `mixed`, `process` or `none`
 /// (systemd.kill(5)). A unit that is unknown is an error: its properties would have their defaults.
 pub fn kill_mode(

@@ -18,6 +18,8 @@ use std::time::Duration;
 /// How long a manager may take for one thing that it is asked for: starting a service takes it some
 /// ten milliseconds, and a user's manager that has to come up first a second.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// What makes up a sandbox that a process can't be put into from outside (namespaces(7)).
+pub(crate) const NAMESPACES: [&str; 5] = ["mnt", "net", "pid", "ipc", "user"];
 /// The folder of a cgroup hierarchy in which outlive keeps cgroups.
 const FOLDER: &str = "outlive";
 /// In there, the cgroup of all keepers, which stays.
@@ -67,6 +69,7 @@ pub fn plan(wish: &Wish) -> Result<Plan> {
     survey.cgroup_limits = outlive_escape::survey::cgroup_limits(&survey.cgroups);
     let mut leaving = Leaving::of(Cow::Owned(survey), wish);
     leaving.ask();
+    leaving.look_at_manager();
     leaving.ask_whether_to_linger();
     Ok(leaving.plan())
 }
@@ -108,6 +111,21 @@ impl Leaving {
     }
 
     fn ask(&mut self) {
+        if self.helpers.kill_mode.is_none()
+            && let Some((manager, unit)) =
+                plan::depends_on_unit(&self.survey, &self.helpers, &self.wish)
+        {
+            // A unit that can't be asked about is taken to end with all that is in it.
+            let mode = systemd::kill_mode(of(manager), self.survey.user, &unit, PATIENCE);
+            match &mode {
+                // Whoever would be asked for more would not answer that either.
+                Err(failure) if failure.is_timed_out() => {
+                    self.without(manager, failure.to_string())
+                }
+                _ => {}
+            }
+            self.helpers.kill_mode = Some(mode.unwrap_or_default());
+        }
         if self.helpers.log_out == LogOut::NotAsked
             && depends_on_log_out(&self.survey, &self.helpers, &self.wish)
         {
@@ -119,6 +137,35 @@ impl Leaving {
                 Err(failure) => LogOut::Failed(failure.to_string()),
             };
         }
+    }
+
+    /// Looks whether the manager would start the process outside of this sandbox, which a launch
+    /// finds out from the keeper that it has started.
+    fn look_at_manager(&mut self) {
+        let route = plan::route(&self.survey, &self.helpers, &self.wish);
+        let Way::Delegated(manager) = route.way else {
+            return;
+        };
+        if self.wish.leave_sandbox {
+            return;
+        }
+        let Ok(Some(pid)) = systemd::process(of(manager), self.survey.user, PATIENCE) else {
+            return;
+        };
+        let differs = |name: &&str| {
+            let theirs = proc::namespace_of(pid, name).ok();
+            theirs.is_some() && theirs != proc::namespace(name).ok()
+        };
+        let different: Vec<&str> = NAMESPACES.into_iter().filter(|it| differs(it)).collect();
+        if !different.is_empty() {
+            self.outside(manager, &different.join(", "));
+        }
+    }
+
+    /// A manager is in other namespaces than this process, and may not take the program there.
+    pub(crate) fn outside(&mut self, manager: Manager, namespaces: &str) {
+        let why = format!("{manager} is outside of this sandbox (namespaces: {namespaces})");
+        self.without(manager, why);
     }
 
     /// Asks whether lingering could be enabled, which a launch finds out by doing it.
@@ -305,13 +352,14 @@ pub(crate) fn cgroup_folders(route: &Route) -> Vec<CgroupFolder> {
 pub(crate) fn manager(way: Way) -> Option<(Manager, systemd::Manager)> {
     match way {
         Way::Direct => None,
-        Way::Scoped(manager) | Way::Delegated(manager) => Some((
-            manager,
-            match manager {
-                Manager::User => systemd::Manager::User,
-                Manager::System => systemd::Manager::System,
-            },
-        )),
+        Way::Scoped(manager) | Way::Delegated(manager) => Some((manager, of(manager))),
+    }
+}
+
+fn of(manager: Manager) -> systemd::Manager {
+    match manager {
+        Manager::User => systemd::Manager::User,
+        Manager::System => systemd::Manager::System,
     }
 }
 

@@ -89,7 +89,7 @@ impl Case<'_> {
             Owner::Root => return Words::absent(""),
             Owner::Ours => return Words::absent("it is outlive's own"),
             Owner::SystemUnit(unit) | Owner::UserUnit(unit) => {
-                format!("all that is in {unit} ends when that is stopped")
+                format!("what is in {unit} may end when that is stopped")
             }
             Owner::Session(scope) => format!("all that is in {scope} may end at the log-out"),
             Owner::Plain => {
@@ -107,10 +107,13 @@ impl Case<'_> {
             }
             Way::Direct if self.wish.breakaway == Breakaway::Off => Words::kept(detail, OFF),
             Way::Direct if self.opens(route) => Words::left(detail, "it gets a cgroup of its own"),
-            _ if !self.cgroup_kills() => Words::kept(
-                detail,
-                "kept: KillUserProcesses=no, so that nothing ends it",
-            ),
+            _ if !self.cgroup_kills() => {
+                let why = match &self.helpers.kill_mode {
+                    Some(mode) if self.unit_spares() => format!("KillMode={mode}"),
+                    _ => "KillUserProcesses=no".to_owned(),
+                };
+                Words::kept(detail, format!("kept: {why}, so that nothing ends it"))
+            }
             _ => self.without_manager(detail),
         }
     }
@@ -186,16 +189,12 @@ impl Case<'_> {
             return Words::remains(detail, "a manager knows it by another process id")
                 .hint("start it as a job: outlive run");
         }
-        if self.walled() && !self.wish.leave_sandbox {
-            let why = format!("{manager} would start it outside of this sandbox");
-            let words = Words::remains(detail, why);
-            return match reach {
-                Reach::There => words.hint("outlive run --leave-sandbox"),
-                _ => words,
-            };
-        }
         match reach {
             Reach::Failed(why) => Words::remains(detail, why.clone()),
+            Reach::There if self.walled() && !self.wish.leave_sandbox => {
+                let why = format!("{manager} would start it outside of this sandbox");
+                Words::remains(detail, why).hint("outlive run --leave-sandbox")
+            }
             Reach::Absent | Reach::There => {
                 let words = Words::remains(detail, format!("{manager} can't be asked from here"));
                 match (manager, self.survey.systemd) {

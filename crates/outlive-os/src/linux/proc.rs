@@ -108,6 +108,11 @@ pub fn namespace(name: &str) -> io::Result<u64> {
     Ok(fs::metadata(format!("/proc/self/ns/{name}"))?.ino())
 }
 
+/// A namespace of another process; only of one that this one might trace (ptrace(2)).
+pub fn namespace_of(pid: i32, name: &str) -> io::Result<u64> {
+    Ok(fs::metadata(format!("/proc/{pid}/ns/{name}"))?.ino())
+}
+
 /// The value of a variable in such an environment.
 pub fn variable<'a>(environment: &'a [u8], key: &str) -> Option<&'a [u8]> {
     let mut values = environment

@@ -3,7 +3,7 @@
 
 use super::Order;
 use crate::error::{During, Error, Result};
-use crate::leave::{self, KEEPERS, PATIENCE};
+use crate::leave::{self, KEEPERS, NAMESPACES, PATIENCE};
 use crate::process::spawn_apart;
 use outlive_escape::plan::Route;
 use outlive_os::socket::Connection;
@@ -20,8 +20,6 @@ const ANSWER_LIMIT: usize = 64 << 10;
 /// How long a keeper that a manager has started may take to answer, which takes it milliseconds:
 /// its end can't be told, since the manager holds its end of the socket, too.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
-/// What makes up a sandbox that a process can't be put into from outside (namespaces(7)).
-const NAMESPACES: [&str; 5] = ["mnt", "net", "pid", "ipc", "user"];
 
 /// What came of it.
 pub(super) enum Handed {

@@ -28,9 +28,7 @@ impl Order {
             };
             match (handed, manager) {
                 (Handed::Answered(Answer::OutsideSandbox { namespaces }), Some(manager)) => {
-                    let names = namespaces.join(", ");
-                    let why = format!("{manager} is outside of this sandbox (namespaces: {names})");
-                    leaving.without(manager, why);
+                    leaving.outside(manager, &namespaces.join(", "));
                 }
                 (Handed::Answered(answer), _) => {
                     return Ok(self.heed(answer)?.map(|()| plan));
