@@ -4,7 +4,7 @@
 mod cgroup;
 mod words;
 
-use crate::kernel::cgroup::{Kind, Owner};
+use crate::kernel::cgroup::{Hierarchy, Kind, Owner};
 use crate::survey::Survey;
 use cgroup::Exit;
 use outlive_record::{Escape, Hazard, Manager, Report, State, Way};
@@ -174,6 +174,17 @@ pub fn depends_on_log_out(survey: &Survey, helpers: &Helpers, wish: &Wish) -> bo
         && wish.breakaway != Breakaway::Off
         && (of_session
             || (case.wants_manager() && (survey.systemd || helpers.user == Reach::There)))
+}
+
+/// Where a job gets its cgroups if it turns out that whoever asks for it starts it; none if the
+/// cgroups alone speak against that.
+pub fn direct_bases(cgroups: &[Hierarchy], breakaway: Breakaway) -> Option<Vec<(Kind, PathBuf)>> {
+    if breakaway == Breakaway::Off {
+        return Some(Vec::new());
+    }
+    let (owner, exit) = cgroup::look(cgroups);
+    let leaves = matches!(exit, Exit::Open(_)) || matches!(owner, Owner::Root | Owner::Ours);
+    leaves.then(|| exit.bases())
 }
 
 /// The unit that the caller is in, and its manager, if the plan depends on what ends with it.

@@ -3,7 +3,7 @@
 use crate::start::Refusal;
 use outlive_os::socket::Connection;
 use outlive_os::{AsDescriptor, Descriptor, memory, proc, role};
-use outlive_record::{Answer, Launch};
+use outlive_record::{Answer, LAUNCH_LIMIT, Launch};
 use std::io;
 
 /// How many descriptors a keeper may have: its own, those of its connections, and a few to look at
@@ -17,6 +17,16 @@ const PACKET_LIMIT: usize = 16;
 pub(crate) struct Heritage {
     pub(crate) umask: u32,
     pub(crate) descriptor_limit: Option<u64>,
+}
+
+impl Heritage {
+    /// What this process has of it; from here on it has its own.
+    pub(crate) fn take() -> Heritage {
+        Heritage {
+            umask: role::private_umask(),
+            descriptor_limit: role::allow_descriptors(DESCRIPTORS),
+        }
+    }
 }
 
 /// Everything from the launcher.
@@ -40,28 +50,25 @@ pub(crate) fn launcher() -> Option<(Connection, Vec<Descriptor>)> {
     Some((launcher, inherited))
 }
 
-/// Takes what was handed over.
+/// Takes what is handed over; what a keeper is in any case it is by then.
 pub(crate) fn arrive(
     launcher: &Connection,
-    inherited: Vec<Descriptor>,
+    slots: Vec<Descriptor>,
+    heritage: Heritage,
 ) -> Result<Arrival, Refusal> {
     let failed = |cause| Refusal::io("failed to read the launch", cause);
-    let heritage = Heritage {
-        umask: role::private_umask(),
-        descriptor_limit: role::allow_descriptors(DESCRIPTORS),
+    let (packet, descriptor) = launcher.receive(LAUNCH_LIMIT).map_err(failed)?;
+    let bytes = match descriptor {
+        Some(memory) => memory::bytes(memory).map_err(failed)?,
+        None => packet,
     };
-    let mut slots = inherited.into_iter();
-    let memory = match slots.next() {
-        Some(memory) => memory,
-        None => next(launcher).map_err(failed)?,
-    };
-    let bytes = memory::bytes(memory).map_err(failed)?;
     let (launch, environment) = Launch::parse(&bytes).map_err(Refusal::launch)?;
     let environment = environment.to_vec();
+    drop(bytes);
     let mut arrival = Arrival {
         launch,
         environment,
-        slots: slots.collect(),
+        slots,
         heritage,
     };
     if let Some(delegated) = arrival.launch.delegated.clone() {

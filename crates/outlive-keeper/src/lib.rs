@@ -42,15 +42,20 @@ pub const MARK: (&str, &str) = ("OUTLIVE_KEEPER", "1");
 /// The variable by which every process of a job knows its job.
 pub const JOB_VARIABLE: &str = "OUTLIVE_JOB";
 
-/// Be a keeper. Descriptor 3 is a socket to the launcher, 4 the launch, those from 5 on are what
-/// the launch speaks of; or a manager started it, and descriptor 0 is a socket on which all of that
-/// comes. Returns the exit code.
+/// Be a keeper. Descriptor 3 is a socket to the launcher, on which the launch comes, those from 4 on
+/// are what the launch speaks of; or a manager started it, and descriptor 0 is a socket on which all
+/// of that comes. Returns the exit code.
 pub fn main() -> i32 {
-    let Some((launcher, inherited)) = arrive::launcher() else {
+    let Some((launcher, slots)) = arrive::launcher() else {
         eprintln!("outlive: a keeper is started by outlive itself\nhint: outlive run -- COMMAND");
         return 125;
     };
-    let started = arrive::arrive(&launcher, inherited).and_then(start::start);
+    // As much as can be done while the launcher is still looking around.
+    let heritage = arrive::Heritage::take();
+    let started = start::become_keeper().and_then(|place| {
+        let arrival = arrive::arrive(&launcher, slots, heritage)?;
+        start::start(arrival, place)
+    });
     let (answer, job) = match started {
         Ok(job) => (job.answer(), Some(job)),
         Err(refusal) => (refusal.answer(), None),

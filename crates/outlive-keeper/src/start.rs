@@ -14,7 +14,8 @@ use outlive_os::socket::Listener;
 use outlive_os::spawn::{Spawn, SpawnError, Step, Strings};
 use outlive_os::{AsDescriptor, Borrowed, Descriptor, lock, os_string, proc, role, signal};
 use outlive_record::{
-    Answer, InputPlan, Launch, OutputMode, OutputPlan, RECORD_LIMIT, Record, Run, Slot, VERSION,
+    Answer, InputPlan, Launch, OutputMode, OutputPlan, Place, RECORD_LIMIT, Record, Run, Slot,
+    VERSION,
 };
 use std::fs::File;
 use std::io;
@@ -101,16 +102,20 @@ impl<T> During<T> for io::Result<T> {
     }
 }
 
+/// Makes this process a keeper; where it is.
+pub(crate) fn become_keeper() -> Result<Place, Refusal> {
+    role::become_keeper(ROLE).during("become a keeper")?;
+    proc::place().during("tell where this is")
+}
+
 /// Starts the job. When it comes back with a refusal, nothing of the job is left.
-pub(crate) fn start(arrival: Arrival) -> Result<Started, Refusal> {
+pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> {
     let Arrival {
         launch,
         environment,
         slots,
         heritage,
     } = arrival;
-    role::become_keeper(ROLE).during("become a keeper")?;
-    let place = proc::place().during("tell where this is")?;
     let path = os_string(launch.home.0.clone());
     let home = Home::make(Path::new(&path)).map_err(|NoHome { cause, hint }| {
         let what = format!("failed to open the state folder `{}`", path.display());
@@ -271,7 +276,7 @@ impl Room {
     fn enter(
         jobs: &Folder,
         launch: &Launch,
-        place: outlive_record::Place,
+        place: Place,
         own: &Own,
         now: Timestamp,
     ) -> Result<Room, Refusal> {

@@ -1,10 +1,14 @@
 //! What a launcher hands to a new keeper: one line of JSON, then the job's environment, each
-//! variable ended by a NUL. It travels in memory shared by the two alone, never over a disk.
+//! variable ended by a NUL. It travels over a socket between the two, or in memory, never over a disk.
 
 use crate::{Report, Spec, Text};
 use serde::{Deserialize, Serialize};
 
 const VERSION: u32 = 1;
+
+/// The longest launch, in bytes, that is handed over in one packet: most are shorter by far. A
+/// longer one travels in memory, of which the packet brings the descriptor.
+pub const LAUNCH_LIMIT: usize = 32 << 10;
 
 /// A descriptor of the keeper, by its number.
 pub type Slot = i32;

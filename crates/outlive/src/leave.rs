@@ -5,7 +5,7 @@ use outlive_escape::kernel::cgroup::{self, Hierarchy, Owner};
 use outlive_escape::plan::{
     self, Breakaway, Helpers, Level, LogOut, Plan, Reach, Reset, Route, Wish, depends_on_log_out,
 };
-use outlive_escape::survey::Survey;
+use outlive_escape::survey::{Glance, Survey};
 use outlive_os::cgroup::Cgroup;
 use outlive_os::proc;
 use outlive_record::{Caller, CgroupFolder, Manager, Text, Way};
@@ -40,14 +40,47 @@ pub(crate) const PROCESSES: &str = "processes";
 ///
 /// If `/proc` can't be read.
 pub fn survey() -> Result<&'static Survey> {
-    static SURVEY: OnceLock<Survey> = OnceLock::new();
-    if let Some(survey) = SURVEY.get() {
-        return Ok(survey);
+    match SURVEY.get() {
+        Some(survey) => Ok(survey),
+        None => complete(Glance::take()),
     }
-    let survey = Survey::read(std::env::vars_os());
+}
+
+/// What this process has seen around it.
+static SURVEY: OnceLock<Survey> = OnceLock::new();
+
+fn complete(glance: Glance) -> Result<&'static Survey> {
+    let survey = glance.complete(std::env::vars_os());
     let survey = survey.during(|| "failed to look at what surrounds this process".to_owned())?;
     Ok(SURVEY.get_or_init(|| survey))
 }
+
+/// A survey that was begun: as much of it as a keeper's start depends on.
+pub(crate) enum Begun {
+    Whole(&'static Survey),
+    Glance(Glance),
+}
+
+impl Begun {
+    pub(crate) fn new() -> Begun {
+        match SURVEY.get() {
+            Some(survey) => Begun::Whole(survey),
+            None => Begun::Glance(Glance::take()),
+        }
+    }
+
+    /// Where a keeper most likely gets its cgroups; none if it most likely is not ours to start.
+    pub(crate) fn bases(&self, wish: &Wish) -> Option<Bases> {
+        let cgroups = match self {
+            Begun::Whole(survey) => &survey.cgroups,
+            Begun::Glance(glance) => &glance.cgroups,
+        };
+        plan::direct_bases(cgroups, wish.breakaway)
+    }
+}
+
+/// Folders in which cgroups are made.
+pub(crate) type Bases = Vec<(cgroup::Kind, PathBuf)>;
 
 /// What would be done about each hazard for a program that is started from here, with this wish,
 /// and what would remain. Managers are asked, but nothing is started or changed.
@@ -86,10 +119,19 @@ pub(crate) struct Leaving {
 
 impl Leaving {
     pub(crate) fn new(wish: &Wish) -> Result<Leaving> {
+        Leaving::from(Begun::new(), wish)
+    }
+
+    /// The same, on a survey that was begun.
+    pub(crate) fn from(begun: Begun, wish: &Wish) -> Result<Leaving> {
+        let survey = match begun {
+            Begun::Whole(survey) => survey,
+            Begun::Glance(glance) => complete(glance)?,
+        };
         let mut wish = *wish;
         // A person's or an administrator's word against it.
         wish.linger &= std::env::var_os("OUTLIVE_NO_LINGER").is_none_or(|it| it.is_empty());
-        Ok(Leaving::of(Cow::Borrowed(survey()?), &wish))
+        Ok(Leaving::of(Cow::Borrowed(survey), &wish))
     }
 
     fn of(survey: Cow<'static, Survey>, wish: &Wish) -> Leaving {
@@ -321,9 +363,9 @@ fn unit_line(hierarchy: &Hierarchy) -> Option<String> {
 }
 
 /// A cgroup of outlive's in each of these folders, made if it is not there.
-pub(crate) fn cgroups(route: &Route, name: &str) -> std::io::Result<Vec<Cgroup>> {
-    let bases = route.bases.iter();
+pub(crate) fn cgroups(bases: &Bases, name: &str) -> std::io::Result<Vec<Cgroup>> {
     bases
+        .iter()
         .map(|(kind, base)| {
             let unified = *kind == cgroup::Kind::Unified;
             let folder = base.join(FOLDER);

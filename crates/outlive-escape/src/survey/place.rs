@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// `/proc/self/mountinfo`, read when it is needed: it may be long, and on most machines what is
 /// wanted of it can be had for less.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Mounts {
     text: OnceCell<Vec<u8>>,
     of_cgroups: OnceCell<Vec<Mount>>,

@@ -1,8 +1,10 @@
 //! Reading the survey. What can't be read (a `/proc` that hides others' processes, a file that a
 //! container masks) is left out.
 
+use super::place::Mounts;
 use super::{Folder, Limits, Namespace, Resource, Sandbox, Stream, Survey};
 use crate::cookies::{self, Cookie};
+use crate::kernel::cgroup::Hierarchy;
 use crate::kernel::status::{self, Bounds, Status};
 use outlive_os::surroundings::{self as os, First, Mount, Open};
 use outlive_os::{bytes, role};
@@ -25,6 +27,15 @@ const CREDENTIALS: [&str; 10] = [
     "DISPLAY",
 ];
 
+/// The part of a survey that is looked at first: where cgroups can be made. A launch begins with
+/// that, and looks at the rest while its keeper starts.
+pub struct Glance {
+    /// As in the [`Survey`].
+    pub cgroups: Vec<Hierarchy>,
+    first: First,
+    mounts: Mounts,
+}
+
 impl Survey {
     /// Surveys the surroundings of this thread, and of a process that would be started from it with
     /// this environment. [`Survey::cgroup_limits`] stays empty, see
@@ -34,6 +45,36 @@ impl Survey {
     ///
     /// Only if `/proc` does not tell of this very process.
     pub fn read(environment: impl Iterator<Item = (OsString, OsString)>) -> io::Result<Survey> {
+        Glance::take().complete(environment)
+    }
+}
+
+impl Glance {
+    /// Looks.
+    #[must_use]
+    pub fn take() -> Glance {
+        let (first, mounts) = (os::first_namespaces(), Mounts::default());
+        Glance {
+            cgroups: super::place::read(first.cgroup, &mounts),
+            first,
+            mounts,
+        }
+    }
+
+    /// Looks at all the rest, see [`Survey::read`].
+    ///
+    /// # Errors
+    ///
+    /// Only if `/proc` does not tell of this very process.
+    pub fn complete(
+        self,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> io::Result<Survey> {
+        let Glance {
+            cgroups,
+            first,
+            mounts,
+        } = self;
         let stat = os::record("/proc/self/stat")?;
         let process = ProcessLine::parse(&stat).ok_or_else(|| {
             io::Error::new(
@@ -43,7 +84,6 @@ impl Survey {
         })?;
         let status = os::record("/proc/thread-self/status");
         let status = Status::parse(&status.unwrap_or_default());
-        let first = os::first_namespaces();
         let systemd = os::is_there("/run/systemd/system");
         let schedule = os::schedule();
         let mut cookies = Vec::new();
@@ -62,7 +102,6 @@ impl Survey {
             }
         }
         let found = os::folder();
-        let mounts = super::place::Mounts::default();
         Ok(Survey {
             user: role::user(),
             // The kernel asks for it in the first user namespace (setrlimit(2)).
@@ -71,7 +110,7 @@ impl Survey {
             streams: [0, 1, 2].map(stream),
             parent_death: Some(schedule.parent_death).filter(|signal| *signal != 0),
             adopter: super::adopter::find(&process, first),
-            cgroups: super::place::read(first.cgroup, &mounts),
+            cgroups,
             cgroup_limits: Vec::new(),
             systemd,
             cookies,

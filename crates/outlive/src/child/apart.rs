@@ -27,7 +27,7 @@ pub(super) fn start<'a>(
             affinity: route.reset.affinity,
             oom: route.reset.oom,
         });
-        let cgroups = match leave::cgroups(&route, PROCESSES) {
+        let cgroups = match leave::cgroups(&route.bases, PROCESSES) {
             Ok(cgroups) => cgroups,
             Err(error) => {
                 leaving.without_cgroups(&error.to_string());

@@ -3,13 +3,13 @@
 
 use super::Order;
 use crate::error::{During, Error, Result};
-use crate::leave::{self, KEEPERS, NAMESPACES, PATIENCE};
+use crate::leave::{self, Bases, Begun, KEEPERS, NAMESPACES, PATIENCE};
 use crate::process::spawn_apart;
 use outlive_escape::plan::Route;
 use outlive_os::socket::Connection;
 use outlive_os::spawn::{Spawn, Step, Strings};
-use outlive_os::{AsDescriptor, Descriptor, bytes, events, memory, proc, socket};
-use outlive_record::{Answer, Delegated, Launch};
+use outlive_os::{AsDescriptor, bytes, events, memory, proc, socket};
+use outlive_record::{Answer, Delegated, LAUNCH_LIMIT, Launch};
 use outlive_systemd::{Manager, Service, start_service};
 use std::fs::File;
 use std::path::Path;
@@ -20,6 +20,13 @@ const ANSWER_LIMIT: usize = 64 << 10;
 /// How long a keeper that a manager has started may take to answer, which takes it milliseconds:
 /// its end can't be told, since the manager holds its end of the socket, too.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
+
+/// A keeper that waits for its launch.
+pub(super) struct Keeper {
+    connection: Connection,
+    /// Where its cgroups are.
+    bases: Bases,
+}
 
 /// What came of it.
 pub(super) enum Handed {
@@ -58,28 +65,63 @@ impl Order {
         format!("failed to {what} for `{program}`")
     }
 
-    /// The launch and the job's environment, in memory.
-    fn memory(&self, launch: &Launch) -> Result<Descriptor> {
+    /// Hands the launch and the job's environment over: in a packet, or in memory if that is more
+    /// than a packet should hold.
+    fn send(&self, to: &Connection, launch: &Launch) -> Result<()> {
         let environment = self.environment.iter();
         let bytes = launch.to_bytes(environment.map(|(key, value)| (bytes(key), bytes(value))));
-        memory::holding(&bytes).during(|| self.failed("prepare the launch"))
+        let sent = match bytes.len() {
+            0..=LAUNCH_LIMIT => to.send(&bytes, None),
+            _ => memory::holding(&bytes).and_then(|memory| to.send(b"-", Some(memory.as_fd()))),
+        };
+        match sent {
+            // It has ended: what we hear of it then, or don't hear, says more.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => other.during(|| self.failed("hand over the launch")),
+        }
     }
 
-    /// Starts the keeper.
-    pub(super) fn hand(&self, launch: Launch, route: &Route) -> Result<Handed> {
-        let memory = self.memory(&launch)?;
+    /// Starts the keeper that most likely is to be started, so that it comes up while this process
+    /// looks at the rest of its surroundings. If it is not needed after all it hears of nothing,
+    /// and ends.
+    pub(super) fn ahead(&self, begun: &Begun) -> Result<Option<Keeper>> {
+        match begun.bases(&self.wish) {
+            Some(bases) => Ok(self.start_keeper(bases)?.ok()),
+            None => Ok(None),
+        }
+    }
+
+    /// Hands the launch to a keeper that was started ahead, or to another one.
+    pub(super) fn hand(
+        &self,
+        launch: Launch,
+        route: &Route,
+        ahead: Option<Keeper>,
+    ) -> Result<Handed> {
+        let keeper = match ahead.filter(|keeper| keeper.bases == route.bases) {
+            Some(keeper) => keeper,
+            None => match self.start_keeper(route.bases.clone())? {
+                Ok(keeper) => keeper,
+                Err(why) => return Ok(Handed::NoCgroup(why)),
+            },
+        };
+        self.send(&keeper.connection, &launch)?;
         drop(launch);
-        let cgroups = match leave::cgroups(route, KEEPERS) {
+        self.answer(&keeper.connection).map(Handed::Answered)
+    }
+
+    /// Starts a keeper, which then waits for its launch; or says why its cgroup can't be joined.
+    fn start_keeper(&self, bases: Bases) -> Result<Result<Keeper, String>> {
+        let cgroups = match leave::cgroups(&bases, KEEPERS) {
             Ok(cgroups) => cgroups,
-            Err(error) => return Ok(Handed::NoCgroup(error.to_string())),
+            Err(error) => return Ok(Err(error.to_string())),
         };
         let (ours, keepers) = socket::pair().during(|| self.failed("make a socket"))?;
         let null = File::options().read(true).write(true).open("/dev/null");
         let null = null.during(|| self.failed("open /dev/null"))?;
         let mut descriptors = vec![(null.as_fd(), 0), (null.as_fd(), 1), (null.as_fd(), 2)];
-        let handed = [keepers.as_fd(), memory.as_fd()].into_iter();
         let slots = self.slots.iter().map(AsDescriptor::as_fd);
-        descriptors.extend(handed.chain(slots).zip(3..));
+        descriptors.extend(std::iter::once(keepers.as_fd()).chain(slots).zip(3..));
         let strings = |parts: &[&[&[u8]]]| {
             let mut strings = Strings::default();
             let pushed = parts.iter().try_for_each(|part| strings.push(part));
@@ -106,37 +148,41 @@ impl Order {
             cgroups: &cgroups,
             ..Spawn::default()
         };
-        let keeper = self.keeper.display().to_string();
         let spawned = match self.keeper_as_child {
             true => spawn.spawn(),
             false => spawn_apart(spawn),
         };
-        if let Err(error) = spawned {
-            let program = String::from_utf8_lossy(&self.spec.command[0].0);
-            let folder = folder.map(|folder| folder.display().to_string());
-            return match error.step {
-                Step::Cgroup => Ok(Handed::NoCgroup(error.cause.to_string())),
-                Step::Exec => {
-                    let what = format!("failed to run the keeper `{keeper}`");
-                    Err(Error::io(what, error.cause))
-                }
-                _ => Err(Error::spawn(&program, folder.as_deref(), error)),
-            };
+        let Err(error) = spawned else {
+            // The only copy of the other end is the keeper's: its death is the end of what we read.
+            drop(keepers);
+            return Ok(Ok(Keeper {
+                connection: ours,
+                bases,
+            }));
+        };
+        match error.step {
+            Step::Cgroup => Ok(Err(error.cause.to_string())),
+            Step::Exec => {
+                let what = format!("failed to run the keeper `{}`", self.keeper.display());
+                Err(Error::io(what, error.cause))
+            }
+            _ => {
+                let program = String::from_utf8_lossy(&self.spec.command[0].0);
+                let folder = folder.map(|folder| folder.display().to_string());
+                Err(Error::spawn(&program, folder.as_deref(), error))
+            }
         }
-        // The only copy of the other end is the keeper's: its death is the end of what we read.
-        drop(keepers);
-        self.answer(&ours).map(Handed::Answered)
     }
 
     /// Has a manager start the keeper.
     pub(super) fn delegate(&self, launch: Launch, manager: Manager) -> Result<Handed> {
-        let memory = self.memory(&launch)?;
         let folder = self.folder.as_deref().unwrap_or(Path::new("."));
         let folder = File::open(folder)
             .during(|| format!("failed to change folder to `{}`", folder.display()))?;
         let (ours, keepers) = socket::pair().during(|| self.failed("make a socket"))?;
+        self.send(&ours, &launch)?;
         let slots = self.slots.iter().map(AsDescriptor::as_fd);
-        for descriptor in [memory.as_fd(), folder.as_fd()].into_iter().chain(slots) {
+        for descriptor in std::iter::once(folder.as_fd()).chain(slots) {
             ours.send(b"-", Some(descriptor))
                 .during(|| self.failed("hand over the launch"))?;
         }

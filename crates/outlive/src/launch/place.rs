@@ -4,7 +4,7 @@ use super::Order;
 use super::hand::{Handed, Strangers};
 use crate::command;
 use crate::error::{Error, Kind, Result};
-use crate::leave::{self, Leaving};
+use crate::leave::{self, Begun, Leaving};
 use outlive_escape::plan::Plan;
 use outlive_os::settings::{self, Which};
 use outlive_os::{bytes, os_string};
@@ -17,13 +17,15 @@ impl Order {
     pub(super) fn place(&mut self) -> Result<Option<Plan>> {
         self.check()?;
         self.complete_environment()?;
-        let mut leaving = Leaving::new(&self.wish)?;
+        let begun = Begun::new();
+        let mut ahead = self.ahead(&begun)?;
+        let mut leaving = Leaving::from(begun, &self.wish)?;
         loop {
             let route = leaving.route()?;
             let plan = leaving.plan();
             let launch = self.launch(&plan, &leaving);
             let (handed, manager) = match leave::manager(route.way) {
-                None => (self.hand(launch, &route)?, None),
+                None => (self.hand(launch, &route, ahead.take())?, None),
                 Some((manager, asked)) => (self.delegate(launch, asked)?, Some(manager)),
             };
             match (handed, manager) {
