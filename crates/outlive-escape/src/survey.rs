@@ -115,7 +115,7 @@ pub struct Resource {
     pub soft: Option<u64>,
     /// The hard limit.
     pub hard: Option<u64>,
-    /// What process 1 has.
+    /// What process 1 has, or what processes are usually given where that is less.
     pub usual: (Option<u64>, Option<u64>),
 }
 

@@ -85,6 +85,27 @@ pub struct Delegated {
     pub namespaces: Vec<(String, u64)>,
 }
 
+/// The resources that can be limited, by the kernel's numbers (RLIMIT_…, getrlimit(2); the same on
+/// x86-64 and aarch64) and as `ulimit`'s manual calls them.
+pub const RESOURCES: [&str; 16] = [
+    "cpu",
+    "fsize",
+    "data",
+    "stack",
+    "core",
+    "rss",
+    "nproc",
+    "nofile",
+    "memlock",
+    "as",
+    "locks",
+    "sigpending",
+    "msgqueue",
+    "nice",
+    "rtprio",
+    "rttime",
+];
+
 /// One thing about how a process is limited or scheduled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

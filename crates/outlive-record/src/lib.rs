@@ -21,8 +21,8 @@ mod text;
 
 pub use control::{MESSAGE_LIMIT, Reply, Request};
 pub use launch::{
-    Answer, Caller, CgroupFolder, Delegated, InputPlan, LAUNCH_LIMIT, Launch, OutputPlan, Setting,
-    Slot,
+    Answer, Caller, CgroupFolder, Delegated, InputPlan, LAUNCH_LIMIT, Launch, OutputPlan,
+    RESOURCES, Setting, Slot,
 };
 pub use name::{BadName, JobId, JobName};
 pub use process_line::ProcessLine;

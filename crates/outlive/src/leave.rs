@@ -8,7 +8,8 @@ use outlive_escape::plan::{
 use outlive_escape::survey::{Glance, Survey};
 use outlive_os::cgroup::Cgroup;
 use outlive_os::proc;
-use outlive_record::{Caller, CgroupFolder, Manager, Text, Way};
+use outlive_os::settings::{self, Which};
+use outlive_record::{Caller, CgroupFolder, Manager, Setting, Text, Way};
 use outlive_systemd as systemd;
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -306,6 +307,19 @@ impl Leaving {
                 .map(|it| it.variable.clone())
                 .collect(),
         }
+    }
+
+    /// What is set back, as settings.
+    pub(crate) fn usual(&self, reset: Reset) -> Vec<Setting> {
+        let lower = self.survey.limits.resources.iter();
+        let lower: Vec<_> = lower.map(|it| (it.name, it.usual.0, it.usual.1)).collect();
+        let which = Which {
+            limits: reset.limits,
+            nice: reset.nice,
+            affinity: reset.affinity,
+            oom: reset.oom,
+        };
+        settings::usual(which, &lower)
     }
 
     pub(crate) fn survey(&self) -> &Survey {

@@ -1,5 +1,7 @@
 //! `/proc/PID/status` (proc_pid_status(5)) and `/proc/PID/limits` (proc_pid_limits(5)).
 
+use outlive_record::RESOURCES;
+
 /// What is wanted of a process's status. A kernel that lacks a line leaves its field empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
@@ -53,24 +55,24 @@ impl Status {
     }
 }
 
-/// A resource limit's name as in `ulimit`'s manual, and the kernel's (fs/proc/base.c, `lnames`).
-const LIMITS: [(&str, &str); 16] = [
-    ("cpu", "Max cpu time"),
-    ("fsize", "Max file size"),
-    ("data", "Max data size"),
-    ("stack", "Max stack size"),
-    ("core", "Max core file size"),
-    ("rss", "Max resident set"),
-    ("nproc", "Max processes"),
-    ("nofile", "Max open files"),
-    ("memlock", "Max locked memory"),
-    ("as", "Max address space"),
-    ("locks", "Max file locks"),
-    ("sigpending", "Max pending signals"),
-    ("msgqueue", "Max msgqueue size"),
-    ("nice", "Max nice priority"),
-    ("rtprio", "Max realtime priority"),
-    ("rttime", "Max realtime timeout"),
+/// What the kernel calls the resources, in the order of their numbers (fs/proc/base.c, `lnames`).
+const WORDS: [&str; RESOURCES.len()] = [
+    "Max cpu time",
+    "Max file size",
+    "Max data size",
+    "Max stack size",
+    "Max core file size",
+    "Max resident set",
+    "Max processes",
+    "Max open files",
+    "Max locked memory",
+    "Max address space",
+    "Max file locks",
+    "Max pending signals",
+    "Max msgqueue size",
+    "Max nice priority",
+    "Max realtime priority",
+    "Max realtime timeout",
 ];
 
 /// A limit's soft and hard value; none is unlimited.
@@ -78,11 +80,11 @@ pub type Bounds = (Option<u64>, Option<u64>);
 
 /// The resource limits that `text` tells of, by name; what it does not tell of is left out.
 pub fn limits(text: &[u8]) -> Vec<(&'static str, Bounds)> {
-    let mut found = Vec::with_capacity(LIMITS.len());
+    let mut found = Vec::with_capacity(WORDS.len());
     for line in text.split(|&byte| byte == b'\n') {
         let line = std::str::from_utf8(line).unwrap_or("");
         // Behind the name there is a space, so that no name is the beginning of another.
-        let named = LIMITS.iter().find_map(|(name, words)| {
+        let named = RESOURCES.iter().zip(WORDS).find_map(|(name, words)| {
             let rest = line.strip_prefix(words)?;
             rest.starts_with(' ').then_some((*name, rest))
         });

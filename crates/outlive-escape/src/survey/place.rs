@@ -39,7 +39,11 @@ pub(super) fn read(first_namespace: bool, mounts: &Mounts) -> Vec<Hierarchy> {
     let all =
         parse(&text).filter(|(kind, path)| !matches!(kind, Kind::Controllers(_)) || path != "/");
     all.map(|(kind, path)| {
-        let found = find(&kind, &path, first_namespace, mounts);
+        // What only limits is looked at where limits are.
+        let found = match kind {
+            Kind::Controllers(_) => None,
+            _ => find(&kind, &path, first_namespace, mounts),
+        };
         let base = found.as_ref().and_then(|(folder, root)| base(folder, root));
         Hierarchy {
             kind,
@@ -111,6 +115,7 @@ const VERSION_1: [&str; 3] = ["memory.limit_in_bytes", "pids.max", "cpu.cfs_quot
 /// the innermost comes first. It takes some system calls for each level: what only starts a process
 /// has no use for it.
 pub fn cgroup_limits(hierarchies: &[Hierarchy]) -> Vec<String> {
+    let (first_namespace, mounts) = (os::is_first_cgroup_namespace(), Mounts::default());
     let mut limits = Vec::new();
     for hierarchy in hierarchies {
         let files: &[&str] = match hierarchy.kind {
@@ -118,7 +123,9 @@ pub fn cgroup_limits(hierarchies: &[Hierarchy]) -> Vec<String> {
             Kind::Systemd => continue,
             Kind::Controllers(_) => &VERSION_1,
         };
-        let Some(folder) = &hierarchy.folder else {
+        let (kind, path) = (&hierarchy.kind, &hierarchy.path);
+        let found = || find(kind, path, first_namespace, &mounts).map(|(folder, _)| folder);
+        let Some(folder) = hierarchy.folder.clone().or_else(found) else {
             continue;
         };
         let levels = hierarchy

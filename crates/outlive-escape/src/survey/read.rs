@@ -32,7 +32,6 @@ const CREDENTIALS: [&str; 10] = [
 pub struct Glance {
     /// As in the [`Survey`].
     pub cgroups: Vec<Hierarchy>,
-    first: First,
     mounts: Mounts,
 }
 
@@ -53,10 +52,9 @@ impl Glance {
     /// Looks.
     #[must_use]
     pub fn take() -> Glance {
-        let (first, mounts) = (os::first_namespaces(), Mounts::default());
+        let mounts = Mounts::default();
         Glance {
-            cgroups: super::place::read(first.cgroup, &mounts),
-            first,
+            cgroups: super::place::read(os::is_first_cgroup_namespace(), &mounts),
             mounts,
         }
     }
@@ -70,11 +68,8 @@ impl Glance {
         self,
         environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> io::Result<Survey> {
-        let Glance {
-            cgroups,
-            first,
-            mounts,
-        } = self;
+        let Glance { cgroups, mounts } = self;
+        let first = os::first_namespaces();
         let stat = os::record("/proc/self/stat")?;
         let process = ProcessLine::parse(&stat).ok_or_else(|| {
             io::Error::new(
@@ -202,7 +197,7 @@ fn limits(schedule: &os::Schedule, status: &Status) -> Limits {
     // Threads of the real-time policies have no slack at all (PR_SET_TIMERSLACK, prctl(2)).
     let usual_slack = [0, TIMER_SLACK].contains(&schedule.timer_slack);
     Limits {
-        resources: lower(&os::limits(), &status::limits(&usual)),
+        resources: lower(os::limits(), &status::limits(&usual)),
         nice: schedule.nice,
         affinity: status
             .processors
@@ -221,12 +216,12 @@ fn limits(schedule: &os::Schedule, status: &Status) -> Limits {
 }
 
 /// Those limits that are lower than process 1's, and lower than what everybody has.
-fn lower(own: &[os::Limit], usual: &[(&'static str, Bounds)]) -> Vec<Resource> {
+fn lower(own: impl Iterator<Item = os::Limit>, usual: &[(&'static str, Bounds)]) -> Vec<Resource> {
     let below = |own: Option<u64>, usual: Option<u64>| match (own, usual) {
         (Some(own), Some(usual)) => own < usual,
         (own, usual) => own.is_some() && usual.is_none(),
     };
-    let differing = own.iter().filter_map(|&(name, soft, hard)| {
+    let differing = own.filter_map(|(name, soft, hard)| {
         let (_, usual) = usual.iter().find(|(other, _)| *other == name)?;
         let everybodys = everybodys(name);
         let least = (everybodys.0.min_of(usual.0), everybodys.1.min_of(usual.1));
@@ -235,7 +230,7 @@ fn lower(own: &[os::Limit], usual: &[(&'static str, Bounds)]) -> Vec<Resource> {
             name,
             soft,
             hard,
-            usual: *usual,
+            usual: least,
         })
     });
     differing.collect()

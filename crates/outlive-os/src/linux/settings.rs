@@ -1,6 +1,7 @@
 //! How a process is limited and scheduled.
 
-use outlive_record::Setting;
+use super::surroundings::Limit;
+use outlive_record::{RESOURCES, Setting};
 
 /// What `--reset` sets back.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,33 +20,11 @@ pub struct Which {
 const TIMER_SLACK: u64 = 50_000;
 /// How many words of 64 processors each are passed on: the kernel has 8192 at most (NR_CPUS).
 const PROCESSOR_WORDS: usize = 128;
-/// How many resources there are (RLIM_NLIMITS).
-const RESOURCES: u32 = 16;
-
-/// The resources by the kernel's numbers (RLIMIT_…, the same on x86-64 and aarch64): as getrlimit(2)
-/// and as `/proc/PID/limits` call them.
-const LIMITS: [(&str, &str); RESOURCES as usize] = [
-    ("cpu", "Max cpu time"),
-    ("fsize", "Max file size"),
-    ("data", "Max data size"),
-    ("stack", "Max stack size"),
-    ("core", "Max core file size"),
-    ("rss", "Max resident set"),
-    ("nproc", "Max processes"),
-    ("nofile", "Max open files"),
-    ("memlock", "Max locked memory"),
-    ("as", "Max address space"),
-    ("locks", "Max file locks"),
-    ("sigpending", "Max pending signals"),
-    ("msgqueue", "Max msgqueue size"),
-    ("nice", "Max nice priority"),
-    ("rtprio", "Max realtime priority"),
-    ("rttime", "Max realtime timeout"),
-];
 
 /// How this process is limited and scheduled: what another one needs to be as this one is.
 pub fn current() -> Vec<Setting> {
-    let mut settings: Vec<Setting> = (0..RESOURCES)
+    let mut settings: Vec<Setting> = (0..)
+        .take(RESOURCES.len())
         .filter_map(|resource| {
             let (soft, hard) = limit(0, resource)?;
             Some(Setting::Limit {
@@ -99,19 +78,24 @@ pub fn umask() -> u32 {
         .unwrap_or(0o022)
 }
 
-/// What processes usually start with: the limits are process 1's, as far as this process may have
-/// them.
-pub fn usual(which: Which) -> Vec<Setting> {
+/// What processes usually start with. Of the resource limits `lower` has those that are lower here
+/// than usual, with their usual soft and hard values: each is raised, as far as this process may.
+pub fn usual(which: Which, lower: &[Limit]) -> Vec<Setting> {
     let mut settings = Vec::new();
     if which.limits {
-        settings.extend((0..RESOURCES).filter_map(|resource| {
-            let (_, own_hard) = limit(0, resource)?;
-            let (soft, hard) = limit_of_first(resource)?;
-            // Tried as it is where it may be raised, and else as far as this process goes.
-            let hard = if may_raise_limits() { hard } else { own_hard };
+        let number = |name: &str| RESOURCES.iter().position(|it| *it == name);
+        settings.extend(lower.iter().filter_map(|(name, soft, hard)| {
+            let resource = u32::try_from(number(name)?).ok()?;
+            let own = limit(0, resource)?;
+            let [soft, hard] = [soft, hard].map(|limit| limit.unwrap_or(u64::MAX));
+            let hard = if may_raise_limits() {
+                own.1.max(hard)
+            } else {
+                own.1
+            };
             Some(Setting::Limit {
                 resource,
-                soft: soft.min(hard),
+                soft: own.0.max(soft.min(hard)),
                 hard,
             })
         }));
@@ -145,7 +129,8 @@ pub fn refused(pid: i32, settings: &[Setting]) -> Vec<&'static str> {
 fn name(setting: &Setting) -> &'static str {
     match setting {
         Setting::Limit { resource, .. } => {
-            LIMITS.get(*resource as usize).map_or("a limit", |it| it.0)
+            let name = RESOURCES.get(*resource as usize);
+            name.copied().unwrap_or("a limit")
         }
         Setting::Nice(_) => "nice",
         Setting::Affinity(_) => "affinity",
@@ -213,28 +198,13 @@ fn affinity(pid: i32) -> Option<Vec<u64>> {
 }
 
 /// The soft and hard limit of a resource, of a process (0 is this one).
-fn limit(pid: i32, resource: u32) -> Option<(u64, u64)> {
+pub(super) fn limit(pid: i32, resource: u32) -> Option<(u64, u64)> {
     // SAFETY: all zero is a valid structure.
     let mut limit: libc::rlimit64 = unsafe { std::mem::zeroed() };
     let none = std::ptr::null::<libc::rlimit64>();
     // SAFETY: a structure of ours is written.
     let result = unsafe { libc::syscall(libc::SYS_prlimit64, pid, resource, none, &raw mut limit) };
     (result == 0).then_some((limit.rlim_cur, limit.rlim_max))
-}
-
-/// Process 1's limit. prlimit(2) tells only those who may trace it, `/proc/1/limits` everybody.
-fn limit_of_first(resource: u32) -> Option<(u64, u64)> {
-    let text = std::fs::read_to_string("/proc/1/limits").ok()?;
-    let (_, name) = LIMITS.get(resource as usize)?;
-    let mut values = text
-        .lines()
-        .find_map(|line| line.strip_prefix(name))?
-        .split_ascii_whitespace()
-        .map(|value| match value {
-            "unlimited" => Some(u64::MAX),
-            number => number.parse().ok(),
-        });
-    Some((values.next()??, values.next()??))
 }
 
 /// Whether this process may raise hard limits (CAP_SYS_RESOURCE is capability 24).

@@ -2,8 +2,8 @@
 //! calls. Nothing here changes anything or needs a privilege.
 
 pub use super::orphan::orphans_parent;
+use outlive_record::RESOURCES;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatxAttributes, StatxFlags};
-use rustix::process::{Resource, Rlimit, getrlimit};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
@@ -132,28 +132,11 @@ pub type Limit = (&'static str, Option<u64>, Option<u64>);
 
 /// All resource limits of this process (getrlimit(2)), in the order of their numbers. A system call
 /// for each is a tenth of the time that `/proc/self/limits` takes.
-pub fn limits() -> [Limit; 16] {
-    [
-        ("cpu", Resource::Cpu),
-        ("fsize", Resource::Fsize),
-        ("data", Resource::Data),
-        ("stack", Resource::Stack),
-        ("core", Resource::Core),
-        ("rss", Resource::Rss),
-        ("nproc", Resource::Nproc),
-        ("nofile", Resource::Nofile),
-        ("memlock", Resource::Memlock),
-        ("as", Resource::As),
-        ("locks", Resource::Locks),
-        ("sigpending", Resource::Sigpending),
-        ("msgqueue", Resource::Msgqueue),
-        ("nice", Resource::Nice),
-        ("rtprio", Resource::Rtprio),
-        ("rttime", Resource::Rttime),
-    ]
-    .map(|(name, resource)| {
-        let Rlimit { current, maximum } = getrlimit(resource);
-        (name, current, maximum)
+pub fn limits() -> impl Iterator<Item = Limit> {
+    let unlimited = |limit: u64| (limit != u64::MAX).then_some(limit);
+    RESOURCES.iter().zip(0..).filter_map(move |(name, number)| {
+        let (soft, hard) = super::settings::limit(0, number)?;
+        Some((*name, unlimited(soft), unlimited(hard)))
     })
 }
 
@@ -164,16 +147,13 @@ pub struct First {
     pub pid: bool,
     /// The user namespace.
     pub user: bool,
-    /// The cgroup namespace.
-    pub cgroup: bool,
     /// Whether children are put into this thread's own pid namespace, and not into one that was made
     /// for them (unshare(2), CLONE_NEWPID).
     pub children: bool,
 }
 
 /// Which of this thread's namespaces are the machine's first ones. Those have inode numbers that
-/// never change (`PROC_USER_INIT_INO` and its like, kernel: include/linux/proc_ns.h, Linux 3.8;
-/// cgroup: 4.6).
+/// never change (`PROC_USER_INIT_INO` and its like, kernel: include/linux/proc_ns.h, Linux 3.8).
 pub fn first_namespaces() -> First {
     let inode = |path: &str| rustix::fs::stat(path).ok().map(|found| found.st_ino);
     let is = |inode: Option<u64>, first: u64| inode.is_none_or(|inode| inode == first);
@@ -181,10 +161,16 @@ pub fn first_namespaces() -> First {
     First {
         pid: is(pid, 0xEFFF_FFFC),
         user: is(inode("/proc/thread-self/ns/user"), 0xEFFF_FFFD),
-        cgroup: is(inode("/proc/thread-self/ns/cgroup"), 0xEFFF_FFFB),
         // There is none at all as long as a new one has no process (Linux 4.12).
         children: inode("/proc/thread-self/ns/pid_for_children") == pid,
     }
+}
+
+/// Whether this thread is in the machine's first cgroup namespace (`PROC_CGROUP_INIT_INO`, likewise,
+/// Linux 4.6): the paths of its cgroups are the whole ones then.
+pub fn is_first_cgroup_namespace() -> bool {
+    let found = rustix::fs::stat("/proc/thread-self/ns/cgroup");
+    found.map_or(true, |found| found.st_ino == 0xEFFF_FFFB)
 }
 
 /// Whether this thread is in the machine's first UTS namespace (`PROC_UTS_INIT_INO`, likewise):

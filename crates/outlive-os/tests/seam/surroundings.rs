@@ -313,8 +313,7 @@ fn lists_of_many_pages_are_read_whole() {
 fn limits_and_schedule_are_those_of_the_calling_thread() {
     alone!();
     limit_descriptors(77);
-    let limits = surroundings::limits();
-    let limit = limits.iter().find(|(name, ..)| *name == "nofile");
+    let limit = surroundings::limits().find(|(name, ..)| *name == "nofile");
     assert_eq!(limit.expect("it is one of them").1, Some(77));
     // SAFETY: take numbers.
     unsafe {

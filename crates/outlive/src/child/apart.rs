@@ -3,7 +3,6 @@
 use crate::error::{During, Result};
 use crate::leave::{self, Leaving, PATIENCE, PROCESSES};
 use outlive_os::pidfd::Process;
-use outlive_os::settings::{self, Which};
 use outlive_os::spawn::{Gate, Spawn, SpawnError, Step};
 use outlive_os::{AsDescriptor, events, proc};
 use outlive_record::{ProcessLine, Way};
@@ -21,12 +20,7 @@ pub(super) fn start<'a>(
 ) -> Result<Result<Process, SpawnError>> {
     loop {
         let route = leaving.route()?;
-        let settings = settings::usual(Which {
-            limits: route.reset.limits,
-            nice: route.reset.nice,
-            affinity: route.reset.affinity,
-            oom: route.reset.oom,
-        });
+        let settings = leaving.usual(route.reset);
         let cgroups = match leave::cgroups(&route.bases, PROCESSES) {
             Ok(cgroups) => cgroups,
             Err(error) => {

@@ -6,7 +6,7 @@ use crate::command;
 use crate::error::{Error, Kind, Result};
 use crate::leave::{self, Begun, Leaving};
 use outlive_escape::plan::Plan;
-use outlive_os::settings::{self, Which};
+use outlive_os::settings;
 use outlive_os::{bytes, os_string};
 use outlive_record::{Answer, Launch, Leftover, OutputMode, Setting, Text, Way};
 use std::ffi::OsStr;
@@ -95,13 +95,7 @@ impl Order {
                 launch.settings.push(Setting::NoNewPrivs);
             }
         }
-        let reset = plan.route.reset;
-        launch.settings.extend(settings::usual(Which {
-            limits: reset.limits,
-            nice: reset.nice,
-            affinity: reset.affinity,
-            oom: reset.oom,
-        }));
+        launch.settings.extend(leaving.usual(plan.route.reset));
         launch
     }
 
