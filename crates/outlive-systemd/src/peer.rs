@@ -17,12 +17,17 @@ use std::time::Duration;
 pub(crate) struct Peer(UnixStream);
 
 impl Peer {
-    /// Does what a manager does before the first message.
-    pub(crate) fn accept(&mut self) {
+    /// Receives what comes before the first message.
+    pub(crate) fn hear(&mut self) {
         let expected = b"\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
         let mut received = vec![0; expected.len()];
         self.0.read_exact(&mut received).unwrap();
         assert_eq!(received, expected);
+    }
+
+    /// Does what a manager does before the first message.
+    pub(crate) fn accept(&mut self) {
+        self.hear();
         self.send(b"DATA\r\nOK 0123456789abcdef0123456789abcdef\r\nAGREE_UNIX_FD\r\n");
     }
 

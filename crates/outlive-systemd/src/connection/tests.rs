@@ -124,7 +124,11 @@ fn whatever_is_no_manager_is_a_failure() {
         (b"", "closed the connection"),
     ];
     for (greeting, expected) in greetings {
-        let (connection, peer) = connect(LONG, move |mut peer| peer.send(greeting));
+        let (connection, peer) = connect(LONG, move |mut peer| {
+            // One that is gone before it was spoken to has only closed the connection.
+            peer.hear();
+            peer.send(greeting);
+        });
         let failure = failure(connection).to_string();
         assert!(failure.contains(expected), "{failure}");
         peer.join().unwrap();
