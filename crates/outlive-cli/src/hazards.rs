@@ -13,6 +13,9 @@ pub(crate) enum Tense {
     WouldBe,
 }
 
+/// How much of a line there is for names, in a terminal of 80 columns.
+const WIDTH: usize = 64;
+
 /// Says in one line what could end a job that was just started.
 pub(crate) fn warn(planned: &Report, label: &str) {
     let dangers: Vec<String> = planned
@@ -49,11 +52,33 @@ pub(crate) fn describe(report: &Report, tense: Tense) -> String {
     writeln!(out, "{bold}{label:<9}{bold:#} {started}").expect("memory");
     let mut escapes: Vec<&Escape> = report.escapes.iter().collect();
     escapes.sort_by_key(|it| rank(it));
-    for escape in escapes {
-        if escape.state == HazardState::NotPresent && tense == Tense::Was {
-            continue;
+    let is_told = |it: &&Escape| it.state != HazardState::NotPresent || !it.detail.is_empty();
+    escapes
+        .iter()
+        .copied()
+        .filter(is_told)
+        .for_each(|it| one(&mut out, it));
+    if tense == Tense::WouldBe {
+        let absent: Vec<String> = escapes
+            .iter()
+            .filter(|it| !is_told(it))
+            .map(|it| it.hazard.to_string())
+            .collect();
+        let dimmed = Style::new().dimmed();
+        let mut lines = vec![String::new()];
+        for hazard in absent {
+            let line = lines.last_mut().expect("there is one");
+            match line.len() + hazard.len() {
+                _ if line.is_empty() => line.push_str(&hazard),
+                0..WIDTH => write!(line, ", {hazard}").expect("memory"),
+                _ => {
+                    line.push(',');
+                    lines.push(hazard);
+                }
+            }
         }
-        one(&mut out, escape);
+        let lines = lines.join("\n             ");
+        writeln!(out, "  {dimmed}none here{dimmed:#}  {lines}").expect("memory");
     }
     out
 }
@@ -82,13 +107,13 @@ fn one(out: &mut String, escape: &Escape) {
             Style::new().fg_color(Some(AnsiColor::Yellow.into())),
         ),
         HazardState::Left => ("left", Style::new().fg_color(Some(AnsiColor::Green.into()))),
-        HazardState::NotPresent => ("not here", Style::new().dimmed()),
+        HazardState::NotPresent => ("harmless", Style::new().dimmed()),
     };
     let hazard = escape.hazard.to_string();
     let detail = text::plain(&escape.detail);
-    writeln!(out, "  {style}{word:<8}{style:#} {hazard:<14} {detail}").expect("memory");
+    writeln!(out, "  {style}{word:<9}{style:#}  {hazard:<14}  {detail}").expect("memory");
     let mut more = |text: &str| {
-        writeln!(out, "{:26}{}", "", text::plain(text)).expect("memory");
+        writeln!(out, "{:29}{}", "", text::plain(text)).expect("memory");
     };
     if !escape.how.is_empty() {
         more(&escape.how);

@@ -182,8 +182,12 @@ impl Leaving {
         }
     }
 
-    /// Looks whether the manager would start the process outside of this sandbox, which a launch
-    /// finds out from the keeper that it has started.
+    /// Looks whether the manager would start the process outside of this sandbox, as far as that can
+    /// be seen from here: a launch hears of namespaces from the keeper that it has started.
+    ///
+    /// Whoever is under Landlock may not look at processes outside (landlock(7), "Ptrace
+    /// restrictions"), and nothing else tells of it. It takes NO_NEW_PRIVS or a privilege to be put
+    /// there, so in such a case a manager that can't be looked at is outside of a sandbox.
     fn look_at_manager(&mut self) {
         let route = plan::route(&self.survey, &self.helpers, &self.wish);
         let Way::Delegated(manager) = route.way else {
@@ -192,17 +196,25 @@ impl Leaving {
         if self.wish.leave_sandbox {
             return;
         }
-        let Ok(Some(pid)) = systemd::process(of(manager), self.survey.user, PATIENCE) else {
+        let process = systemd::process(of(manager), self.survey.user, PATIENCE);
+        let Ok(Some(pid)) = process else {
             return;
         };
+        let theirs = |name: &str| proc::namespace_of(pid, name).ok();
         let differs = |name: &&str| {
-            let theirs = proc::namespace_of(pid, name).ok();
-            theirs.is_some() && theirs != proc::namespace(name).ok()
+            theirs(name).is_some_and(|theirs| Some(theirs) != proc::namespace(name).ok())
         };
-        let different: Vec<&str> = NAMESPACES.into_iter().filter(|it| differs(it)).collect();
+        let different: Vec<&str> = NAMESPACES.into_iter().filter(differs).collect();
         if !different.is_empty() {
             self.outside(manager, &different.join(", "));
+        } else if self.may_be_confined() && theirs("mnt").is_none() {
+            let why = format!("{manager} can't be looked at, as from under Landlock");
+            self.without(manager, why);
         }
+    }
+
+    fn may_be_confined(&self) -> bool {
+        self.survey.sandbox.no_new_privs || self.survey.user == 0
     }
 
     /// A manager is in other namespaces than this process, and may not take the program there.
@@ -233,6 +245,10 @@ impl Leaving {
     /// What is to be done, once those have been asked on whom it depends, and the user lingers if
     /// that is part of it.
     pub(crate) fn route(&mut self) -> Result<Route> {
+        if self.may_be_confined() {
+            self.ask();
+            self.look_at_manager();
+        }
         loop {
             self.ask();
             let route = plan::route(&self.survey, &self.helpers, &self.wish);
