@@ -29,7 +29,8 @@ pub(crate) fn warn(planned: &Report, label: &str) {
             dangers.join(", ")
         ));
     }
-    for note in &planned.notes {
+    let told = dangers.join("");
+    for note in planned.notes.iter().filter(|note| !told.contains(*note)) {
         report::note(note);
     }
 }

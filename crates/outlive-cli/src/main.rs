@@ -38,5 +38,6 @@ fn run() -> i32 {
     // Does not return in a keeper, which is this program under another name: no argument is read
     // and nothing is allocated before it, as whatever is would stay for the job's whole life.
     outlive::init();
+    outlive_os::role::inherit_no_orphans();
     cli::main()
 }

@@ -1,6 +1,7 @@
 //! `outlive restart`.
 
 use crate::cli::examples;
+use crate::hazards;
 use crate::report::{self, Result};
 use outlive::{Jobs, RestartOptions};
 
@@ -16,7 +17,10 @@ pub(crate) struct Args {
 
 pub(crate) fn main(args: &Args) -> Result<i32> {
     let job = Jobs::open()?.get(&args.job)?;
-    job.restart(&RestartOptions::new())?;
+    let job = job.restart(&RestartOptions::new())?;
+    if let Some(plan) = job.plan() {
+        hazards::warn(&plan.report, &args.job);
+    }
     report::note_to_person(&format!("see its output: outlive logs -f {}", args.job));
     Ok(0)
 }

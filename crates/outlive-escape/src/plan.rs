@@ -5,52 +5,11 @@ mod cgroup;
 mod words;
 
 use crate::kernel::cgroup::{Hierarchy, Kind, Owner};
-use crate::survey::Survey;
+use crate::survey::{Adoption, Survey};
 use cgroup::Exit;
+pub use outlive_record::{Breakaway, Reset};
 use outlive_record::{Escape, Hazard, Manager, Report, State, Way};
 use std::path::PathBuf;
-
-/// Whether a process is to leave what would end it from outside of its session: the cgroup, a
-/// subreaper, the log-out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Breakaway {
-    /// It leaves, or it is not started.
-    Require,
-    /// It leaves if it can, and what remains is said.
-    #[default]
-    Prefer,
-    /// It stays.
-    Off,
-}
-
-/// What is set back to what a process usually starts with, as far as this user may.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Reset {
-    /// Resource limits, setrlimit(2).
-    pub limits: bool,
-    /// Niceness, scheduling policy, input and output priority, timer slack.
-    pub nice: bool,
-    /// Processor affinity.
-    pub affinity: bool,
-    /// The adjustment of the out-of-memory score.
-    pub oom: bool,
-    /// The file mode creation mask: 022.
-    pub umask: bool,
-    /// The working folder: `/`.
-    pub cwd: bool,
-}
-
-impl Reset {
-    /// All of it.
-    pub const ALL: Reset = Reset {
-        limits: true,
-        nice: true,
-        affinity: true,
-        oom: true,
-        umask: true,
-        cwd: true,
-    };
-}
 
 /// What is to be started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -182,9 +141,10 @@ pub fn direct_bases(cgroups: &[Hierarchy], breakaway: Breakaway) -> Option<Vec<(
     if breakaway == Breakaway::Off {
         return Some(Vec::new());
     }
-    let (owner, exit) = cgroup::look(cgroups);
-    let leaves = matches!(exit, Exit::Open(_)) || matches!(owner, Owner::Root | Owner::Ours);
-    leaves.then(|| exit.bases())
+    let look = cgroup::look(cgroups, true);
+    let leaves = matches!(look.exit, Exit::Open(_) | Exit::Beside(..))
+        || matches!(look.owner, Owner::Root | Owner::Ours);
+    leaves.then(|| look.exit.bases())
 }
 
 /// The unit that the caller is in, and its manager, if the plan depends on what ends with it.
@@ -228,6 +188,8 @@ struct Case<'a> {
     helpers: &'a Helpers,
     wish: &'a Wish,
     owner: Owner,
+    /// The path of the cgroup that is somebody's.
+    path: String,
     exit: Exit,
     /// Whether the caller's cgroup ends with a user's manager.
     by_user_manager: bool,
@@ -235,12 +197,19 @@ struct Case<'a> {
 
 impl<'a> Case<'a> {
     fn new(survey: &'a Survey, helpers: &'a Helpers, wish: &'a Wish) -> Case<'a> {
-        let (owner, exit) = cgroup::look(&survey.cgroups);
+        let cgroup::Look { owner, path, exit } = cgroup::look(
+            &survey.cgroups,
+            !survey.cgroup_namespace || survey.containers_cgroups,
+        );
         Case {
             survey,
             helpers,
             wish,
-            owner,
+            owner: match survey.containers_cgroups {
+                true => Owner::Root,
+                false => owner,
+            },
+            path,
             exit,
             by_user_manager: cgroup::of_user_manager(&survey.cgroups),
         }
@@ -271,10 +240,7 @@ impl<'a> Case<'a> {
     }
 
     fn hunted(&self) -> bool {
-        self.survey
-            .adopter
-            .as_ref()
-            .is_some_and(|adopter| !adopter.harmless)
+        matches!(&self.survey.adoption, Adoption::By(adopter) if !adopter.harmless)
     }
 
     /// Whether it is in a pid namespace that is no machine of its own.
@@ -297,7 +263,13 @@ impl<'a> Case<'a> {
         if self.wish.breakaway == Breakaway::Off {
             return false;
         }
-        let cgroup = self.cgroup_kills() && !matches!(self.exit, Exit::Open(_));
+        let out = match self.exit {
+            Exit::Open(_) => true,
+            // Better than nothing, and worse than what a manager can do.
+            Exit::Beside(..) => *self.manager().1 != Reach::There,
+            _ => false,
+        };
+        let cgroup = self.cgroup_kills() && !out;
         match self.wish.level {
             Level::Child => cgroup,
             Level::Job => cgroup || self.hunted() || (self.boxed() && self.wish.leave_sandbox),

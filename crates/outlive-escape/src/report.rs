@@ -64,14 +64,11 @@ fn fault(escape: &Escape, caller: &Caller, seen: &Seen) -> Option<String> {
             let hunted = caller.adopter == Some(seen.keepers_parent);
             hunted.then(|| format!("process {} is above it", seen.keepers_parent))
         }
-        Hazard::Cgroup | Hazard::LogOut => {
+        Hazard::Cgroup => {
             let running = seen.running.as_ref()?;
-            let inside = caller
-                .cgroups
-                .iter()
-                .find(|cgroup| is_inside(&running.cgroups, cgroup))?;
-            // The user's manager, of which the log-out is, stays around a job that it started.
-            (escape.hazard == Hazard::Cgroup).then(|| format!("it is in {inside}"))
+            let mut cgroups = caller.cgroups.iter();
+            let inside = cgroups.find(|cgroup| is_inside(&running.cgroups, cgroup))?;
+            Some(format!("it is in {inside}"))
         }
         Hazard::Cookies => {
             let environment = &seen.running.as_ref()?.environment;

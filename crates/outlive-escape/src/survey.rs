@@ -29,12 +29,16 @@ pub struct Survey {
     pub streams: [Stream; 3],
     /// The signal that this process gets when its parent's thread ends (PR_GET_PDEATHSIG, prctl(2)).
     pub parent_death: Option<i32>,
-    /// Who inherits orphans that are made here, if that is not process 1: nothing tells of it, so
-    /// it is inferred by making one.
-    pub adopter: Option<Adopter>,
+    /// Who inherits orphans that are made here: nothing tells of it, so it is inferred by making one.
+    pub adoption: Adoption,
     /// The cgroup in each hierarchy: the unified one, systemd's own, and of the others those in
     /// which it is not the root.
     pub cgroups: Vec<Hierarchy>,
+    /// Whether those paths are not the whole ones (cgroup_namespaces(7)), so that what looks like a
+    /// root may be in anything.
+    pub cgroup_namespace: bool,
+    /// Whether process 1 of this container is in the same cgroups: they are the container's.
+    pub containers_cgroups: bool,
     /// Limits set by those cgroups or by ones above them, as `memory.max=1073741824`. Left empty by
     /// [`Survey::read`], since starting a process does not depend on them: [`cgroup_limits`] reads
     /// them.
@@ -73,6 +77,17 @@ pub enum Stream {
     Pipe,
     /// Something else: a file, `/dev/null`.
     Other,
+}
+
+/// What becomes of orphans.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Adoption {
+    /// Process 1 of the pid namespace inherits them, where they belong.
+    First,
+    /// Somebody else does.
+    By(Adopter),
+    /// It could not be told, and why.
+    Unknown(String),
 }
 
 /// Who inherits orphans.

@@ -5,7 +5,9 @@ use outlive_escape::kernel::cgroup::{Hierarchy, Kind};
 use outlive_escape::plan::{
     Breakaway, Helpers, Level, LogOut, Plan, Reach, Reset, Wish, depends_on_log_out, plan,
 };
-use outlive_escape::survey::{Adopter, Folder, Limits, Namespace, Sandbox, Stream, Survey};
+use outlive_escape::survey::{
+    Adopter, Adoption, Folder, Limits, Namespace, Sandbox, Stream, Survey,
+};
 use outlive_record::{Hazard, Manager, ProcessLine, State, Way};
 use std::path::PathBuf;
 
@@ -31,7 +33,9 @@ fn nothing() -> Survey {
         terminal: None,
         streams: [Stream::Other, Stream::Other, Stream::Other],
         parent_death: None,
-        adopter: None,
+        adoption: Adoption::First,
+        cgroup_namespace: false,
+        containers_cgroups: false,
         cgroups: vec![cgroup("/", None)],
         cgroup_limits: vec![],
         systemd: true,
@@ -83,9 +87,10 @@ fn all() -> Vec<(Survey, Helpers, Wish)> {
         cgroup("/outlive/x.1", Some("")),
     ];
     let adopters = [
-        None,
-        Some(hunter()),
-        Some(Adopter {
+        Adoption::First,
+        Adoption::By(hunter()),
+        Adoption::Unknown("no process could be made".to_owned()),
+        Adoption::By(Adopter {
             harmless: true,
             ..hunter()
         }),
@@ -135,7 +140,7 @@ fn all() -> Vec<(Survey, Helpers, Wish)> {
                                 survey.user = if bit(0) { 0 } else { 1000 };
                                 survey.systemd = !bit(1);
                                 survey.cgroups = vec![cgroup.clone()];
-                                survey.adopter.clone_from(adopter);
+                                survey.adoption.clone_from(adopter);
                                 survey.namespace.clone_from(namespace);
                                 survey.sandbox = *sandbox;
                                 let helpers = Helpers {
@@ -300,7 +305,7 @@ fn the_cases_of_the_survival_matrix() {
     };
     let root = |survey: Survey| Survey { user: 0, ..survey };
     let hunted = |survey: Survey| Survey {
-        adopter: Some(hunter()),
+        adoption: Adoption::By(hunter()),
         ..survey
     };
     let boxed = |survey: Survey| Survey {
@@ -390,7 +395,7 @@ fn the_cases_of_the_survival_matrix() {
             in_cgroup("/by/hand", Some("/by")),
             Helpers::default(),
             wish,
-            (Way::Direct, false, vec![]),
+            (Way::Direct, false, vec![Hazard::Cgroup]),
         ),
         (
             "K5b, nothing to be done",
@@ -518,7 +523,7 @@ fn the_cases_of_the_survival_matrix() {
 #[test]
 fn a_manager_that_fails_is_named_in_what_remains() {
     let survey = Survey {
-        adopter: Some(hunter()),
+        adoption: Adoption::By(hunter()),
         ..nothing()
     };
     let helpers = Helpers {

@@ -165,7 +165,7 @@ fn it_tells_of_a_subreaper_above() {
         .split_once("reaper ")
         .and_then(|it| it.1.split_once(':'));
     let pid = pid.expect("it says who it is").0;
-    let adopter = format!("adopter: Some(Adopter {{ pid: {pid}, name: ");
+    let adopter = format!("adoption: By(Adopter {{ pid: {pid}, name: ");
     has(&text, &[&adopter, "harmless: false"]);
 }
 
@@ -175,7 +175,7 @@ fn a_keeper_above_is_harmless() {
     keeper.args(WORDS).env_clear().env("OUTLIVE_KEEPER", "1");
     has(
         &said(keeper),
-        &["adopter: Some(Adopter {", "harmless: true"],
+        &["adoption: By(Adopter {", "harmless: true"],
     );
 }
 
@@ -198,7 +198,7 @@ fn a_pid_namespace_is_told_of() {
         &said(command),
         &[
             "namespace: Some(Namespace { container: None })",
-            "adopter: None",
+            "adoption: First",
         ],
     );
 }
@@ -213,8 +213,8 @@ fn threads_ask_at_once() {
                 for _ in 0..50 {
                     let again = survey();
                     assert_eq!(
-                        (&again.adopter, &again.cgroups),
-                        (&first.adopter, &first.cgroups)
+                        (&again.adoption, &again.cgroups),
+                        (&first.adoption, &first.cgroups)
                     );
                 }
             });

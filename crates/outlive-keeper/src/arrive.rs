@@ -42,9 +42,10 @@ pub(crate) struct Arrival {
 pub(crate) fn launcher() -> Option<(Connection, Vec<Descriptor>)> {
     let mut inherited = role::inherited().ok()?;
     if inherited.is_empty() {
-        // A manager has one descriptor to give.
-        let socket = role::take_standard_input_socket()?;
-        return Some((Connection::from_descriptor(socket), inherited));
+        // A manager has one descriptor to give. The launcher waits for a word on it.
+        let launcher = Connection::from_descriptor(role::take_standard_input_socket()?);
+        launcher.send(b"hello", None).ok()?;
+        return Some((launcher, inherited));
     }
     let launcher = Connection::from_descriptor(inherited.remove(0));
     Some((launcher, inherited))
@@ -80,15 +81,11 @@ pub(crate) fn arrive(
         for descriptor in handed {
             arrival.slots.push(descriptor.map_err(failed)?);
         }
-        let differs = |(name, inode): &(String, u64)| proc::namespace(name).ok() != Some(*inode);
-        let namespaces: Vec<String> = delegated
-            .namespaces
-            .iter()
-            .filter(|it| differs(it))
-            .map(|(name, _)| name.clone())
-            .collect();
-        if !namespaces.is_empty() {
-            return Err(Refusal::from(Answer::OutsideSandbox { namespaces }));
+        let beyond = delegated
+            .bounds
+            .map_or_else(Vec::new, |bounds| proc::bounds(None).beyond(&bounds));
+        if !beyond.is_empty() {
+            return Err(Refusal::from(Answer::OutsideSandbox { beyond }));
         }
         // By descriptor, so that it is the launcher's own folder, whatever its path means here.
         role::enter_folder(folder.as_fd())

@@ -1,14 +1,16 @@
 //! The job's own cgroups, and the report on what it has left.
 
 use crate::start::Refusal;
+use crate::tree::Tree;
+use crate::watch::KILL_ROUNDS;
 use outlive_escape::kernel::cgroup::Kind;
 use outlive_escape::report::{Running, Seen, verify};
 use outlive_escape::survey;
 use outlive_os::cgroup::Cgroup;
 use outlive_os::folder::Folder;
-use outlive_os::pidfd::Process;
-use outlive_os::{bytes, os_string, proc, settings, signal};
-use outlive_record::{Answer, Caller, CgroupFolder, Launch, Report, Setting, Text};
+use outlive_os::pidfd::{Process, Reaped, reap_any};
+use outlive_os::{bytes, os_string, proc, settings};
+use outlive_record::{Answer, Caller, CgroupFolder, JobId, Launch, Report, Setting, Text};
 use std::path::{Path, PathBuf};
 
 /// What is to be compared once the job runs.
@@ -28,15 +30,30 @@ impl Expected {
     }
 
     /// Ends a job that has not left what it was required to leave.
-    pub(crate) fn require(&self, main: &Process, folder: &Folder) -> Result<(), Refusal> {
+    pub(crate) fn require(
+        &self,
+        id: &JobId,
+        main: &Process,
+        folder: &Folder,
+    ) -> Result<(), Refusal> {
         let report = self.compare(main, folder);
         let Some(danger) = report.dangers().next() else {
             return Ok(());
         };
         let what = format!("{}: {}", danger.hazard, danger.how);
-        // It ends by itself if it can't be signalled, having become another user's.
-        let _ = main.signal(signal::KILL);
-        let _ = main.reap();
+        let mut tree = Tree::new(id.clone(), main.pid());
+        for _ in 0..KILL_ROUNDS {
+            // Where /proc can't be read nothing can be found to be ended.
+            if tree.kill().is_err() {
+                break;
+            }
+            while let Ok(Reaped::Child(pid, _)) = reap_any() {
+                tree.reaped(pid);
+            }
+            if tree.is_empty().unwrap_or(true) {
+                break;
+            }
+        }
         Err(Answer::Remained { what }.into())
     }
 
@@ -52,9 +69,10 @@ impl Expected {
             return self.report.clone();
         };
         let environment = proc::environment(pid);
-        // It has none once it has ended, and always the variable by which it knows its job before.
-        let running = (!environment.is_empty()).then(|| Running {
+        let now = proc::line(pid).ok().flatten();
+        let running = now.filter(|now| !now.has_ended()).map(|_| Running {
             cgroups: proc::cgroups(pid).unwrap_or_default(),
+            // Of one that has become another user's it can't be read, and is what it was given.
             environment,
             refused: settings::refused(pid, &self.settings),
         });

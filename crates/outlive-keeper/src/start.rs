@@ -183,7 +183,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
         let main = pipes.spawn(&launch, environment, &slots, heritage, &room, &own)?;
         let expected = Expected::of(&launch);
         if launch.require {
-            expected.require(&main, &room.folder)?;
+            expected.require(&id, &main, &room.folder)?;
         }
         Ok((main, pipes, signals, ended, expected))
     });

@@ -22,7 +22,7 @@ const LEFTOVER_GRACE: Duration = Duration::from_secs(10);
 /// How many may talk to a keeper at once; the one who came first goes when one more comes.
 const MOST_CONNECTIONS: usize = 16;
 /// How often a tree is killed in one go.
-const KILL_ROUNDS: usize = 32;
+pub(crate) const KILL_ROUNDS: usize = 32;
 /// What is passed on at once from a job that prints into a pipe: a pipe holds as much (pipe(7)).
 const PUMPED: usize = 64 << 10;
 

@@ -80,9 +80,58 @@ pub struct Delegated {
     pub descriptors: usize,
     /// The launcher's file mode creation mask.
     pub umask: u32,
-    /// Namespaces (`mnt`, `net`, …) that it must share with the launcher, by inode: in another one
-    /// the job would have left a sandbox.
+    /// What the launcher is confined to: with more than that the job would have left a sandbox.
+    /// None if it may.
+    pub bounds: Option<Bounds>,
+}
+
+/// What a process is confined to, and what it could not give itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// Namespaces (`mnt`, `net`, …) by inode (namespaces(7)), as far as they can be told.
     pub namespaces: Vec<(String, u64)>,
+    /// Its root folder, by device and inode (chroot(2)), if that can be told.
+    pub root: Option<(u64, u64)>,
+    /// The capabilities that it could ever have (the bounding set, capabilities(7)), a bit for each.
+    pub capabilities: u64,
+    /// Its groups.
+    pub groups: Vec<u32>,
+    /// Its label of a security module (`/proc/PID/attr/current`), empty if there is none.
+    pub label: String,
+}
+
+impl Bounds {
+    /// What a process with these bounds has that one with those does not, in words.
+    #[must_use]
+    pub fn beyond(&self, those: &Bounds) -> Vec<String> {
+        let differs = |(name, inode): &&(String, u64)| {
+            let mut theirs = those.namespaces.iter();
+            theirs.any(|(other, theirs)| other == name && theirs != inode)
+        };
+        let mut found: Vec<String> = self
+            .namespaces
+            .iter()
+            .filter(differs)
+            .map(|(name, _)| format!("{name} namespace"))
+            .collect();
+        let mut say = |is_beyond: bool, what: &str| {
+            if is_beyond {
+                found.push(what.to_owned());
+            }
+        };
+        let roots = self.root.zip(those.root);
+        say(
+            roots.is_some_and(|(root, theirs)| root != theirs),
+            "root folder",
+        );
+        say(self.capabilities & !those.capabilities != 0, "capabilities");
+        let is_new = |group| !those.groups.contains(group);
+        say(self.groups.iter().any(is_new), "groups");
+        // What is not confined is called so by AppArmor, and by SELinux's usual policies.
+        let confined = !those.label.is_empty() && !those.label.contains("unconfined");
+        say(confined && self.label != those.label, "security label");
+        found
+    }
 }
 
 /// The resources that can be limited, by the kernel's numbers (RLIMIT_…, getrlimit(2); the same on
@@ -187,10 +236,10 @@ pub enum Answer {
         /// The error number of execve(2).
         errno: i32,
     },
-    /// The job would have run in other namespaces than its launcher, and so outside of a sandbox.
+    /// The job would not have been confined as its launcher is.
     OutsideSandbox {
-        /// The namespaces that differ.
-        namespaces: Vec<String>,
+        /// What it would have had beyond that.
+        beyond: Vec<String>,
     },
     /// It runs no more: something would have remained that was required to be left, and was seen
     /// only when it ran.
@@ -317,6 +366,7 @@ mod tests {
             },
             until: Until::Tree,
             leftover: Leftover::Leave,
+            leave: crate::Leave::default(),
         };
         Launch::new("/home".into(), false, spec, vec!["/bin/sh".into()])
     }
@@ -347,6 +397,40 @@ mod tests {
         ] {
             assert_eq!(Answer::parse(&answer.to_bytes()), Ok(answer));
         }
+    }
+
+    #[test]
+    fn only_what_is_more_is_beyond() {
+        let launcher = Bounds {
+            namespaces: vec![("mnt".to_owned(), 1), ("net".to_owned(), 2)],
+            root: Some((1, 2)),
+            capabilities: 0b11,
+            groups: vec![7, 8],
+            label: "confined".to_owned(),
+        };
+        assert_eq!(launcher.beyond(&launcher), [""; 0]);
+        let less = Bounds {
+            root: None,
+            capabilities: 1,
+            groups: vec![8],
+            ..launcher.clone()
+        };
+        assert_eq!(less.beyond(&launcher), [""; 0]);
+        let other = Bounds {
+            namespaces: vec![("mnt".to_owned(), 3)],
+            root: Some((1, 3)),
+            capabilities: 0b100,
+            groups: vec![9],
+            label: "unconfined".to_owned(),
+        };
+        let all = [
+            "mnt namespace",
+            "root folder",
+            "capabilities",
+            "groups",
+            "security label",
+        ];
+        assert_eq!(other.beyond(&launcher), all);
     }
 
     proptest! {

@@ -18,10 +18,11 @@ mod process_line;
 mod record;
 mod report;
 mod text;
+mod wish;
 
 pub use control::{MESSAGE_LIMIT, Reply, Request};
 pub use launch::{
-    Answer, Caller, CgroupFolder, Delegated, InputPlan, LAUNCH_LIMIT, Launch, OutputPlan,
+    Answer, Bounds, Caller, CgroupFolder, Delegated, InputPlan, LAUNCH_LIMIT, Launch, OutputPlan,
     RESOURCES, Setting, Slot,
 };
 pub use name::{BadName, JobId, JobName};
@@ -32,3 +33,4 @@ pub use record::{
 };
 pub use report::{Escape, Hazard, HazardKind, Manager, Report, State, Way};
 pub use text::Text;
+pub use wish::{Breakaway, Leave, Reset};

@@ -1,6 +1,6 @@
 //! The job's durable record.
 
-use crate::{CgroupFolder, JobId, JobName, Report, Text};
+use crate::{CgroupFolder, JobId, JobName, Leave, Report, Text};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -76,6 +76,9 @@ pub struct Spec {
     /// What becomes of processes left when the main process has ended.
     #[serde(default)]
     pub leftover: Leftover,
+    /// What it is to leave.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub leave: Leave,
 }
 
 /// A job's standard input.
@@ -214,6 +217,10 @@ fn is_zero(value: &u64) -> bool {
     *value == 0
 }
 
+fn is_default(value: &Leave) -> bool {
+    *value == Leave::default()
+}
+
 /// Why bytes are no record that this build can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unreadable {
@@ -341,6 +348,7 @@ mod tests {
             },
             until: Until::Main,
             leftover: Leftover::Stop,
+            leave: Leave::default(),
         };
         let runs = vec![Run::begun(Timestamp::UNIX_EPOCH)];
         Record {

@@ -141,6 +141,11 @@ impl Connection {
         Ok(answer.body("s")?.text()?.to_owned())
     }
 
+    /// Asks the bus itself something about a name on it.
+    pub(crate) fn ask_bus(&mut self, member: &str, name: Writer) -> Result<Message> {
+        self.call(bus(member, "s", name), None)
+    }
+
     /// From now on the bus passes the signals on to here that this rule fits.
     pub(crate) fn listen_for(&mut self, rule: &str) -> Result<()> {
         let mut body = Writer::default();

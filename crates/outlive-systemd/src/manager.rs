@@ -151,6 +151,28 @@ pub fn process(
     }
 }
 
+/// What the manager knows this process by: another pid if this is a pid namespace that it is outside
+/// of, which its bus tells (org.freedesktop.DBus, `GetConnectionUnixProcessID`).
+pub fn own_pid(manager: Manager, user: u32, within: Duration) -> std::result::Result<i32, Failure> {
+    let deadline = Deadline::after(within);
+    let ask = || -> Result<i32> {
+        if let Ok(connection) = Connection::open(&manager.private(user), deadline)
+            && connection.peer_is_in_sight()?
+        {
+            return Ok(std::process::id().cast_signed());
+        }
+        let mut asked = Asked::by_bus(&manager.bus(user), deadline)?;
+        let mut body = Writer::default();
+        body.text(asked.by_bus.as_deref().unwrap_or_default());
+        let answer = asked
+            .connection
+            .ask_bus("GetConnectionUnixProcessID", body)?;
+        let pid = answer.body("u")?.number()?;
+        i32::try_from(pid).map_err(|_| Cause::Failed("that is no process id".to_owned()))
+    };
+    ask().map_err(|cause| cause.because(format!("failed to reach {}", manager.words())))
+}
+
 /// The `KillMode` of a unit that is loaded: `control-group`, `mixed`, `process` or `none`
 /// (systemd.kill(5)). A unit that is unknown is an error: its properties would have their defaults.
 pub fn kill_mode(

@@ -62,7 +62,7 @@ fn start(asked: &mut Asked, service: &Service<'_>) -> Result<()> {
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     let environment: Vec<_> = environment.iter().map(|variable| &**variable).collect();
-    let properties = [
+    let mut properties = vec![
         ("Description", Value::Text(service.description)),
         ("Type", Value::Text("exec")),
         (
@@ -84,9 +84,19 @@ fn start(asked: &mut Asked, service: &Service<'_>) -> Result<()> {
         ("Delegate", Value::Flag(true)),
         ("TasksMax", Value::Large(u64::MAX)),
         ("CollectMode", Value::Text("inactive-or-failed")),
+        // It goes on as long as any process of it: what a keeper leaves behind is its user's choice,
+        // and one that is killed costs its job nothing.
+        ("ExitType", Value::Text("cgroup")),
     ];
     let input = Some(service.standard_input);
-    let queued = queue(asked, service.name, &properties, input)?;
+    let queued = match queue(asked, service.name, &properties, input) {
+        // There is an ExitType since systemd 250.
+        Err(cause) if cause.is("org.freedesktop.DBus.Error.PropertyReadOnly") => {
+            properties.pop();
+            queue(asked, service.name, &properties, input)?
+        }
+        other => other?,
+    };
     finish_or_stop(asked, service.name, &queued)
 }
 

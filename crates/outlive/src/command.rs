@@ -188,7 +188,7 @@ impl Command {
     pub(crate) fn wish(&self, level: Level) -> Wish {
         Wish {
             level,
-            detach: self.detach || level == Level::Job,
+            detach: self.detach,
             breakaway: self.breakaway,
             leave_sandbox: self.leave_sandbox,
             linger: self.linger,

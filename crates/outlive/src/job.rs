@@ -329,7 +329,9 @@ impl Job {
     ///
     /// Descriptors that the program which first started it had given it (kept ones, an output of its
     /// own) it does not have again; one that was given its standard input so can't be restarted.
-    pub fn restart(&self, options: &RestartOptions) -> Result<()> {
+    ///
+    /// The handle that comes back has what was [planned](Job::plan) this time.
+    pub fn restart(&self, options: &RestartOptions) -> Result<Job> {
         let seen = self.look_here()?;
         if seen.kept
             || seen
@@ -339,7 +341,11 @@ impl Job {
             self.stop(options.grace)?;
         }
         let home = self.home()?;
-        launch::again(home.path(), &seen.record.spec, options)
+        let plan = launch::again(home.path(), &seen.record.spec, options)?;
+        Ok(Job {
+            plan: plan.map(Arc::new),
+            ..self.clone()
+        })
     }
 
     /// Removes its record and its output. It must have ended.

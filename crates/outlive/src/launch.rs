@@ -10,10 +10,10 @@ use crate::keeper;
 use crate::options::{JobOptions, RestartOptions};
 use crate::stdio;
 use outlive_escape::cookies::is_cookie;
-use outlive_escape::plan::{Level, Plan, Wish};
+use outlive_escape::plan::{Plan, Wish};
 use outlive_os::{AsDescriptor, Descriptor, bytes, os_string, proc};
 use outlive_record::{
-    Input, InputPlan, JobId, JobName, Output, OutputMode, OutputPlan, Slot, Spec, Text,
+    Input, InputPlan, JobId, JobName, Leave, Output, OutputMode, OutputPlan, Slot, Spec, Text,
 };
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -96,10 +96,15 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
         },
         until: options.until,
         leftover: options.leftover,
+        leave: Leave {
+            breakaway: command.breakaway,
+            reset: command.reset,
+            sandbox: command.leave_sandbox,
+            no_linger: !command.linger,
+        },
     };
     let keeper = keeper::find(options.keeper.as_deref())?;
     let mut order = Order::new(home, keeper, spec, environment);
-    order.wish = command.wish(Level::Job);
     order.folder = (command.folder.is_some() || command.reset.cwd).then_some(folder);
     order.keeper_as_child = options.keeper_as_child;
     order.set_input(command, options)?;
@@ -127,8 +132,8 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
     })
 }
 
-/// Starts a job that has ended once more.
-pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Result<()> {
+/// Starts a job that has ended once more; what was planned for it.
+pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Result<Option<Plan>> {
     let os = |text: &Text| os_string(text.0.clone());
     let mut environment: BTreeMap<OsString, OsString> = if spec.clean_env {
         BTreeMap::new()
@@ -159,7 +164,7 @@ pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Resul
     }
     order.print_to_own_file()?;
     order.folder = Some(os(&spec.cwd).into());
-    order.place().map(drop)
+    order.place()
 }
 
 fn parse_name(name: &str) -> Result<JobName> {
@@ -201,14 +206,21 @@ impl Order {
         spec: Spec,
         environment: BTreeMap<OsString, OsString>,
     ) -> Order {
+        let leave = spec.leave;
         Order {
             home: home.to_owned(),
             keeper,
+            wish: Wish {
+                breakaway: leave.breakaway,
+                leave_sandbox: leave.sandbox,
+                linger: !leave.no_linger,
+                reset: leave.reset,
+                ..Wish::default()
+            },
             spec,
             again: false,
             keeper_as_child: false,
             folder: None,
-            wish: Wish::default(),
             environment,
             stdin: InputPlan::Null,
             stdout: OutputPlan::Job,

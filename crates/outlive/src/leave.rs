@@ -5,7 +5,7 @@ use outlive_escape::kernel::cgroup::{self, Hierarchy, Owner};
 use outlive_escape::plan::{
     self, Breakaway, Helpers, Level, LogOut, Plan, Reach, Reset, Route, Wish, depends_on_log_out,
 };
-use outlive_escape::survey::{Glance, Survey};
+use outlive_escape::survey::{Adoption, Glance, Survey};
 use outlive_os::cgroup::Cgroup;
 use outlive_os::proc;
 use outlive_os::settings::{self, Which};
@@ -19,8 +19,6 @@ use std::time::Duration;
 /// How long a manager may take for one thing that it is asked for: starting a service takes it some
 /// ten milliseconds, and a user's manager that has to come up first a second.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
-/// What makes up a sandbox that a process can't be put into from outside (namespaces(7)).
-pub(crate) const NAMESPACES: [&str; 5] = ["mnt", "net", "pid", "ipc", "user"];
 /// The folder of a cgroup hierarchy in which outlive keeps cgroups.
 const FOLDER: &str = "outlive";
 /// In there, the cgroup of all keepers, which stays.
@@ -172,14 +170,26 @@ impl Leaving {
         if self.helpers.log_out == LogOut::NotAsked
             && depends_on_log_out(&self.survey, &self.helpers, &self.wish)
         {
-            self.helpers.log_out = match systemd::logind(self.survey.user, PATIENCE) {
-                Ok(logind) => LogOut::Known {
-                    kills: logind.kills_user_processes,
-                    lingers: logind.lingers,
-                },
+            self.helpers.log_out = match self.log_out() {
+                Ok(log_out) => log_out,
                 Err(failure) => LogOut::Failed(failure.to_string()),
             };
         }
+    }
+
+    /// What a log-out does: of the session, which may be another user's (su(1)), and of this user.
+    fn log_out(&self) -> std::result::Result<LogOut, systemd::Failure> {
+        let user = self.survey.user;
+        let own = systemd::logind(user, PATIENCE)?;
+        let mut paths = self.survey.cgroups.iter().map(|it| it.path.as_str());
+        let kills = match paths.find_map(cgroup::slice_user) {
+            Some(other) if other != user => systemd::logind(other, PATIENCE)?.kills_user_processes,
+            _ => own.kills_user_processes,
+        };
+        Ok(LogOut::Known {
+            kills,
+            lingers: own.lingers,
+        })
     }
 
     /// Looks whether the manager would start the process outside of this sandbox, as far as that can
@@ -200,14 +210,11 @@ impl Leaving {
         let Ok(Some(pid)) = process else {
             return;
         };
-        let theirs = |name: &str| proc::namespace_of(pid, name).ok();
-        let differs = |name: &&str| {
-            theirs(name).is_some_and(|theirs| Some(theirs) != proc::namespace(name).ok())
-        };
-        let different: Vec<&str> = NAMESPACES.into_iter().filter(differs).collect();
-        if !different.is_empty() {
-            self.outside(manager, &different.join(", "));
-        } else if self.may_be_confined() && theirs("mnt").is_none() {
+        let theirs = proc::bounds(Some(pid));
+        let beyond = theirs.beyond(&proc::bounds(None));
+        if !beyond.is_empty() {
+            self.outside(manager, &beyond);
+        } else if self.may_be_confined() && theirs.namespaces.is_empty() {
             let why = format!("{manager} can't be looked at, as from under Landlock");
             self.without(manager, why);
         }
@@ -217,9 +224,10 @@ impl Leaving {
         self.survey.sandbox.no_new_privs || self.survey.user == 0
     }
 
-    /// A manager is in other namespaces than this process, and may not take the program there.
-    pub(crate) fn outside(&mut self, manager: Manager, namespaces: &str) {
-        let why = format!("{manager} is outside of this sandbox (namespaces: {namespaces})");
+    /// A manager is not confined as this process is, and may not take the program out of that.
+    pub(crate) fn outside(&mut self, manager: Manager, beyond: &[String]) {
+        let beyond = beyond.join(", ");
+        let why = format!("{manager} is outside of this sandbox ({beyond})");
         self.without(manager, why);
     }
 
@@ -310,12 +318,14 @@ impl Leaving {
 
     /// What is true here, and is not to be true of the program.
     pub(crate) fn caller(&self) -> Caller {
-        let adopter = self.survey.adopter.as_ref();
         Caller {
             session: self.survey.process.session,
             group: self.survey.process.group,
             cgroups: self.survey.cgroups.iter().filter_map(unit_line).collect(),
-            adopter: adopter.filter(|it| !it.harmless).map(|it| it.pid),
+            adopter: match &self.survey.adoption {
+                Adoption::By(adopter) if !adopter.harmless => Some(adopter.pid),
+                _ => None,
+            },
             cookies: self
                 .survey
                 .cookies
@@ -347,13 +357,16 @@ impl Leaving {
 /// since it is asked for each child.
 pub(crate) fn is_simple(wish: &Wish) -> Result<bool> {
     static SIMPLE: OnceLock<bool> = OnceLock::new();
+    if wish.reset != Reset::default() {
+        return Ok(false);
+    }
     match wish.breakaway {
         Breakaway::Off => return Ok(survey()?.cookies.is_empty()),
         Breakaway::Require => return Ok(false),
         Breakaway::Prefer => {}
     }
     if let Some(simple) = SIMPLE.get() {
-        return Ok(*simple && wish.reset == Reset::default());
+        return Ok(*simple);
     }
     let wish = Wish {
         level: Level::Child,
@@ -376,11 +389,10 @@ fn owner_kills(hierarchy: &Hierarchy) -> bool {
 
 /// The cgroup that ends as one, as a line of `/proc/PID/cgroup`; nothing if there is none.
 fn unit_line(hierarchy: &Hierarchy) -> Option<String> {
-    let name = match hierarchy.kind {
-        cgroup::Kind::Unified => "",
-        cgroup::Kind::Systemd => "name=systemd",
-        cgroup::Kind::Controllers(_) => return None,
-    };
+    if !hierarchy.kind.tracks() {
+        return None;
+    }
+    let name = hierarchy.kind.name();
     let path = hierarchy.path.as_str();
     let end = match cgroup::owner(path) {
         Owner::Root | Owner::Ours => return None,
@@ -448,7 +460,8 @@ pub(crate) fn sweep_cgroups() {
         let pid = name
             .to_str()
             .and_then(|name| name.rsplit_once('.')?.1.parse().ok());
-        if pid.is_some_and(|pid| matches!(proc::line(pid), Ok(None))) {
+        let gone = |pid| proc::line(pid).is_ok_and(|line| line.is_none_or(|it| it.has_ended()));
+        if pid.is_some_and(gone) {
             // One that is in use stays, and one that is gone is gone.
             let _ = outlive_os::cgroup::remove(&entry.path());
         }

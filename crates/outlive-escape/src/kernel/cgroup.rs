@@ -2,7 +2,7 @@
 
 mod owner;
 
-pub use owner::{owner, user_manager};
+pub use owner::{owner, slice_user, user_manager};
 
 use super::mounts::Mount;
 use outlive_os::os_string;
@@ -29,8 +29,33 @@ pub enum Kind {
     Unified,
     /// systemd's own of version 1, `name=systemd`, by which it knows which processes are whose.
     Systemd,
-    /// One of version 1 with these controllers or this name: it limits, and nobody kills by it.
+    /// One of version 1 with these controllers or this name.
     Controllers(String),
+}
+
+impl Kind {
+    /// Whether somebody may know by it which processes are whose, and end them: batch systems freeze
+    /// and kill by the freezer of version 1 (Slurm's `proctrack/cgroup`), and a hierarchy with a
+    /// name is made for nothing else. The other ones of version 1 only limit.
+    #[must_use]
+    pub fn tracks(&self) -> bool {
+        match self {
+            Kind::Unified | Kind::Systemd => true,
+            Kind::Controllers(list) => list
+                .split(',')
+                .any(|it| it == "freezer" || it.starts_with("name=")),
+        }
+    }
+
+    /// What it is called in `/proc/PID/cgroup`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Kind::Unified => "",
+            Kind::Systemd => "name=systemd",
+            Kind::Controllers(list) => list,
+        }
+    }
 }
 
 /// Whose a cgroup is, as its path tells.

@@ -3,7 +3,7 @@
 use super::cgroup::Exit;
 use super::{Breakaway, Case, Level, LogOut, Reach, Route, Words};
 use crate::kernel::cgroup::Owner;
-use crate::survey::Stream;
+use crate::survey::{Adoption, Stream};
 use outlive_os::signal;
 use outlive_record::{Manager, Way};
 
@@ -69,8 +69,19 @@ impl Case<'_> {
     }
 
     pub(super) fn subreaper(&self, way: Way) -> Words {
-        let Some(adopter) = &self.survey.adopter else {
-            return Words::absent("");
+        let adopter = match &self.survey.adoption {
+            Adoption::First => return Words::absent(""),
+            Adoption::By(adopter) => adopter,
+            Adoption::Unknown(why) => {
+                let detail = "somebody above may inherit orphans, and so find them to end them";
+                return match (way, self.wish.breakaway) {
+                    (Way::Delegated(manager), _) => {
+                        Words::left(detail, format!("started by {manager}"))
+                    }
+                    (_, Breakaway::Off) => Words::kept(detail, OFF),
+                    _ => Words::kept(detail, format!("it can't be told: {why}")),
+                };
+            }
         };
         let who = format!("{} (process {})", adopter.name, adopter.pid);
         if adopter.harmless {
@@ -92,10 +103,7 @@ impl Case<'_> {
                 format!("what is in {unit} may end when that is stopped")
             }
             Owner::Session(scope) => format!("all that is in {scope} may end at the log-out"),
-            Owner::Plain => {
-                let path = self.survey.cgroups.first().map_or("", |it| &it.path);
-                format!("all that is in {path} may be killed as one")
-            }
+            Owner::Plain => format!("all that is in {} may be killed as one", self.path),
         };
         match route.way {
             Way::Delegated(manager) => Words::left(
@@ -106,7 +114,16 @@ impl Case<'_> {
                 Words::left(detail, format!("moved by {manager} to a scope of its own"))
             }
             Way::Direct if self.wish.breakaway == Breakaway::Off => Words::kept(detail, OFF),
-            Way::Direct if self.opens(route) => Words::left(detail, "it gets a cgroup of its own"),
+            Way::Direct if self.opens(route) => match &self.exit {
+                Exit::Beside(_, below) => Words::remains(
+                    detail,
+                    format!("it gets a cgroup of its own, but within {below}"),
+                ),
+                _ => Words::left(
+                    detail,
+                    "it gets a cgroup of its own; what limits and filters the old one stays there",
+                ),
+            },
             _ if !self.cgroup_kills() => {
                 let why = match &self.helpers.kill_mode {
                     Some(mode) if self.unit_spares() => format!("KillMode={mode}"),
@@ -120,7 +137,7 @@ impl Case<'_> {
 
     /// Whether the process is started in a cgroup outside of what ends the caller's.
     fn opens(&self, route: &Route) -> bool {
-        !route.bases.is_empty() && matches!(self.exit, Exit::Open(_))
+        !route.bases.is_empty() && matches!(self.exit, Exit::Open(_) | Exit::Beside(..))
     }
 
     pub(super) fn log_out(&self, route: &Route) -> Words {

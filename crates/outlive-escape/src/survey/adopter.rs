@@ -1,26 +1,34 @@
 //! Who inherits orphans, and whether it is known to do no harm.
 
-use super::Adopter;
-use crate::kernel::cgroup::{self, Kind};
+use super::{Adopter, Adoption};
+use crate::kernel::cgroup;
 use outlive_os::surroundings::{self as os, First};
 use outlive_os::{proc, role};
 use outlive_record::ProcessLine;
 
-/// Who inherits the orphans of this process; none if that is process 1 of the pid namespace, which
-/// is where orphans belong, or this process itself.
-pub(super) fn find(process: &ProcessLine, first: First) -> Option<Adopter> {
+/// Who inherits the orphans of this process.
+pub(super) fn find(process: &ProcessLine, first: First) -> Adoption {
     // Nobody is between us and process 1. A parent of 0 is outside of the pid namespace, and does
     // not inherit from it (pid_namespaces(7)).
-    if process.parent <= 1 || !first.children || role::inherits_orphans() {
-        return None;
+    if process.parent <= 1 || process.pid == 1 {
+        return Adoption::First;
     }
-    let pid = os::orphans_parent().ok()?;
+    if !first.children {
+        return Adoption::Unknown("children are put into a pid namespace of their own".to_owned());
+    }
+    if role::inherits_orphans() {
+        return Adoption::Unknown("this process inherits orphans itself".to_owned());
+    }
+    let pid = match os::orphans_parent() {
+        Ok(pid) => pid,
+        Err(error) => return Adoption::Unknown(error.to_string()),
+    };
     if pid <= 1 || pid == process.pid {
-        return None;
+        return Adoption::First;
     }
     let name = os::record(format!("/proc/{pid}/comm")).unwrap_or_default();
     let name = String::from_utf8_lossy(name.trim_ascii_end()).into_owned();
-    Some(Adopter {
+    Adoption::By(Adopter {
         pid,
         harmless: is_manager(pid, &name) || is_keeper(pid),
         name,
@@ -33,15 +41,14 @@ pub(super) fn find(process: &ProcessLine, first: First) -> Option<Adopter> {
 fn is_manager(pid: i32, name: &str) -> bool {
     let in_scope = || {
         let text = os::record(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-        cgroup::parse(&text).any(|(kind, path)| {
-            !matches!(kind, Kind::Controllers(_)) && path.ends_with("/init.scope")
-        })
+        cgroup::parse(&text).any(|(kind, path)| kind.tracks() && path.ends_with("/init.scope"))
     };
     name == "systemd" && in_scope()
 }
 
 /// Whether it is the keeper of a job that this process is part of. It ends what is its own job's
-/// and leaves other jobs alone. A keeper has an environment of one variable.
+/// and leaves other jobs alone. (One that a systemd manager has started has that one's variables,
+/// too.)
 fn is_keeper(pid: i32) -> bool {
-    proc::environment(pid) == b"OUTLIVE_KEEPER=1\0"
+    proc::variable(&proc::environment(pid), "OUTLIVE_KEEPER") == Some(b"1")
 }

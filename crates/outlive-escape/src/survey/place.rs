@@ -36,13 +36,13 @@ impl Mounts {
 /// is not the root.
 pub(super) fn read(first_namespace: bool, mounts: &Mounts) -> Vec<Hierarchy> {
     let text = os::record("/proc/thread-self/cgroup").unwrap_or_default();
-    let all =
-        parse(&text).filter(|(kind, path)| !matches!(kind, Kind::Controllers(_)) || path != "/");
+    let matters = |kind: &Kind, path: &str| !matches!(kind, Kind::Controllers(_)) || path != "/";
+    let all = parse(&text).filter(|(kind, path)| matters(kind, path));
     all.map(|(kind, path)| {
         // What only limits is looked at where limits are.
-        let found = match kind {
-            Kind::Controllers(_) => None,
-            _ => find(&kind, &path, first_namespace, mounts),
+        let found = match kind.tracks() {
+            true => find(&kind, &path, first_namespace, mounts),
+            false => None,
         };
         let base = found.as_ref().and_then(|(folder, root)| base(folder, root));
         Hierarchy {

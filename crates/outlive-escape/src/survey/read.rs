@@ -4,7 +4,7 @@
 use super::place::Mounts;
 use super::{Folder, Limits, Namespace, Resource, Sandbox, Stream, Survey};
 use crate::cookies::{self, Cookie};
-use crate::kernel::cgroup::Hierarchy;
+use crate::kernel::cgroup::{self, Hierarchy};
 use crate::kernel::status::{self, Bounds, Status};
 use outlive_os::surroundings::{self as os, First, Mount, Open};
 use outlive_os::{bytes, role};
@@ -32,6 +32,7 @@ const CREDENTIALS: [&str; 10] = [
 pub struct Glance {
     /// As in the [`Survey`].
     pub cgroups: Vec<Hierarchy>,
+    whole_paths: bool,
     mounts: Mounts,
 }
 
@@ -53,8 +54,10 @@ impl Glance {
     #[must_use]
     pub fn take() -> Glance {
         let mounts = Mounts::default();
+        let whole_paths = os::is_first_cgroup_namespace();
         Glance {
-            cgroups: super::place::read(os::is_first_cgroup_namespace(), &mounts),
+            cgroups: super::place::read(whole_paths, &mounts),
+            whole_paths,
             mounts,
         }
     }
@@ -68,7 +71,11 @@ impl Glance {
         self,
         environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> io::Result<Survey> {
-        let Glance { cgroups, mounts } = self;
+        let Glance {
+            cgroups,
+            whole_paths,
+            mounts,
+        } = self;
         let first = os::first_namespaces();
         let stat = os::record("/proc/self/stat")?;
         let process = ProcessLine::parse(&stat).ok_or_else(|| {
@@ -97,6 +104,7 @@ impl Glance {
             }
         }
         let found = os::folder();
+        let namespace = (!first.pid).then(|| namespace(&process, systemd, container.as_deref()));
         Ok(Survey {
             user: role::user(),
             // The kernel asks for it in the first user namespace (setrlimit(2)).
@@ -104,7 +112,9 @@ impl Glance {
             terminal: terminal(process.terminal),
             streams: [0, 1, 2].map(stream),
             parent_death: Some(schedule.parent_death).filter(|signal| *signal != 0),
-            adopter: super::adopter::find(&process, first),
+            adoption: super::adopter::find(&process, first),
+            containers_cgroups: namespace.is_some() && are_of_first(&cgroups),
+            cgroup_namespace: !whole_paths,
             cgroups,
             cgroup_limits: Vec::new(),
             systemd,
@@ -113,7 +123,7 @@ impl Glance {
             ignored_signals: status.ignored_signals,
             blocked_signals: status.blocked_signals,
             folder: found.map_or_else(|_| unknown_folder(), |it| folder(it, &mounts)),
-            namespace: (!first.pid).then(|| namespace(&process, systemd, container.as_deref())),
+            namespace,
             sandbox: sandbox(&status, first),
             credentials,
             umask: status.umask.unwrap_or(0o022),
@@ -155,6 +165,17 @@ fn terminal(number: i32) -> Option<String> {
     } else {
         format!("{major}:{minor}")
     })
+}
+
+/// Whether process 1 is in these cgroups, too.
+fn are_of_first(cgroups: &[Hierarchy]) -> bool {
+    let text = os::record("/proc/1/cgroup").unwrap_or_default();
+    let of_first: Vec<_> = cgroup::parse(&text).collect();
+    let same = |it: &Hierarchy| {
+        let mut found = of_first.iter();
+        found.any(|(kind, path)| *kind == it.kind && *path == it.path)
+    };
+    cgroups.iter().all(same)
 }
 
 /// What process 1 has too is the whole machine's or container's: it is there for whoever else would
@@ -222,7 +243,9 @@ fn lower(own: impl Iterator<Item = os::Limit>, usual: &[(&'static str, Bounds)])
         (own, usual) => own.is_some() && usual.is_none(),
     };
     let differing = own.filter_map(|(name, soft, hard)| {
-        let (_, usual) = usual.iter().find(|(other, _)| *other == name)?;
+        // Where process 1's can't be read what everybody has is all that there is to go by.
+        let found = usual.iter().find(|(other, _)| *other == name);
+        let usual = found.map_or((None, None), |(_, usual)| *usual);
         let everybodys = everybodys(name);
         let least = (everybodys.0.min_of(usual.0), everybodys.1.min_of(usual.1));
         let lower = below(soft, least.0) || below(hard, least.1);

@@ -49,9 +49,12 @@ impl Cgroup {
     }
 }
 
-/// Removes a cgroup and those in it, as far as no process is left in them.
+/// Removes a cgroup and those in it, if no process is left in any of them.
 pub fn remove(path: &Path) -> io::Result<()> {
     must_be_cgroup(path)?;
+    if !processes(path)?.is_empty() {
+        return Err(io::ErrorKind::ResourceBusy.into());
+    }
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {

@@ -2,9 +2,9 @@
 //! stands still: it does system calls only, on what was prepared for it, and allocates nothing.
 
 use super::settings;
-use super::spawn::Step;
+use super::spawn::{GO, Step};
 use outlive_record::Setting;
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{io, ptr};
@@ -27,9 +27,9 @@ pub(super) struct Plan {
     pub(super) settings: Vec<Setting>,
     pub(super) descriptor_limit: Option<u64>,
     pub(super) announce: Option<i32>,
-    /// The end of the gate that it waits at, and the one that it closes.
+    /// The pipe that it waits at, and a pidfd of whoever opens the gate.
     pub(super) gate: Option<i32>,
-    pub(super) gates_other_end: Option<i32>,
+    pub(super) gate_keeper: Option<i32>,
     /// What the child reports.
     pub(super) failure: Option<(Step, i32)>,
 }
@@ -50,8 +50,8 @@ impl Plan {
 
 /// A cgroup to be joined.
 pub(super) struct Join {
-    /// The path of its `cgroup.procs`.
-    pub(super) processes: *const c_char,
+    /// The path of its `cgroup.procs`; the plan's own, which may outlive the spawn.
+    pub(super) processes: CString,
     /// If a clone was to start in it: whether it did not.
     pub(super) missed: Option<Arc<AtomicBool>>,
 }
@@ -101,18 +101,14 @@ fn become_program(plan: &mut Plan) -> Result<(), (Step, i32)> {
     }
     // Before anything is moved to the number of one of these.
     join(&plan.joins).map_err(at(Step::Cgroup))?;
-    if let Some(other) = plan.gates_other_end {
-        // SAFETY: a descriptor of the child's own table.
-        unsafe { libc::close(other) };
-    }
-    let used = [&mut plan.announce, &mut plan.gate];
+    let used = [&mut plan.announce, &mut plan.gate, &mut plan.gate_keeper];
     set_descriptors(&mut plan.moves, used).map_err(at(Step::Descriptors))?;
     fill_standard().map_err(at(Step::Descriptors))?;
     if let Some(to) = plan.announce {
         announce(to).map_err(at(Step::Announce))?;
     }
-    if let Some(gate) = plan.gate {
-        wait_at(gate).map_err(at(Step::Gate))?;
+    if let (Some(gate), Some(keeper)) = (plan.gate, plan.gate_keeper) {
+        wait_at(gate, keeper).map_err(at(Step::Gate))?;
     }
     settings::apply(&plan.settings);
     // Last, since all of the above needs descriptors.
@@ -133,7 +129,7 @@ fn join(cgroups: &[Join]) -> Result<(), i32> {
         if !started_in_it {
             let flags = libc::O_WRONLY | libc::O_CLOEXEC;
             // SAFETY: a string of the plan.
-            let file = checked(unsafe { libc::open(cgroup.processes, flags) })?;
+            let file = checked(unsafe { libc::open(cgroup.processes.as_ptr(), flags) })?;
             let file = file as i32;
             // SAFETY: one byte of a constant.
             let joined = checked(unsafe { libc::write(file, c"0".as_ptr().cast(), 1) } as i64);
@@ -198,7 +194,7 @@ fn unblock_signals() {
 }
 
 /// Puts every descriptor under its number; all others above 2 close at exec.
-fn set_descriptors(moves: &mut [Move], used: [&mut Option<i32>; 2]) -> Result<(), i32> {
+fn set_descriptors(moves: &mut [Move], used: [&mut Option<i32>; 3]) -> Result<(), i32> {
     const CLOEXEC: i32 = 4;
     // SAFETY: changes descriptors of the child's own table; its result fits into 64 bits.
     checked(unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, CLOEXEC) })?;
@@ -260,17 +256,28 @@ fn limit_descriptors(soft: u64) -> Result<(), i32> {
     Ok(())
 }
 
-/// Waits until something comes; that nothing can come any more is an error.
-fn wait_at(gate: i32) -> Result<(), i32> {
-    let mut byte = 0u8;
-    loop {
-        // SAFETY: one byte of ours.
-        match checked(unsafe { libc::read(gate, (&raw mut byte).cast(), 1) } as i64) {
-            Ok(1) => return Ok(()),
-            Ok(_) => return Err(libc::EPIPE),
-            Err(libc::EINTR) => {}
-            Err(error) => return Err(error),
+/// Waits for the word to go on; any other one, or that nobody is left to say it, is an error.
+fn wait_at(gate: i32, keeper: i32) -> Result<(), i32> {
+    let poll = |fd| libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let mut watched = [poll(gate), poll(keeper)];
+    // SAFETY: an array of ours and its length.
+    while let Err(error) = checked(unsafe { libc::poll(watched.as_mut_ptr(), 2, -1) }) {
+        if error != libc::EINTR {
+            return Err(error);
         }
+    }
+    if watched[0].revents & libc::POLLIN == 0 {
+        return Err(libc::ECANCELED);
+    }
+    let mut byte = 0u8;
+    // SAFETY: one byte of ours. There is one to be read.
+    match checked(unsafe { libc::read(gate, (&raw mut byte).cast(), 1) } as i64)? {
+        1 if byte == GO => Ok(()),
+        _ => Err(libc::ECANCELED),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the kernel tells of processes and of this machine, in proc(5).
 
 use super::surroundings::{record, whole};
-use outlive_record::{Place, ProcessLine};
+use outlive_record::{Bounds, Place, ProcessLine};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -103,14 +103,42 @@ pub fn cgroups(pid: i32) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// A namespace of this process, by inode (namespaces(7)): `mnt`, `net`, `pid`, …
-pub fn namespace(name: &str) -> io::Result<u64> {
-    Ok(fs::metadata(format!("/proc/self/ns/{name}"))?.ino())
-}
-
-/// A namespace of another process; only of one that this one might trace (ptrace(2)).
-pub fn namespace_of(pid: i32, name: &str) -> io::Result<u64> {
-    Ok(fs::metadata(format!("/proc/{pid}/ns/{name}"))?.ino())
+/// What a process is confined to: this one, or another one that this one might trace (ptrace(2));
+/// what may not be looked at is left out.
+pub fn bounds(pid: Option<i32>) -> Bounds {
+    const NAMESPACES: [&str; 5] = ["mnt", "net", "pid", "ipc", "user"];
+    let process = pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
+    let text = |name: &str| {
+        let text = record(format!("/proc/{process}/{name}")).unwrap_or_default();
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    let namespace = |name: &str| {
+        let inode = fs::metadata(format!("/proc/{process}/ns/{name}"))
+            .ok()?
+            .ino();
+        Some((name.to_owned(), inode))
+    };
+    let status = text("status");
+    let field = |name: &str| {
+        let value = status.lines().find_map(|line| line.strip_prefix(name));
+        value.unwrap_or_default().trim()
+    };
+    let numbers = |text: &str| -> Vec<u32> {
+        let words = text.split_ascii_whitespace();
+        words.filter_map(|word| word.parse().ok()).collect()
+    };
+    let mut groups = numbers(field("Groups:"));
+    groups.extend(numbers(field("Gid:")));
+    let root = fs::metadata(format!("/proc/{process}/root/."));
+    Bounds {
+        namespaces: NAMESPACES.into_iter().filter_map(namespace).collect(),
+        root: root.ok().map(|root| (root.dev(), root.ino())),
+        capabilities: u64::from_str_radix(field("CapBnd:"), 16).unwrap_or(0),
+        groups,
+        label: text("attr/current")
+            .trim_end_matches(['\0', '\n'])
+            .to_owned(),
+    }
 }
 
 /// The value of a variable in such an environment.
@@ -142,6 +170,13 @@ fn is_writable(pid: i32, fd: i32) -> bool {
 /// This process's folder, also if it has been deleted.
 pub fn own_folder() -> io::Result<PathBuf> {
     fs::read_link("/proc/self/cwd")
+}
+
+/// The path at which another process finds what a descriptor of ours is open on; `pid` is what that
+/// process knows us by.
+pub fn descriptor_path(pid: i32, descriptor: std::os::fd::BorrowedFd<'_>) -> PathBuf {
+    let number = std::os::fd::AsRawFd::as_raw_fd(&descriptor);
+    format!("/proc/{pid}/fd/{number}").into()
 }
 
 /// The program that this process runs, by a name that stays right when the file is replaced.

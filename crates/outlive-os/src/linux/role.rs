@@ -31,6 +31,13 @@ pub fn inherits_orphans() -> bool {
     std::process::id() == 1 || (result == 0 && subreaper != 0)
 }
 
+/// Leaves the orphans among this process's descendants to whoever is above it: an exec keeps what an
+/// earlier program of this process asked for (PR_SET_CHILD_SUBREAPER, prctl(2)).
+pub fn inherit_no_orphans() {
+    // SAFETY: prctl with plain numbers.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) };
+}
+
 /// Makes files for this user alone from here on; the mask that was in force before.
 pub fn private_umask() -> u32 {
     // SAFETY: umask only exchanges a number.

@@ -23,17 +23,19 @@ const PROCESSOR_WORDS: usize = 128;
 
 /// How this process is limited and scheduled: what another one needs to be as this one is.
 pub fn current() -> Vec<Setting> {
-    let mut settings: Vec<Setting> = (0..)
-        .take(RESOURCES.len())
-        .filter_map(|resource| {
-            let (soft, hard) = limit(0, resource)?;
-            Some(Setting::Limit {
-                resource,
-                soft,
-                hard,
-            })
+    // The first, since it takes a descriptor, of which there may be none left under the limits.
+    let oom = std::fs::read_to_string("/proc/self/oom_score_adj");
+    let oom = oom.ok().and_then(|text| text.trim().parse().ok());
+    let mut settings: Vec<Setting> = oom.map(Setting::OomScore).into_iter().collect();
+    let resources = (0..).take(RESOURCES.len());
+    settings.extend(resources.filter_map(|resource| {
+        let (soft, hard) = limit(0, resource)?;
+        Some(Setting::Limit {
+            resource,
+            soft,
+            hard,
         })
-        .collect();
+    }));
     // SAFETY: takes numbers. -1 is a niceness, too, and no error there can be for oneself.
     settings.push(Setting::Nice(unsafe {
         libc::getpriority(libc::PRIO_PROCESS, 0)
@@ -61,13 +63,27 @@ pub fn current() -> Vec<Setting> {
     // SAFETY: takes no pointer.
     let slack = unsafe { libc::prctl(libc::PR_GET_TIMERSLACK) };
     settings.extend(u64::try_from(slack).ok().map(Setting::TimerSlack));
-    let oom = std::fs::read_to_string("/proc/self/oom_score_adj");
-    settings.extend(
-        oom.ok()
-            .and_then(|text| text.trim().parse().ok())
-            .map(Setting::OomScore),
-    );
     settings
+}
+
+/// These settings, and of the others those that they say nothing of.
+pub fn instead(others: Vec<Setting>, settings: Vec<Setting>) -> Vec<Setting> {
+    let same = |one: &Setting, other: &Setting| match (one, other) {
+        (
+            Setting::Limit { resource, .. },
+            Setting::Limit {
+                resource: other, ..
+            },
+        ) => resource == other,
+        _ => std::mem::discriminant(one) == std::mem::discriminant(other),
+    };
+    let mut all = others;
+    all.retain(|other| !settings.iter().any(|it| same(it, other)));
+    // What takes a descriptor stays in front.
+    let (first, last): (Vec<_>, Vec<_>) = settings
+        .into_iter()
+        .partition(|it| matches!(it, Setting::OomScore(_)));
+    first.into_iter().chain(all).chain(last).collect()
 }
 
 /// This process's file mode creation mask, without changing it (`Umask` of proc_pid_status(5),
@@ -82,6 +98,10 @@ pub fn umask() -> u32 {
 /// than usual, with their usual soft and hard values: each is raised, as far as this process may.
 pub fn usual(which: Which, lower: &[Limit]) -> Vec<Setting> {
     let mut settings = Vec::new();
+    if which.oom {
+        // The first, as above.
+        settings.push(Setting::OomScore(0));
+    }
     if which.limits {
         let number = |name: &str| RESOURCES.iter().position(|it| *it == name);
         settings.extend(lower.iter().filter_map(|(name, soft, hard)| {
@@ -113,9 +133,6 @@ pub fn usual(which: Which, lower: &[Limit]) -> Vec<Setting> {
     }
     if which.affinity {
         settings.push(Setting::Affinity(vec![u64::MAX; PROCESSOR_WORDS]));
-    }
-    if which.oom {
-        settings.push(Setting::OomScore(0));
     }
     settings
 }

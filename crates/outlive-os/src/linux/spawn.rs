@@ -79,8 +79,8 @@ pub struct Spawn<'a> {
     pub descriptor_limit: Option<u64>,
     /// A file to which it writes its own line of `/proc/self/stat` just before the exec.
     pub announce: Option<BorrowedFd<'a>>,
-    /// Where it halts just before the exec, until something is written to the other end; it ends
-    /// if that end is closed.
+    /// Where it halts just before the exec, until [`GO`] is written to the other end; it ends if
+    /// anything else is, or if whoever would write it has ended.
     pub gate: Option<Gate<'a>>,
     /// Cgroups that it is in from its start, or at least from before its exec.
     pub cgroups: &'a [Cgroup],
@@ -89,13 +89,17 @@ pub struct Spawn<'a> {
     pub settings: &'a [Setting],
 }
 
-/// A pipe at which a child halts.
+/// What is written to a gate to let the child go on.
+pub const GO: u8 = b'g';
+
+/// Where a child halts.
 #[derive(Debug, Clone, Copy)]
 pub struct Gate<'a> {
-    /// The end that it reads from.
+    /// The end of a pipe that it reads from.
     pub wait: BorrowedFd<'a>,
-    /// The end that is written to, of which the child must not keep its copy.
-    pub other_end: BorrowedFd<'a>,
+    /// A pidfd of the process that will write to the other end: it ends with that one. (That the
+    /// other end is closed it would not see, since any child has copies of it before its exec.)
+    pub keeper: BorrowedFd<'a>,
 }
 
 /// What the child was doing when it failed.
@@ -321,7 +325,7 @@ impl Plan {
                     let folder = cgroup.folder().map(|folder| folder.as_raw_fd());
                     let entered = entry.filter(|entry| Some(entry.folder) == folder);
                     Join {
-                        processes: cgroup.processes().as_ptr(),
+                        processes: cgroup.processes().to_owned(),
                         missed: entered.map(|entry| Arc::clone(&entry.missed)),
                     }
                 })
@@ -330,7 +334,7 @@ impl Plan {
             descriptor_limit: spawn.descriptor_limit,
             announce: spawn.announce.map(|fd| fd.as_raw_fd()),
             gate: spawn.gate.map(|gate| gate.wait.as_raw_fd()),
-            gates_other_end: spawn.gate.map(|gate| gate.other_end.as_raw_fd()),
+            gate_keeper: spawn.gate.map(|gate| gate.keeper.as_raw_fd()),
             failure: None,
             arguments,
         }

@@ -3,14 +3,17 @@
 use crate::error::{During, Result};
 use crate::leave::{self, Leaving, PATIENCE, PROCESSES};
 use outlive_os::pidfd::Process;
-use outlive_os::spawn::{Gate, Spawn, SpawnError, Step};
+use outlive_os::spawn::{GO, Gate, Spawn, SpawnError, Step};
 use outlive_os::{AsDescriptor, events, proc};
 use outlive_record::{ProcessLine, Way};
 use outlive_systemd::move_into_scope;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
+
+/// What is written to a gate instead of [`GO`]: the child ends there.
+const STAY: u8 = b'-';
 
 /// Starts what is prepared, on the way that the surroundings call for, or on the next best one.
 pub(super) fn start<'a>(
@@ -34,7 +37,10 @@ pub(super) fn start<'a>(
             ..prepare()?
         };
         if let Way::Scoped(_) = route.way {
-            return scoped(leaving, route.way, spawn, start);
+            match scoped(leaving, route.way, spawn, start)? {
+                Some(started) => return Ok(started),
+                None => continue,
+            }
         }
         match start(spawn) {
             Err(error) if error.step == Step::Cgroup => {
@@ -46,25 +52,29 @@ pub(super) fn start<'a>(
 }
 
 /// Starts it with a halt just before its exec, at which a manager moves it to a scope: nothing that
-/// it forks can stay behind.
+/// it forks can stay behind. None if the manager has not moved it: it has ended then.
 fn scoped(
     leaving: &mut Leaving,
     way: Way,
     spawn: Spawn<'_>,
     start: &(impl Fn(Spawn<'_>) -> Result<Process, SpawnError> + Sync),
-) -> Result<Result<Process, SpawnError>> {
+) -> Result<Option<Result<Process, SpawnError>>> {
+    let Some((manager, asked)) = leave::manager(way) else {
+        return Ok(Some(start(spawn)));
+    };
     let pipe = || events::pipe().during(|| "failed to make a pipe".to_owned());
     let (said, says) = pipe()?;
     let (halts, goes) = pipe()?;
-    let (mut said, mut goes) = (File::from(said), File::from(goes));
-    let gate_end = goes.try_clone();
-    let gate_end = gate_end.during(|| "failed to copy a pipe".to_owned())?;
+    let this = Process::open(std::process::id().cast_signed());
+    let this = this.during(|| "failed to hold this process".to_owned())?;
+    let mut goes = File::from(goes);
     thread::scope(|scope| {
+        let keeper = this.as_fd();
         // A spawn returns only once its child has been exec'ed, which is what waits for us.
         let starter = scope.spawn(move || {
             let gate = Gate {
                 wait: halts.as_fd(),
-                other_end: gate_end.as_fd(),
+                keeper,
             };
             start(Spawn {
                 announce: Some(says.as_fd()),
@@ -72,31 +82,37 @@ fn scoped(
                 ..spawn
             })
         });
-        let mut line = [0; 1200];
         // At its end without a word if there is no child: the starter knows why.
-        let length = said.read(&mut line).unwrap_or(0);
-        if let Some(line) = ProcessLine::parse(&line[..length]) {
-            if let Some((manager, asked)) = leave::manager(way) {
-                let name = scope_name(line.pid);
-                let moved = move_into_scope(
-                    asked,
-                    leaving.survey().user,
-                    &name,
-                    "outlive child",
-                    line.pid,
-                    PATIENCE,
-                );
-                if let Err(failure) = moved {
-                    leaving.without(manager, failure.to_string());
-                }
-            }
-            // If it was killed meanwhile nobody waits there any more.
-            let _ = goes.write_all(b"g");
-        }
-        drop(goes);
+        let moved = first_line(&mut File::from(said)).map(|line| {
+            let name = scope_name(line.pid);
+            let user = leaving.survey().user;
+            move_into_scope(asked, user, &name, "outlive child", line.pid, PATIENCE)
+        });
+        let word = if let Some(Ok(())) = &moved { GO } else { STAY };
+        // If it was killed meanwhile nobody waits there any more.
+        let _ = goes.write_all(&[word]);
         let result = starter.join();
-        Ok(result.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        let result = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        match moved {
+            Some(Err(failure)) => {
+                leaving.without(manager, failure.to_string());
+                Ok(None)
+            }
+            _ => Ok(Some(result)),
+        }
     })
+}
+
+/// The line that a child announces itself with.
+fn first_line(said: &mut File) -> Option<ProcessLine> {
+    let mut line = [0; 1200];
+    loop {
+        match said.read(&mut line) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) | Ok(0) => return None,
+            Ok(length) => return ProcessLine::parse(&line[..length]),
+        }
+    }
 }
 
 /// A name that no other scope has: a manager remembers a scope for a moment after its end.

@@ -35,10 +35,9 @@ impl Order {
                 let what = format!("failed to leave what could end it: {what}");
                 Err(Error::new(Kind::Remains, what))
             }
-            Answer::OutsideSandbox { namespaces } => {
-                let what = "failed to stay in this sandbox: the keeper has other namespaces";
-                let cause = io::Error::other(namespaces.join(", "));
-                Err(Error::io(what, cause))
+            Answer::OutsideSandbox { beyond } => {
+                let what = "failed to stay in this sandbox: the keeper has more than it allows";
+                Err(Error::io(what, io::Error::other(beyond.join(", "))))
             }
             Answer::Failed {
                 what,

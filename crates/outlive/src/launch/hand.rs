@@ -3,14 +3,14 @@
 
 use super::Order;
 use crate::error::{During, Error, Result};
-use crate::leave::{self, Bases, Begun, KEEPERS, NAMESPACES, PATIENCE};
+use crate::leave::{self, Bases, Begun, KEEPERS, PATIENCE};
 use crate::process::spawn_apart;
 use outlive_escape::plan::Route;
 use outlive_os::socket::Connection;
 use outlive_os::spawn::{Spawn, Step, Strings};
-use outlive_os::{AsDescriptor, bytes, events, memory, proc, socket};
-use outlive_record::{Answer, Delegated, LAUNCH_LIMIT, Launch};
-use outlive_systemd::{Manager, Service, start_service};
+use outlive_os::{AsDescriptor, bytes, events, memory, proc, role, socket};
+use outlive_record::{Answer, LAUNCH_LIMIT, Launch};
+use outlive_systemd::{Manager, Service, own_pid, start_service};
 use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
@@ -36,27 +36,6 @@ pub(super) enum Handed {
     NoCgroup(String),
     /// The manager has not started it.
     NoManager(String),
-}
-
-/// What a keeper that a manager starts does not have from its launcher.
-pub(super) struct Strangers {
-    pub(super) descriptors: usize,
-    pub(super) umask: u32,
-    /// Whether it may be in other namespaces.
-    pub(super) may_differ: bool,
-}
-
-impl Strangers {
-    pub(super) fn tell(self) -> Delegated {
-        let names = NAMESPACES.iter().filter(|_| !self.may_differ);
-        Delegated {
-            descriptors: self.descriptors,
-            umask: self.umask,
-            namespaces: names
-                .filter_map(|name| Some(((*name).to_owned(), proc::namespace(name).ok()?)))
-                .collect(),
-        }
-    }
 }
 
 impl Order {
@@ -176,40 +155,61 @@ impl Order {
 
     /// Has a manager start the keeper.
     pub(super) fn delegate(&self, launch: Launch, manager: Manager) -> Result<Handed> {
-        let folder = self.folder.as_deref().unwrap_or(Path::new("."));
-        let folder = File::open(folder)
-            .during(|| format!("failed to change folder to `{}`", folder.display()))?;
+        let user = role::user();
+        let path = self.folder.as_deref().unwrap_or(Path::new("."));
+        let folder = File::open(path)
+            .during(|| format!("failed to change folder to `{}`", path.display()))?;
         let (ours, keepers) = socket::pair().during(|| self.failed("make a socket"))?;
+        // By our own descriptor: what a path means to the manager may be another's file.
+        let program = File::open(&self.keeper)
+            .during(|| format!("failed to open the keeper `{}`", self.keeper.display()))?;
+        let pid = match own_pid(manager, user, PATIENCE) {
+            Ok(pid) => pid,
+            Err(failure) => return Ok(Handed::NoManager(failure.to_string())),
+        };
+        let id = self.spec.id.as_str();
+        let service = Service {
+            name: &format!("outlive-{id}-{pid}.service"),
+            description: &format!("outlive job {id}"),
+            program: &proc::descriptor_path(pid, program.as_fd()),
+            arguments: &[outlive_keeper::ROLE, id],
+            environment: &[outlive_keeper::MARK],
+            standard_input: keepers.as_fd(),
+        };
+        if let Err(failure) = start_service(manager, user, &service, PATIENCE) {
+            return Ok(Handed::NoManager(failure.to_string()));
+        }
+        drop((keepers, program));
+        // Nothing is handed over before somebody is there: a keeper that comes too late for us finds
+        // nothing to start.
+        if !self.says_something(&ours)? {
+            return Ok(Handed::NoManager("its keeper says nothing".to_owned()));
+        }
+        let hello = ours.receive(ANSWER_LIMIT);
+        hello.during(|| self.failed("hear from the keeper"))?;
         self.send(&ours, &launch)?;
         let slots = self.slots.iter().map(AsDescriptor::as_fd);
         for descriptor in std::iter::once(folder.as_fd()).chain(slots) {
             ours.send(b"-", Some(descriptor))
                 .during(|| self.failed("hand over the launch"))?;
         }
-        // What the manager is told of is a file, not what this process calls its own.
-        let program = match self.keeper.strip_prefix("/proc/self") {
-            Ok(_) => std::fs::read_link(&self.keeper).unwrap_or_else(|_| self.keeper.clone()),
-            Err(_) => std::path::absolute(&self.keeper)
-                .during(|| "failed to tell this folder".to_owned())?,
-        };
-        let id = self.spec.id.as_str();
-        let service = Service {
-            name: &format!("outlive-{id}-{}.service", std::process::id()),
-            description: &format!("outlive job {id}"),
-            program: &program,
-            arguments: &[outlive_keeper::ROLE, id],
-            environment: &[outlive_keeper::MARK],
-            standard_input: keepers.as_fd(),
-        };
-        if let Err(failure) = start_service(manager, outlive_os::role::user(), &service, PATIENCE) {
-            return Ok(Handed::NoManager(failure.to_string()));
+        match self.says_something(&ours)? {
+            true => self.answer(&ours).map(Handed::Answered),
+            false => {
+                // It has all that it needs, and may still start the job.
+                let what = self.failed("hear from the keeper");
+                let cause = std::io::Error::from(std::io::ErrorKind::TimedOut);
+                let hint = format!("look whether it runs: outlive show {id}");
+                Err(Error::io(what, cause).hint_at(hint))
+            }
         }
-        drop(keepers);
-        let answered = events::wait(&[ours.as_fd()], Some(ANSWER_TIME));
-        match answered.during(|| self.failed("wait for the keeper"))?[..] {
-            [] => Ok(Handed::NoManager("its keeper does not answer".to_owned())),
-            _ => self.answer(&ours).map(Handed::Answered),
-        }
+    }
+
+    /// Waits for a word of a keeper that a manager has started; whether it came in time.
+    fn says_something(&self, keeper: &Connection) -> Result<bool> {
+        let said = events::wait(&[keeper.as_fd()], Some(ANSWER_TIME));
+        let said = said.during(|| self.failed("wait for the keeper"))?;
+        Ok(!said.is_empty())
     }
 
     fn answer(&self, keeper: &Connection) -> Result<Answer> {

@@ -1,14 +1,15 @@
 //! Finding the way on which a job is started, and trying the next one if that is barred.
 
 use super::Order;
-use super::hand::{Handed, Strangers};
+use super::hand::Handed;
 use crate::command;
 use crate::error::{Error, Kind, Result};
 use crate::leave::{self, Begun, Leaving};
-use outlive_escape::plan::Plan;
+use outlive_escape::cookies::is_cookie;
+use outlive_escape::plan::{Breakaway, Plan};
 use outlive_os::settings;
-use outlive_os::{bytes, os_string};
-use outlive_record::{Answer, Launch, Leftover, OutputMode, Setting, Text, Way};
+use outlive_os::{bytes, os_string, proc};
+use outlive_record::{Answer, Delegated, Launch, Leftover, OutputMode, Setting, Text, Way};
 use std::ffi::OsStr;
 
 impl Order {
@@ -16,7 +17,10 @@ impl Order {
     /// job's id is taken.
     pub(super) fn place(&mut self) -> Result<Option<Plan>> {
         self.check()?;
-        self.complete_environment()?;
+        self.complete_environment();
+        if self.wish.breakaway == Breakaway::Require {
+            self.require_no_cookies()?;
+        }
         let begun = Begun::new();
         let mut ahead = self.ahead(&begun)?;
         let mut leaving = Leaving::from(begun, &self.wish)?;
@@ -29,8 +33,8 @@ impl Order {
                 Some((manager, asked)) => (self.delegate(launch, asked)?, Some(manager)),
             };
             match (handed, manager) {
-                (Handed::Answered(Answer::OutsideSandbox { namespaces }), Some(manager)) => {
-                    leaving.outside(manager, &namespaces.join(", "));
+                (Handed::Answered(Answer::OutsideSandbox { beyond }), Some(manager)) => {
+                    leaving.outside(manager, &beyond);
                 }
                 (Handed::Answered(answer), _) => {
                     return Ok(self.heed(answer)?.map(|()| plan));
@@ -60,13 +64,28 @@ impl Order {
         self.environment.iter().try_for_each(command::check_value)
     }
 
-    fn complete_environment(&mut self) -> Result<()> {
+    /// What was set on purpose is in the environment whatever it is, and would be hunted by.
+    fn require_no_cookies(&self) -> Result<()> {
+        let mut found = self
+            .environment
+            .keys()
+            .filter_map(|key| Some((key, is_cookie(key)?)));
+        let Some((key, entry)) = found.next() else {
+            return Ok(());
+        };
+        let (key, runner) = (key.display(), entry.runner);
+        let what = format!(
+            "failed to leave what could end it: cookies: {runner} hunts by {key}, which was set for it"
+        );
+        Err(Error::new(Kind::Remains, what))
+    }
+
+    fn complete_environment(&mut self) {
         let id = self.spec.id.as_str().into();
         self.environment
             .insert(outlive_keeper::JOB_VARIABLE.into(), id);
         // A job that bore a keeper's mark would be taken for one.
         self.environment.remove(OsStr::new(outlive_keeper::MARK.0));
-        Ok(())
     }
 
     /// What the keeper is told, for a job that is started as planned.
@@ -84,26 +103,30 @@ impl Order {
         launch.output_start = self.output_start;
         launch.kept.clone_from(&self.kept);
         launch.cgroups = leave::cgroup_folders(&plan.route);
-        launch.require = self.wish.breakaway == crate::Breakaway::Require;
+        launch.require = self.wish.breakaway == Breakaway::Require;
         launch.report = plan.report.clone().brief();
         launch.caller = leaving.caller();
-        let delegated = matches!(plan.route.way, Way::Delegated(_));
-        if delegated {
-            launch.delegated = Some(self.strangers().tell());
-            launch.settings = settings::current();
-            if leaving.survey().sandbox.no_new_privs && !self.wish.leave_sandbox {
-                launch.settings.push(Setting::NoNewPrivs);
+        let usual = leaving.usual(plan.route.reset);
+        launch.settings = match plan.route.way {
+            Way::Delegated(_) => {
+                launch.delegated = Some(self.strangers());
+                let mut settings = settings::current();
+                if leaving.survey().sandbox.no_new_privs && !self.wish.leave_sandbox {
+                    settings.push(Setting::NoNewPrivs);
+                }
+                settings::instead(settings, usual)
             }
-        }
-        launch.settings.extend(leaving.usual(plan.route.reset));
+            _ => usual,
+        };
         launch
     }
 
-    fn strangers(&self) -> Strangers {
-        Strangers {
+    /// What a keeper that a manager starts does not have from this process.
+    fn strangers(&self) -> Delegated {
+        Delegated {
             descriptors: 1 + self.slots.len(),
             umask: self.spec.umask.unwrap_or_else(settings::umask),
-            may_differ: self.wish.leave_sandbox,
+            bounds: (!self.wish.leave_sandbox).then(|| proc::bounds(None)),
         }
     }
 }

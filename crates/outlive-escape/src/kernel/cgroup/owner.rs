@@ -27,7 +27,9 @@ pub fn owner(path: &str) -> Owner {
             }
             continue;
         }
-        if name == "outlive" {
+        // In a cgroup that somebody may end it ends with that.
+        let nobodys = state == Owner::Root || is_user_manager(&state);
+        if name == "outlive" && nobodys {
             (settled, state) = (true, Owner::Ours);
         } else if let Some(slice) = name.strip_suffix(".slice") {
             session_slice = slice.starts_with("user-");
@@ -58,6 +60,21 @@ pub fn owner(path: &str) -> Owner {
 /// log-out unless the user lingers.
 pub fn user_manager(path: &str) -> Option<u32> {
     path.split('/').find_map(uid_of_manager)
+}
+
+/// The user whose login session or manager `path` is in (`user-UID.slice`, systemd.special(7)).
+pub fn slice_user(path: &str) -> Option<u32> {
+    let uid = |name: &str| {
+        name.strip_prefix("user-")?
+            .strip_suffix(".slice")?
+            .parse()
+            .ok()
+    };
+    path.split('/').find_map(uid)
+}
+
+fn is_user_manager(owner: &Owner) -> bool {
+    matches!(owner, Owner::UserUnit(name) if uid_of_manager(name).is_some())
 }
 
 #[derive(PartialEq, Eq)]
