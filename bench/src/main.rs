@@ -1,6 +1,7 @@
 //! Measures outlive and its peers in one run: the ratios are what counts, the machine decides the
 //! rest. Started by `cargo xtask bench`.
 
+mod delegated;
 mod error;
 mod home;
 mod keeper;
@@ -26,7 +27,7 @@ struct Options {
     only: Vec<String>,
 }
 
-const PARTS: &[&str] = &["spawn", "launch", "keeper", "output", "many"];
+const PARTS: &[&str] = &["spawn", "launch", "delegated", "keeper", "output", "many"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -60,6 +61,9 @@ fn measure(arguments: &[String]) -> Result<()> {
     }
     if options.wants("launch") {
         launch::measure(&options, &builds, &folder, &mut table)?;
+    }
+    if options.wants("delegated") {
+        delegated::measure(&options, &mut table)?;
     }
     if options.wants("keeper") {
         keeper::measure(&options, &builds, &folder, &mut table)?;

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::dist;
 use crate::error::{Error, Result};
+use crate::machine::Machine;
 use crate::setup;
 use crate::workspace::{Workspace, run};
 
@@ -44,12 +45,28 @@ pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let release = workspace.target.join("release");
     // Started directly: `cargo run` adds to LD_LIBRARY_PATH, which slows down every dynamically
     // linked peer.
-    run(Command::new(release.join("outlive-bench"))
+    let mut bench = Command::new(release.join("outlive-bench"));
+    if wants_machine(&passed_on) {
+        let dist = workspace.dist_binary();
+        match Machine::prepare(workspace, dist.to_str())? {
+            Ok(machine) => bench.envs(machine.variables()),
+            Err(lacking) => bench.env("OUTLIVE_BENCH_NO_MACHINE", lacking.to_string()),
+        };
+    }
+    run(bench
         .args(passed_on)
         .env("OUTLIVE_BENCH_DIST", workspace.dist_binary())
         .env("OUTLIVE_BENCH_RELEASE", release.join("outlive"))
         .env("OUTLIVE_BENCH_FOLDER", scratch(workspace))
         .env_remove("LD_LIBRARY_PATH"))
+}
+
+/// Whether something is measured in a machine of its own.
+fn wants_machine(arguments: &[String]) -> bool {
+    let mut given = arguments.iter().skip_while(|it| **it != "--only").skip(1);
+    given
+        .next()
+        .is_none_or(|parts| parts.split(',').any(|part| part == "delegated"))
 }
 
 fn scratch(workspace: &Workspace) -> PathBuf {

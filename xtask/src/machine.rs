@@ -1,11 +1,12 @@
 //! A Debian root to boot as a machine of its own, and the programs that run in it.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::error::{Context, Error, Result};
-use crate::workspace::{Workspace, find_program, run};
+use crate::workspace::{Workspace, find_program, output, run};
 use crate::{dist, setup};
 
 /// What makes a root and boots it: a program, and its Debian package.
@@ -45,6 +46,12 @@ pub(crate) struct Machine {
 
 /// Why there can be no machine here: something that a person has to see to.
 pub(crate) struct Lacking(String);
+
+impl fmt::Display for Lacking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 impl Machine {
     /// Builds everything that is missing, also the outlive that is looked at if none is given.
@@ -91,6 +98,15 @@ impl Machine {
             outlive,
             harness,
         }))
+    }
+
+    /// Where its parts are, for the program that measures.
+    pub(crate) fn variables(&self) -> [(&'static str, &Path); 3] {
+        [
+            ("OUTLIVE_BENCH_MACHINE", &self.harness),
+            ("OUTLIVE_BENCH_MACHINE_ROOT", &self.root),
+            ("OUTLIVE_BENCH_MACHINE_SCRATCH", &self.scratch),
+        ]
     }
 
     /// The harness, told to play `part`.
@@ -189,7 +205,12 @@ pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCo
 /// `cargo xtask survive [--outlive FILE] …`.
 pub(crate) fn survive(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
     let (outlive, words) = given_outlive(arguments);
-    code_of(workspace, outlive, "matrix", words)
+    let mut words = words.to_vec();
+    let narrow = ["--only", "--row", "--no-systemd"];
+    if !words.iter().any(|word| narrow.contains(&&**word)) {
+        words.extend(["--tests".to_owned(), systemd_tests(workspace)?]);
+    }
+    code_of(workspace, outlive, "matrix", &words)
 }
 
 /// An outlive that is there already comes first.
@@ -198,6 +219,26 @@ fn given_outlive(arguments: &[String]) -> (Option<&str>, &[String]) {
         [option, path, rest @ ..] if option == "--outlive" => (Some(path), rest),
         rest => (None, rest),
     }
+}
+
+/// Builds the tests that want a real systemd; the machine has the C library that this one has,
+/// being of the same release.
+fn systemd_tests(workspace: &Workspace) -> Result<String> {
+    let said = output(&mut workspace.cargo(&[
+        "test",
+        "--no-run",
+        "--package",
+        "outlive-systemd",
+        "--test",
+        "systemd",
+        "--message-format",
+        "json",
+    ]))?;
+    let built = said.lines().rev().find_map(|line| {
+        let (_, rest) = line.split_once("\"executable\":\"")?;
+        Some(rest.split_once('"')?.0.to_owned())
+    });
+    built.ok_or_else(|| Error::new("failed to find the tests that `cargo test --no-run` built"))
 }
 
 /// The step of `cargo xtask test`.
@@ -209,7 +250,9 @@ pub(crate) fn test(workspace: &Workspace) -> Result<String> {
             return Ok(format!("SKIPPED: {why}"));
         }
     };
-    let mut matrix = machine.command("matrix", &["--subset".to_owned()]);
+    let tests = systemd_tests(workspace)?;
+    let words = ["--subset".to_owned(), "--tests".to_owned(), tests];
+    let mut matrix = machine.command("matrix", &words);
     let said = matrix
         .stderr(Stdio::inherit())
         .output()

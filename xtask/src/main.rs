@@ -36,14 +36,14 @@ usage: cargo xtask <task>
         and copies it to FILE
   bench [--quick] [--peers] [--only PART,…]
         measures against the peers that are installed; --peers installs Debian's (as root); the
-        parts are spawn, launch, keeper, output and many
+        parts are spawn, launch, delegated, keeper, output and many
   fuzz [--seconds N] [TARGET]…
         fuzzes the parsers, all of them by default, for N seconds in all (60)
   survive [--outlive FILE] [--only SITUATION,…] [--user plain|root]
           [--row LAUNCHER,…] [--subset] [--systemd|--no-systemd] [--json|--markdown]
         starts jobs in machines of their own, with a real systemd and without, and does to them
-        all that ends jobs (root; on Debian); launchers are outlive, plain, nohup, setsid,
-        daemonize, tmux and systemd-run; FILE is looked at instead of the release artefact
+        all that ends jobs (root; on Debian); launchers are outlive, child, disowned, job, plain,
+        nohup, setsid, daemonize, tmux and systemd-run; FILE is looked at instead of the release artefact
   box [--outlive FILE] [-- CMD…]
         boots such a machine, runs CMD in it (a shell by default), and powers it off
 ";

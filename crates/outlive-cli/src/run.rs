@@ -11,7 +11,7 @@ use crate::status;
 use crate::text;
 use clap::ValueEnum;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use outlive::{Command, Job, JobOptions, Jobs, State};
+use outlive::{Command, Job, JobOptions, Jobs, State, Status};
 use outlive_os::signal;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -278,7 +278,12 @@ fn options(args: &Args) -> Result<JobOptions> {
 
 fn announce(job: &Job, label: &str, as_json: bool) -> Result<()> {
     let said = if as_json {
-        json::write(&JobObject::new(&job.status()?))
+        let report = job.report()?;
+        let status = Status {
+            report,
+            ..job.status()?
+        };
+        json::write(&JobObject::new(&status))
     } else {
         output::write(|out| writeln!(out, "{label}"))
     };

@@ -66,6 +66,19 @@ pub struct Survey {
     pub umask: u32,
 }
 
+impl Survey {
+    /// Whether what looks like the root of a cgroup hierarchy is one: the machine's, or that of a
+    /// container, which is a machine of its own.
+    #[must_use]
+    pub fn has_whole_paths(&self) -> bool {
+        let in_container = self
+            .namespace
+            .as_ref()
+            .is_some_and(|it| it.container.is_some());
+        !self.cgroup_namespace || in_container
+    }
+}
+
 /// What a standard descriptor is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stream {

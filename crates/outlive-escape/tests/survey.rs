@@ -173,10 +173,7 @@ fn it_tells_of_a_subreaper_above() {
 fn a_keeper_above_is_harmless() {
     let mut keeper = Command::new(this());
     keeper.args(WORDS).env_clear().env("OUTLIVE_KEEPER", "1");
-    has(
-        &said(keeper),
-        &["adoption: By(Adopter {", "harmless: true"],
-    );
+    has(&said(keeper), &["adoption: By(Adopter {", "harmless: true"]);
 }
 
 #[test]

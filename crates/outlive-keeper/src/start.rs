@@ -41,8 +41,8 @@ pub(crate) struct Started {
     pub(crate) pump: Option<File>,
     /// The end of the pipe that the job reads from, if it is kept open.
     pub(crate) stdin: Option<Descriptor>,
-    /// What it is to have left.
-    pub(crate) expected: Expected,
+    /// What it is to have left, until that has been looked at.
+    pub(crate) expected: Option<Expected>,
     /// Held for life.
     pub(crate) _lock: File,
     pub(crate) claim: Option<Claim>,
@@ -215,7 +215,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 cap,
                 pump,
                 stdin,
-                expected,
+                expected: Some(expected),
                 _lock: lock,
                 claim,
             })

@@ -217,9 +217,13 @@ impl Keeper {
 
     /// Writes down what the job has left, now that nobody waits for it.
     fn report(&mut self) {
-        let report = self.job.expected.compare(&self.job.main, &self.job.folder);
-        self.job.record.report = Some(report);
-        self.write_record();
+        if let Some(expected) = self.job.expected.take() {
+            let report = expected.compare(&self.job.main, &self.job.folder);
+            self.job.record.report = Some(report);
+            self.write_record();
+        }
+        // What the launch needed is not needed for the job's whole life.
+        role::give_memory_back();
     }
 
     fn write_record(&self) {

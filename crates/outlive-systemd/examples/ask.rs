@@ -9,7 +9,7 @@
 
 use outlive_os::socket;
 use outlive_systemd::{
-    Manager, Service, enable_linger, kill_mode, logind, move_into_scope, start_service,
+    Manager, Program, Service, enable_linger, kill_mode, logind, move_into_scope, start_service,
 };
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
             let service = Service {
                 name,
                 description: "a service of the example",
-                program: Path::new(program),
+                program: Program::Path(Path::new(program)),
                 arguments: &argv,
                 environment: &[("OUTLIVE_KEEPER", "1")],
                 standard_input: theirs.as_fd(),

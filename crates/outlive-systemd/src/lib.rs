@@ -35,5 +35,5 @@ mod wire;
 
 pub use failure::Failure;
 pub use login::{Logind, enable_linger, logind, may_enable_linger};
-pub use manager::{Manager, kill_mode, own_pid, process};
-pub use units::{Service, move_into_scope, start_service};
+pub use manager::{Manager, kill_mode, process};
+pub use units::{Program, Service, move_into_scope, start_service};

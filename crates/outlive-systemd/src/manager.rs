@@ -143,6 +143,10 @@ pub fn process(
     user: u32,
     within: Duration,
 ) -> std::result::Result<Option<i32>, Failure> {
+    if manager == Manager::System {
+        // As sd_booted(3) does.
+        return Ok(Path::new("/run/systemd/system").exists().then_some(1));
+    }
     let path = manager.private(user);
     match Connection::open(&path, Deadline::after(within)) {
         Ok(connection) => Ok(connection.peer()),
@@ -153,24 +157,28 @@ pub fn process(
 
 /// What the manager knows this process by: another pid if this is a pid namespace that it is outside
 /// of, which its bus tells (org.freedesktop.DBus, `GetConnectionUnixProcessID`).
-pub fn own_pid(manager: Manager, user: u32, within: Duration) -> std::result::Result<i32, Failure> {
-    let deadline = Deadline::after(within);
-    let ask = || -> Result<i32> {
-        if let Ok(connection) = Connection::open(&manager.private(user), deadline)
-            && connection.peer_is_in_sight()?
-        {
-            return Ok(std::process::id().cast_signed());
+pub(crate) fn own_pid(
+    asked: &mut Asked,
+    manager: Manager,
+    user: u32,
+    deadline: Deadline,
+) -> Result<i32> {
+    if asked.connection.peer_is_in_sight()? {
+        return Ok(std::process::id().cast_signed());
+    }
+    let mut by_bus;
+    let bus = match asked.by_bus {
+        Some(_) => asked,
+        None => {
+            by_bus = Asked::by_bus(&manager.bus(user), deadline)?;
+            &mut by_bus
         }
-        let mut asked = Asked::by_bus(&manager.bus(user), deadline)?;
-        let mut body = Writer::default();
-        body.text(asked.by_bus.as_deref().unwrap_or_default());
-        let answer = asked
-            .connection
-            .ask_bus("GetConnectionUnixProcessID", body)?;
-        let pid = answer.body("u")?.number()?;
-        i32::try_from(pid).map_err(|_| Cause::Failed("that is no process id".to_owned()))
     };
-    ask().map_err(|cause| cause.because(format!("failed to reach {}", manager.words())))
+    let mut name = Writer::default();
+    name.text(bus.by_bus.as_deref().unwrap_or_default());
+    let answer = bus.connection.ask_bus("GetConnectionUnixProcessID", name)?;
+    let pid = answer.body("u")?.number()?;
+    i32::try_from(pid).map_err(|_| Cause::Failed("that is no process id".to_owned()))
 }
 
 /// The `KillMode` of a unit that is loaded: `control-group`, `mixed`, `process` or `none`

@@ -2,11 +2,20 @@
 
 use crate::connection::{Deadline, Result};
 use crate::failure::{Cause, Failure};
-use crate::manager::{Asked, MANAGER, Manager, PATH, call};
+use crate::manager::{self, Asked, MANAGER, Manager, PATH, call};
 use crate::wire::{Message, Value, Writer};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::Duration;
+
+/// Where a manager finds a program.
+#[derive(Debug, Clone, Copy)]
+pub enum Program<'a> {
+    /// At an absolute path, as the manager sees it: its root folder and mounts may differ from here.
+    Path(&'a Path),
+    /// Behind a descriptor of this process: it is this file, wherever the manager looks.
+    Open(BorrowedFd<'a>),
+}
 
 /// A program that a manager starts.
 #[derive(Debug, Clone, Copy)]
@@ -15,8 +24,8 @@ pub struct Service<'a> {
     pub name: &'a str,
     /// For people: `systemctl status` shows it.
     pub description: &'a str,
-    /// An absolute path, as the manager sees it: its root folder and mounts may differ from here.
-    pub program: &'a Path,
+    /// What is executed.
+    pub program: Program<'a>,
     /// Passed on as they are (systemd would replace `$NAME`). The first is the program's own name.
     pub arguments: &'a [&'a str],
     /// On top of the manager's own environment. Anyone may read it, by `systemctl show`.
@@ -42,18 +51,28 @@ pub fn start_service(
     service: &Service<'_>,
     within: Duration,
 ) -> std::result::Result<(), Failure> {
-    let asked = Asked::open(manager, user, Deadline::after(within));
-    let started = asked.and_then(|mut asked| start(&mut asked, service));
-    started.map_err(|cause| {
+    let begin = || -> Result<()> {
+        let deadline = Deadline::after(within);
+        let mut asked = Asked::open(manager, user, deadline)?;
+        let path = match service.program {
+            Program::Path(path) => path.to_owned(),
+            Program::Open(program) => {
+                let pid = manager::own_pid(&mut asked, manager, user, deadline)?;
+                outlive_os::proc::descriptor_path(pid, program)
+            }
+        };
+        start(&mut asked, service, &path)
+    };
+    begin().map_err(|cause| {
         let (name, whom) = (service.name, manager.words());
         cause.because(format!("failed to start `{name}` by {whom}"))
     })
 }
 
-fn start(asked: &mut Asked, service: &Service<'_>) -> Result<()> {
-    let program = service.program.to_str().filter(|path| is_passed(path));
+fn start(asked: &mut Asked, service: &Service<'_>, path: &Path) -> Result<()> {
+    let program = path.to_str().filter(|path| is_passed(path));
     let program = program.ok_or_else(|| {
-        let path = service.program.display();
+        let path = path.display();
         Cause::Failed(format!("`{path}` can't be passed over D-Bus"))
     })?;
     let environment: Vec<_> = service

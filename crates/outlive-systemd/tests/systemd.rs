@@ -1,13 +1,14 @@
 //! With a real systemd, for whoever runs it: root asks the system's manager, anyone else his own.
 //!
-//! Ignored without being asked for, since most machines that build this have no systemd to spare:
-//! build it with `cargo test -p outlive-systemd --no-run` and run it with `--ignored` in
-//! `cargo xtask box`.
+//! Where there is none they say so and pass: `cargo xtask survive` runs them in a machine of its
+//! own, as root and as a plain user.
 
 use outlive_os::{events, socket};
 use outlive_systemd::{
-    Failure, Manager, Service, enable_linger, kill_mode, logind, move_into_scope, start_service,
+    Failure, Manager, Program, Service, enable_linger, kill_mode, logind, move_into_scope,
+    start_service,
 };
+use outlive_testkit::skipped;
 use std::fs;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
@@ -28,6 +29,15 @@ fn manager() -> Manager {
     }
 }
 
+/// Whether this user has a manager here; says so if not.
+fn has_manager(test: &str) -> bool {
+    let there = manager().is_there(user());
+    if !there {
+        skipped(test, "no systemd manager serves this user");
+    }
+    there
+}
+
 /// A name for this run of one test.
 fn name(of: &str, kind: &str) -> String {
     format!("outlive-{of}-{}.{kind}", process::id())
@@ -41,7 +51,7 @@ fn start(name: &str, program: &str) -> Result<socket::Connection, Failure> {
     let service = Service {
         name,
         description: "a test of outlive",
-        program: Path::new(program),
+        program: Program::Path(Path::new(program)),
         arguments: &["sh", "-c", script, "$HOME"],
         environment: &[("OUTLIVE_KEEPER", "1")],
         standard_input: theirs.as_fd(),
@@ -51,8 +61,10 @@ fn start(name: &str, program: &str) -> Result<socket::Connection, Failure> {
 }
 
 #[test]
-#[ignore = "needs a systemd"]
 fn a_service_is_the_managers_child_in_a_cgroup_of_its_own() {
+    if !has_manager("a_service_is_the_managers_child_in_a_cgroup_of_its_own") {
+        return;
+    }
     let name = name("service", "service");
     let job = start(&name, "/bin/sh").unwrap();
     let ready = events::wait(&[job.as_fd()], Some(WITHIN)).unwrap();
@@ -86,8 +98,10 @@ fn a_service_is_the_managers_child_in_a_cgroup_of_its_own() {
 }
 
 #[test]
-#[ignore = "needs a systemd"]
 fn a_program_that_is_missing_is_said_and_leaves_nothing() {
+    if !has_manager("a_program_that_is_missing_is_said_and_leaves_nothing") {
+        return;
+    }
     let name = name("missing", "service");
     let failure = start(&name, "/nonexistent/program").unwrap_err();
     assert!(failure.to_string().contains("203/EXEC"), "{failure}");
@@ -99,8 +113,10 @@ fn a_program_that_is_missing_is_said_and_leaves_nothing() {
 }
 
 #[test]
-#[ignore = "needs a systemd"]
 fn a_process_moves_into_a_scope_and_stays_our_child() {
+    if !has_manager("a_process_moves_into_a_scope_and_stays_our_child") {
+        return;
+    }
     let name = name("scope", "scope");
     let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
     let pid = child.id().try_into().unwrap();
@@ -116,8 +132,13 @@ fn a_process_moves_into_a_scope_and_stays_our_child() {
 }
 
 #[test]
-#[ignore = "needs a systemd"]
 fn a_user_who_wants_it_lingers() {
+    // It stays so: only in a machine that is thrown away.
+    if std::env::var_os("OUTLIVE_TEST_LINGER").is_none() {
+        let why = "this machine's users linger or not as they did";
+        skipped("a_user_who_wants_it_lingers", why);
+        return;
+    }
     enable_linger(user(), WITHIN).unwrap();
     assert!(logind(user(), WITHIN).unwrap().lingers);
     assert!(Manager::User.is_there(user()));

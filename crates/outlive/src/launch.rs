@@ -106,6 +106,7 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
     let keeper = keeper::find(options.keeper.as_deref())?;
     let mut order = Order::new(home, keeper, spec, environment);
     order.folder = (command.folder.is_some() || command.reset.cwd).then_some(folder);
+    order.wish.reset.cwd = order.folder.is_some();
     order.keeper_as_child = options.keeper_as_child;
     order.set_input(command, options)?;
     order.set_outputs(command)?;

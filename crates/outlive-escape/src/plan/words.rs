@@ -356,7 +356,7 @@ impl Case<'_> {
             None => return Words::absent(""),
         };
         match self.wish.reset.cwd {
-            true => Words::left(detail, "it starts in /"),
+            true => Words::left(detail, "it starts elsewhere"),
             false => Words::kept(detail, PURPOSE).hint("outlive run --cwd /"),
         }
     }

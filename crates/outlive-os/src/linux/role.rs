@@ -77,6 +77,16 @@ pub fn enter_folder(folder: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::process::fchdir(folder)?)
 }
 
+/// Gives freed memory back to the system, which the C library otherwise keeps for the next
+/// allocation (malloc_trim(3)).
+pub fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes a number, and touches what is free alone.
+    unsafe {
+        libc::malloc_trim(0)
+    };
+}
+
 /// Keeps no folder busy.
 pub fn leave_folder() -> io::Result<()> {
     std::env::set_current_dir("/")

@@ -3,6 +3,7 @@ use crate::connection::{Deadline, Result};
 use crate::failure::Cause;
 use crate::manager::{Asked, MANAGER};
 use crate::peer::asked;
+use crate::units::Program;
 use crate::wire::Kind;
 use crate::wire::Writer;
 use crate::wire::tests::Sent;
@@ -151,7 +152,7 @@ fn service(standard_input: BorrowedFd<'_>) -> Service<'_> {
     Service {
         name: NAME,
         description: "a test",
-        program: Path::new("/bin/true"),
+        program: Program::Path(Path::new("/bin/true")),
         arguments: &["true"],
         environment: &[],
         standard_input,
@@ -192,7 +193,7 @@ fn what_was_not_accepted_is_not_stopped() {
         peer.send(&taken.encode());
         assert!(peer.rest().is_empty());
     });
-    let started = start(&mut it, &service(theirs.as_fd()));
+    let started = start(&mut it, &service(theirs.as_fd()), Path::new("/bin/true"));
     assert!(
         started
             .unwrap_err()
@@ -210,11 +211,13 @@ fn what_no_message_can_hold_is_not_sent() {
     let long = "x".repeat(1 << 20);
     for (program, argument) in [("relative", "a"), ("/a\0b", "a"), ("/bin/true", &*long)] {
         let service = Service {
-            program: Path::new(program),
             arguments: &[argument],
             ..service(theirs.as_fd())
         };
-        assert!(matches!(start(&mut it, &service), Err(Cause::Failed(_))));
+        assert!(matches!(
+            start(&mut it, &service, Path::new(program)),
+            Err(Cause::Failed(_))
+        ));
     }
     drop(it);
     peer.join().unwrap();

@@ -1,21 +1,23 @@
 //! One cell: a situation, a user and a launcher.
 
+use super::deeds;
 use super::expect;
 use super::fault::{Context, Fault, Result};
+use super::fifos::{fifo, held, listening, tell};
 use super::lines::Lines;
 use super::rows::{Output, Row};
-use super::situation::{Launch, Situation, Strike};
+use super::situation::{Check, Launch, Situation, Strike};
 use super::strike;
 use super::surround::Scene;
 use super::verdict::{Life, Seen};
 use super::world::{User, World, call};
-use rustix::fs::{CWD, FileType, Mode, OFlags};
+use crate::events;
+use crate::process::Pidfd;
 use serde_json::Value;
 use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long anything in a cell may take that is to happen at all.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -81,19 +83,33 @@ impl<'a> Cell<'a> {
 
     /// Plays it: what was seen.
     pub(crate) fn play(&self) -> Result<Seen> {
+        deeds::before(self)?;
+        let seen = self.perform();
+        deeds::after(self)?;
+        seen
+    }
+
+    fn perform(&self) -> Result<Seen> {
         let mut beats = Lines::new(listening(&self.folder.join("beats"))?);
         let mut scene = Scene::set(self)?;
         self.heard("pid")?;
-        let mut seen = Seen::default();
+        let mut seen = Seen {
+            wanted_code: CODE,
+            ..Seen::default()
+        };
         if self.requires() {
             seen.required = self.heard("required")?.parse().ok();
         }
         let returns = self.situation.launch != Launch::Exec || !self.row.becomes_job;
         if returns {
+            self.heard("launching")?;
+            let began = Instant::now();
             seen.launched = self.heard("launched")?.parse().ok();
+            seen.launch_seconds = began.elapsed().as_secs_f64();
         }
         seen.errors = self.read("errors");
         seen.doctor = serde_json::from_str(&self.read("doctor")).ok();
+        seen.caller = serde_json::from_str(&self.read("caller")).ok();
         if first_beat(&mut beats).is_none() {
             let terminal = self.situation.strike == Strike::Terminal;
             seen.life = if terminal {
@@ -103,24 +119,43 @@ impl<'a> Cell<'a> {
             };
             return Ok(seen);
         }
-        if self.row.is_ours() {
-            let shown = self.outlive(&["show", "job", "--json"])?;
-            seen.report = serde_json::from_str(&shown.1)
-                .ok()
-                .and_then(|mut shown: Value| Some(shown.get_mut("report")?.take()));
-            seen.way = serde_json::from_str(&shown.1)
-                .ok()
-                .and_then(|shown: Value| Some(shown.get("way")?.as_str()?.to_owned()));
-        }
+        self.take_report(&mut seen)?;
+        // From before the strike, which may end it.
+        let parent = match self.row.is_child() {
+            true => Pidfd::of(self.word("parent", 0)?),
+            false => None,
+        };
         seen.hung = strike::strike(self, &mut scene)?;
+        if seen.report.is_none() {
+            // The keeper writes it when the job runs already.
+            self.take_report(&mut seen)?;
+        }
         beats.come();
         let (life, last) = lives_on(&mut beats);
         seen.life = life;
         if life == Life::Lives {
             self.aftermath(&mut seen, &mut beats, &last)?;
+            if let Some(parent) = parent {
+                seen.exit_code = self.waited_for(&parent)?;
+            }
         }
         drop(scene);
         Ok(seen)
+    }
+
+    /// What is said of the job.
+    fn take_report(&self, seen: &mut Seen) -> Result<()> {
+        let shown = match self.row {
+            row if row.is_kept() => self.outlive(&["show", "job", "--json"])?.1,
+            _ => self.read("shown"),
+        };
+        if let Ok(Value::Object(mut shown)) = serde_json::from_str(&shown) {
+            seen.report = shown.remove("report").filter(|report| !report.is_null());
+            let way = shown.get("way").and_then(Value::as_str);
+            seen.way = way.map(str::to_owned);
+            seen.spawn_us = shown.get("spawn_us").and_then(Value::as_u64);
+        }
+        Ok(())
     }
 
     /// What a job that lives has still: its output, its exit code, and what it says of itself.
@@ -139,16 +174,37 @@ impl<'a> Cell<'a> {
         if last.contains("without output") {
             seen.output_kept = Some(false);
         }
-        self.order(&format!("exit {CODE}"))?;
-        while let Some(Some(_)) = beats.next_within(SILENCE) {}
-        if self.row.is_ours() {
+        let status = seen.status.clone().unwrap_or_default();
+        if self.situation.check == Some(Check::Polite) {
+            seen.fault = deeds::stop_politely(self, &status, beats)?;
+            seen.wanted_code = deeds::ASKED.into();
+        } else {
+            seen.fault = deeds::to_job(self, &status)?;
+            self.order(&format!("exit {CODE}"))?;
+            while let Some(Some(_)) = beats.next_within(SILENCE) {}
+        }
+        if self.row.is_kept() {
             seen.exit_code = Some(self.outlive(&["wait", "job"])?.0);
+            if seen.report.is_none() {
+                self.take_report(seen)?;
+            }
             let output = self.outlive(&["logs", "job"])?.1;
             seen.output_kept = Some(has_line(&output, last));
         } else if self.row.output == Output::File {
             seen.output_kept = Some(has_line(&self.read("out"), last));
         }
         Ok(())
+    }
+
+    /// What a parent that lives was told of its child's end; nothing if it was struck.
+    fn waited_for(&self, parent: &Pidfd) -> Result<Option<i32>> {
+        if !events::readable_within(parent, PATIENCE) {
+            return Err(Fault::new("a parent waits on, though its child has ended"));
+        }
+        let code = self.read("ended").trim().parse().ok();
+        // Nothing has ended this one.
+        let missed = code.is_none() && self.situation.strike == Strike::Nothing;
+        Ok(if missed { Some(-1) } else { code })
     }
 
     /// Runs `outlive` elsewhere, as the job's user; its exit code and what it printed.
@@ -170,7 +226,7 @@ impl<'a> Cell<'a> {
     /// Whether `--breakaway require` is to start nothing.
     pub(crate) fn requires(&self) -> bool {
         let root = self.user.is_root();
-        self.row.is_ours() && expect::requires(self.situation, self.world.init, root)
+        expect::requires(self.situation, self.world.init, root, self.row)
     }
 
     /// The script that the caller runs.
@@ -179,10 +235,10 @@ impl<'a> Cell<'a> {
     }
 
     /// The words that run the script, wrapped.
-    pub(crate) fn wrapped(&self, wrap: &[&str]) -> Vec<String> {
+    pub(crate) fn wrapped(&self) -> Vec<String> {
         let folder = self.folder.display().to_string();
-        wrap.iter()
-            .copied()
+        let wrap = self.situation.wrap.iter();
+        wrap.copied()
             .chain(["sh"])
             .map(|word| word.replace("{F}", &folder))
             .chain([self.script().display().to_string()])
@@ -264,7 +320,7 @@ impl<'a> Cell<'a> {
         word.ok_or_else(|| Fault::new(format!("not what was to be said: `{line} {heard}`")))
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         let bytes = std::fs::read(self.folder.join(name)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
@@ -289,32 +345,4 @@ fn first_beat(beats: &mut Lines) -> Option<String> {
 
 fn has_line(output: &str, wanted: &str) -> bool {
     output.lines().any(|line| line == wanted)
-}
-
-fn tell(mut fifo: &File, line: &str) -> Result<()> {
-    writeln!(fifo, "{line}").context(|| format!("failed to say `{line}`"))
-}
-
-/// A FIFO that anybody may use: the folder's user is not always who opens it.
-fn fifo(path: &Path) -> Result<()> {
-    let all = Mode::RWXU | Mode::RWXG | Mode::RWXO;
-    let failed = || format!("failed to make `{}`", path.display());
-    rustix::fs::mknodat(CWD, path, FileType::Fifo, all, 0).context(failed)?;
-    rustix::fs::chmod(path, all).context(failed)
-}
-
-/// Both ends of a FIFO, so that it has no end of file.
-fn held(path: &Path) -> Result<File> {
-    File::options()
-        .read(true)
-        .write(true)
-        .open(path)
-        .context(|| format!("failed to open `{}`", path.display()))
-}
-
-/// The reading end alone: its end of file is the end of whoever wrote to it.
-fn listening(path: &Path) -> Result<std::os::fd::OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty())
-        .context(|| format!("failed to open `{}`", path.display()))
 }

@@ -2,12 +2,14 @@
 //! the other end goes, however that happens (an end, a panic, Ctrl-C, SIGKILL), it powers the
 //! machine off and removes what it left.
 
+use super::beside::TESTS;
 use super::cgroups::Cgroups;
 use super::fault::{Context, Fault, Result};
 use super::machine::{Init, PATIENCE};
 use crate::events;
 use crate::process::Pidfd;
 use rustix::process::Signal;
+use std::ffi::OsString;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
@@ -22,10 +24,10 @@ pub(crate) fn console(scratch: &Path, guardian: u32) -> PathBuf {
     scratch.join(format!("console-{guardian}.log"))
 }
 
-/// The guardian: `INIT ROOT SCRATCH OUTLIVE`. It says the pid of the machine's first process once
+/// The guardian: `INIT ROOT SCRATCH OUTLIVE [TESTS]`. It says the pid of the machine's first process once
 /// that is up, and ends after it.
-pub(crate) fn guard(words: &[std::ffi::OsString]) -> Result<ExitCode> {
-    let [init, root, scratch, outlive] = words else {
+pub(crate) fn guard(words: &[OsString]) -> Result<ExitCode> {
+    let [init, root, scratch, outlive, tests @ ..] = words else {
         return Err(Fault::new("a guardian wants four words"));
     };
     let init = init.to_str().and_then(Init::named);
@@ -42,7 +44,7 @@ pub(crate) fn guard(words: &[std::ffi::OsString]) -> Result<ExitCode> {
         .arg(&name)
         .arg("--directory")
         .arg(root)
-        .args(binds(scratch, Path::new(outlive), init)?)
+        .args(binds(scratch, outlive, tests.first(), init)?)
         .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
         .env("NOTIFY_SOCKET", address)
         .stdin(Stdio::null());
@@ -120,7 +122,7 @@ fn ready(socket: &UnixDatagram, nspawn: &Pidfd) -> Option<i32> {
 fn power_off(leader: i32, init: Init, nspawn: &Pidfd) {
     let signal = match init {
         Init::Bare => libc::SIGKILL,
-        Init::Systemd | Init::SystemdKills => libc::SIGRTMIN() + 4,
+        _ => libc::SIGRTMIN() + 4,
     };
     // SAFETY: kill changes nothing of this process; nspawn has not ended, so that its leader's
     // pid is not anybody else's.
@@ -129,19 +131,28 @@ fn power_off(leader: i32, init: Init, nspawn: &Pidfd) {
 }
 
 /// What the machine sees of the outside: this program, outlive, and its settings.
-fn binds(scratch: &Path, outlive: &Path, init: Init) -> Result<Vec<String>> {
+fn binds(
+    scratch: &Path,
+    outlive: &OsString,
+    tests: Option<&OsString>,
+    init: Init,
+) -> Result<Vec<String>> {
     let own = std::env::current_exe().context(|| "failed to find this program".to_owned())?;
     let mut all = vec![
         (own, "/usr/local/bin/survive"),
-        (outlive.to_owned(), "/usr/local/bin/outlive"),
+        (outlive.into(), "/usr/local/bin/outlive"),
     ];
+    all.extend(tests.map(|tests| (tests.into(), TESTS)));
     let kills = if init == Init::SystemdKills {
         "yes"
     } else {
         "no"
     };
     let logind = format!("[Login]\nKillUserProcesses={kills}\nUserStopDelaySec=0\n");
-    let manager = "[Manager]\nDefaultTimeoutStopSec=2\n";
+    let manager = match init {
+        Init::Patient => "[Manager]\n",
+        _ => "[Manager]\nDefaultTimeoutStopSec=2\n",
+    };
     // A key that the machine makes for itself may log in as anybody.
     let sshd = "AuthorizedKeysFile /etc/ssh/box.pub\nStrictModes no\nMaxStartups 200\nUseDNS no\n";
     for (name, text, place) in [
@@ -151,12 +162,12 @@ fn binds(scratch: &Path, outlive: &Path, init: Init) -> Result<Vec<String>> {
             "/etc/systemd/logind.conf.d/box.conf",
         ),
         (
-            "manager".to_owned(),
+            format!("manager-{}", init.name()),
             manager,
             "/etc/systemd/system.conf.d/box.conf",
         ),
         (
-            "manager".to_owned(),
+            format!("manager-{}", init.name()),
             manager,
             "/etc/systemd/user.conf.d/box.conf",
         ),

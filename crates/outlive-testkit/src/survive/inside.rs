@@ -95,7 +95,7 @@ fn play(world: &World, number: usize, order: &Order) -> serde_json::Value {
     let mut seen = None;
     let (verdict, note) = match played {
         Ok(Ok(found)) => {
-            let judged = verdict::of(&found, situation, row.is_ours());
+            let judged = verdict::of(&found, situation, row.ours);
             seen = Some(found);
             judged
         }
@@ -116,6 +116,9 @@ fn play(world: &World, number: usize, order: &Order) -> serde_json::Value {
         "errors": seen.as_ref().map(|seen| seen.errors.trim().to_owned()),
         "doctor": seen.as_ref().and_then(|seen| seen.doctor.clone()),
         "report": seen.as_ref().and_then(|seen| seen.report.clone()),
+        "caller": seen.as_ref().and_then(|seen| seen.caller.clone()),
+        "launch_seconds": seen.as_ref().map(|seen| seen.launch_seconds),
+        "spawn_us": seen.as_ref().and_then(|seen| seen.spawn_us),
         "status": seen.as_ref().and_then(|seen| seen.status.clone()),
     })
 }

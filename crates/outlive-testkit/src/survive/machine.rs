@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a boot and a power-off may take: both take less than a second on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -20,6 +20,8 @@ pub(crate) enum Init {
     Systemd,
     /// systemd with `KillUserProcesses=yes`.
     SystemdKills,
+    /// systemd with Debian's own time-outs.
+    Patient,
     /// A process that does nothing but reap.
     Bare,
 }
@@ -29,12 +31,14 @@ impl Init {
         match self {
             Init::Systemd => "systemd",
             Init::SystemdKills => "systemd-kills",
+            Init::Patient => "systemd-patient",
             Init::Bare => "bare",
         }
     }
 
     pub(crate) fn named(name: &str) -> Option<Init> {
-        [Init::Systemd, Init::SystemdKills, Init::Bare]
+        use Init::{Bare, Patient, Systemd, SystemdKills};
+        [Systemd, SystemdKills, Patient, Bare]
             .into_iter()
             .find(|init| init.name() == name)
     }
@@ -49,6 +53,8 @@ pub(crate) struct Parts {
     pub(crate) scratch: PathBuf,
     /// The outlive under test; it is `outlive` in the machine's PATH.
     pub(crate) outlive: PathBuf,
+    /// The tests that want a real systemd, as a program.
+    pub(crate) tests: Option<PathBuf>,
 }
 
 /// A machine that runs; it is powered off when this goes.
@@ -66,6 +72,7 @@ impl Machine {
         let mut guardian = Command::new("/proc/self/exe");
         guardian.arg("guard").arg(init.name());
         guardian.args([&parts.root, &parts.scratch, &parts.outlive]);
+        guardian.args(&parts.tests);
         guardian.stdin(Stdio::piped()).stdout(Stdio::piped());
         // SAFETY: setsid is allowed after a fork.
         unsafe { guardian.pre_exec(|| Ok(rustix::process::setsid().map(|_| ())?)) };
@@ -118,6 +125,15 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// Powers it off; how long that takes.
+    pub(crate) fn off(self) -> Duration {
+        let began = Instant::now();
+        drop(self);
+        began.elapsed()
+    }
+}
+
 impl Drop for Machine {
     fn drop(&mut self) {
         drop(self.lifeline.take());
@@ -138,6 +154,7 @@ impl Parts {
             root: root.into(),
             scratch: scratch.into(),
             outlive: outlive.into(),
+            tests: None,
         };
         Ok((parts, rest))
     }

@@ -1,5 +1,6 @@
 //! The matrix from outside: boots the machines, has the cells played, and compares.
 
+use super::beside;
 use super::expect::{applies, expected};
 use super::fault::{Context, Fault, Result};
 use super::lines::Lines;
@@ -17,7 +18,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// How many cells are played at a time in each machine: most of the time they wait for beats.
-const LANES: usize = 8;
+const LANES: usize = 12;
 /// Longer than all cells of a machine take.
 const PATIENCE: Duration = Duration::from_secs(1200);
 
@@ -39,8 +40,8 @@ impl Played {
         if self.verdict == Verdict::Skipped {
             return None;
         }
-        if self.row.is_ours() {
-            return Some(expected(self.situation, self.init, self.root));
+        if self.row.ours {
+            return Some(expected(self.situation, self.init, self.root, self.row));
         }
         None
     }
@@ -60,16 +61,25 @@ impl Played {
 
 /// `ROOT SCRATCH OUTLIVE OPTIONS`.
 pub(crate) fn matrix(words: &[OsString]) -> Result<ExitCode> {
-    let (parts, words) = Parts::taken(words)?;
+    let (mut parts, words) = Parts::taken(words)?;
     let options = Options::read(words.iter().filter_map(|word| word.to_str()))?;
     let began = Instant::now();
     let played = Mutex::new(Vec::new());
+    let mut beside = Vec::new();
+    parts.tests.clone_from(&options.tests);
     // One machine after the other: each fills the processors.
     for &init in &options.inits {
         let cells = cells(&options, init);
         if !cells.is_empty() {
-            play(&parts, init, &cells, &played)?;
+            let machine = Machine::boot(&parts, init)?;
+            play(&machine, init, &cells, &played)?;
+            if parts.tests.is_some() && init == Init::Systemd {
+                beside.extend(beside::tests(&machine)?);
+            }
         }
+    }
+    if parts.tests.is_some() {
+        beside.push(beside::power_off(&parts)?);
     }
     let played = played.into_inner().unwrap_or_else(|held| held.into_inner());
     let text = match options.form {
@@ -96,17 +106,17 @@ pub(crate) fn matrix(words: &[OsString]) -> Result<ExitCode> {
     for line in &skipped {
         eprintln!("{line}");
     }
-    let summary = format!(
-        "{} cells in {} s, {} wrong",
-        played.len(),
-        began.elapsed().as_secs(),
-        wrong.len()
-    );
+    let mut summary = format!("{} cells, {} wrong", played.len(), wrong.len());
+    for it in &beside {
+        let mark = if it.wrong { "WRONG: " } else { "" };
+        summary.push_str(&format!("; {mark}{}", it.words));
+    }
+    summary.push_str(&format!("; {} s", began.elapsed().as_secs()));
     match options.form {
         Form::Table => println!("{summary}"),
         Form::Json | Form::Markdown => eprintln!("{summary}"),
     }
-    Ok(if wrong.is_empty() {
+    Ok(if wrong.is_empty() && !beside.iter().any(|it| it.wrong) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -120,7 +130,7 @@ fn cells(options: &Options, init: Init) -> Vec<String> {
         for situation in &options.situations {
             for &root in &options.roots {
                 let there = init != Init::Bare || row.name != "systemd-run";
-                if there && applies(situation, init, root) {
+                if there && row.takes(situation) && applies(situation, init, root) {
                     let user = if root { "root" } else { "plain" };
                     all.push(format!("{}/{user}/{}", situation.id, row.name));
                 }
@@ -130,8 +140,12 @@ fn cells(options: &Options, init: Init) -> Vec<String> {
     all
 }
 
-fn play(parts: &Parts, init: Init, cells: &[String], played: &Mutex<Vec<Played>>) -> Result<()> {
-    let machine = Machine::boot(parts, init)?;
+fn play(
+    machine: &Machine,
+    init: Init,
+    cells: &[String],
+    played: &Mutex<Vec<Played>>,
+) -> Result<()> {
     let lanes = LANES.to_string();
     let words = ["survive", "inside", init.name(), &lanes];
     let words: Vec<&str> = words

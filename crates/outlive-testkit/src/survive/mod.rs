@@ -7,12 +7,17 @@
 //! lives if it beats thirty times more. [`main`] is the program: its parts run outside the machine
 //! (`matrix`, `box`, `guard`), inside it (`inside`), and in a cell (`beat`, `hunter`, …).
 
+mod beside;
 mod cell;
 mod cgroups;
+mod checks;
+mod deeds;
 mod expect;
 mod fault;
+mod fifos;
 mod guard;
 mod inside;
+mod library;
 mod lines;
 mod machine;
 mod matrix;
@@ -22,6 +27,8 @@ mod rows;
 mod script;
 mod situation;
 mod situations;
+mod status;
+mod stopwatch;
 mod strike;
 mod surround;
 mod table;
@@ -54,6 +61,13 @@ fn play(words: &[OsString]) -> Result<ExitCode> {
         "inside" => inside::inside(words),
         "idle" => Ok(parts::idle()),
         "beat" => parts::beat(words),
+        "tests" => beside::run_tests(words),
+        "leave" => beside::leave(words),
+        "status" => Ok(status::print()),
+        "child" => library::child(words),
+        "disown" => library::disown(words),
+        "job" => library::job(words),
+        "stopwatch" => stopwatch::stopwatch(words),
         "parent" => parts::parent(words),
         "hunter" => parts::hunter(words),
         "deaf" => parts::deaf(words),

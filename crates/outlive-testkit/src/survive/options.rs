@@ -4,12 +4,14 @@ use super::fault::{Fault, Result};
 use super::machine::Init;
 use super::rows::Row;
 use super::situation::Situation;
-use super::situations::SITUATIONS;
+use super::situations;
+use std::path::PathBuf;
 
 /// Situations that tell most in little time: one of each kind of surroundings and of strikes.
 const SUBSET: &[&str] = &[
     "K1", "K2", "K4", "K5", "K5N", "K5m", "K5b", "K6", "K6r", "K6n", "K7", "K8j", "K8g", "K9x",
-    "K10", "K12p", "NNP", "closed",
+    "K10", "K12p", "NNP", "closed", "K5p", "K5t", "K5F", "K5s", "K7k", "K7f", "K7q", "K7s", "K11k",
+    "K11d",
 ];
 
 /// The options of `cargo xtask survive`.
@@ -20,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) rows: Vec<&'static Row>,
     pub(crate) inits: Vec<Init>,
     pub(crate) form: Form,
+    /// The tests that want a real systemd, as a program.
+    pub(crate) tests: Option<PathBuf>,
 }
 
 /// How the matrix is printed.
@@ -33,11 +37,12 @@ pub(crate) enum Form {
 impl Options {
     pub(crate) fn read<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Options> {
         let mut options = Options {
-            situations: SITUATIONS.iter().collect(),
+            situations: situations::all().collect(),
             roots: vec![false, true],
             rows: vec![],
             inits: vec![Init::Systemd, Init::SystemdKills, Init::Bare],
             form: Form::Table,
+            tests: None,
         };
         let mut subset = false;
         let mut words = words.into_iter();
@@ -53,6 +58,7 @@ impl Options {
                 }
                 "--row" => options.rows = each(list()?, Row::named, "row")?,
                 "--user" => options.roots = each(list()?, user, "user")?,
+                "--tests" => options.tests = words.next().map(PathBuf::from),
                 "--subset" => subset = true,
                 "--systemd" => options.inits.retain(|init| *init != Init::Bare),
                 "--no-systemd" => options.inits.retain(|init| *init == Init::Bare),
@@ -67,9 +73,9 @@ impl Options {
         if options.rows.is_empty() {
             // The plain row shows that the strikes strike.
             let rows: &[&str] = if subset {
-                &["outlive"]
+                &["outlive", "child", "job"]
             } else {
-                &["outlive", "plain"]
+                &["outlive", "child", "disowned", "job", "plain"]
             };
             options.rows = each(rows.iter().copied(), Row::named, "row")?;
         }

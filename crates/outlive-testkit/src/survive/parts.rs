@@ -10,6 +10,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How often a job says that it lives.
@@ -35,6 +36,10 @@ pub(crate) fn beat(words: &[OsString]) -> Result<ExitCode> {
             Err(error) => format!("beat {number} without output: {error}"),
         };
         say(&line).context(|| "nobody listens any more".to_owned())?;
+        if ASKED.load(Ordering::Relaxed) {
+            say("asked").context(|| "nobody listens any more".to_owned())?;
+            return Ok(ExitCode::from(super::deeds::ASKED));
+        }
         let mut fds = [PollFd::new(&orders, PollFlags::IN)];
         if !matches!(rustix::event::poll(&mut fds, Some(&BEAT)), Ok(1..)) {
             continue;
@@ -42,16 +47,29 @@ pub(crate) fn beat(words: &[OsString]) -> Result<ExitCode> {
         let order = one_line(&orders).context(|| "failed to read an order".to_owned())?;
         match order.split_once(' ').unwrap_or((&order, "")) {
             ("exit", code) => return Ok(ExitCode::from(code.parse().unwrap_or(99))),
-            ("status", _) => say(&format!("status {}", status())).unwrap_or_default(),
+            ("status", _) => say(&format!("status {}", super::status::own())).unwrap_or_default(),
             ("terminal", _) => {
                 let _ = io::stdin().read(&mut [0]);
                 let written = File::options().write(true).open("/dev/tty");
                 let _ = written.and_then(|mut terminal| terminal.write_all(b"from the job\n"));
                 say("terminal done").unwrap_or_default();
             }
+            ("polite", _) => {
+                let noted: extern "C" fn(libc::c_int) = note_asked;
+                // SAFETY: the handler does nothing but store.
+                unsafe { libc::signal(libc::SIGTERM, noted as libc::sighandler_t) };
+                say("polite").unwrap_or_default();
+            }
             _ => return Ok(ExitCode::from(98)),
         }
     }
+}
+
+/// Whether the job was sent SIGTERM: that interrupts its wait for orders (poll(2)).
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn note_asked(_: libc::c_int) {
+    ASKED.store(true, Ordering::Relaxed);
 }
 
 /// One line, byte by byte: what comes after it stays in the FIFO.
@@ -64,37 +82,7 @@ fn one_line(mut source: &File) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&line).into_owned())
 }
 
-/// What the kernel says of this process, as JSON.
-fn status() -> serde_json::Value {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let field = |name: &str| {
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.unwrap_or_default().trim().to_owned()
-    };
-    let read = |path: &str| {
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        text.trim().to_owned()
-    };
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    let nice = crate::process::stat(pid()).and_then(|stat| stat.get(16)?.parse::<i32>().ok());
-    serde_json::json!({
-        "pid": pid(),
-        "ignored": field("SigIgn"),
-        "blocked": field("SigBlk"),
-        "no_new_privs": field("NoNewPrivs"),
-        "cpus": field("Cpus_allowed_list"),
-        "nice": nice,
-        "oom_score_adj": read("/proc/self/oom_score_adj"),
-        "nofile_soft": limit.current,
-        "nofile_hard": limit.maximum,
-        "cgroup": read("/proc/self/cgroup"),
-        "pid_namespace": std::fs::read_link("/proc/self/ns/pid").ok(),
-    })
-}
-
-fn pid() -> i32 {
+pub(crate) fn pid() -> i32 {
     i32::try_from(std::process::id()).unwrap_or_default()
 }
 
@@ -224,7 +212,7 @@ fn spawn(command: &mut Command) -> Result<Child> {
 }
 
 /// Tells the harness something.
-fn said(folder: &std::ffi::OsStr, line: &str) -> Result<()> {
+pub(crate) fn said(folder: &std::ffi::OsStr, line: &str) -> Result<()> {
     let path = Path::new(folder).join("said");
     File::options()
         .write(true)

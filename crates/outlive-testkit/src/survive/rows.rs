@@ -1,5 +1,7 @@
 //! The launchers.
 
+use super::situation::Situation;
+
 /// How something is started.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
@@ -14,6 +16,11 @@ pub(crate) struct Row {
     pub(crate) output: Output,
     /// Whether the launcher itself is the job when it is exec'ed.
     pub(crate) becomes_job: bool,
+    /// Whether it is ours: then it is asked what it says of hazards.
+    pub(crate) ours: bool,
+    /// The situations that it is played in besides those that are made for it; all, if none is
+    /// named.
+    pub(crate) only: &'static [&'static str],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +35,53 @@ pub(crate) enum Output {
     Launcher,
 }
 
+/// Where a program that the library starts, without a keeper, is to outlive its parent.
+const CHILDREN: &[&str] = &[
+    "K1", "K2", "K3", "K5", "K5m", "K5u", "K5b", "K5n", "K5p", "K6", "K6L", "K6n", "K6r", "K7",
+    "K8j", "K8g",
+];
+
 pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "outlive",
-        line: "outlive run --name job $OPTIONS -- survive beat \"$F\"",
+        line: "outlive run --name job $OPTIONS -- survive beat \"$F\" 2>\"$F/errors\"",
         line_of_root: None,
-        exec: "outlive run --name job $OPTIONS -- survive beat \"$F\"",
+        exec: "outlive run --name job $OPTIONS -- survive beat \"$F\" 2>\"$F/errors\"",
         output: Output::Outlive,
         becomes_job: false,
+        ours: true,
+        only: &[],
+    },
+    // A parent stays beside the script, and is struck as that is.
+    Row {
+        name: "child",
+        line: "survive child \"$F\" </dev/null >/dev/null 2>\"$F/errors\" & read -r word <\"$F/go\"",
+        line_of_root: None,
+        exec: "survive child \"$F\" </dev/null >/dev/null 2>\"$F/errors\"",
+        output: Output::File,
+        becomes_job: false,
+        ours: true,
+        only: CHILDREN,
+    },
+    Row {
+        name: "disowned",
+        line: "survive disown \"$F\" 2>\"$F/errors\"",
+        line_of_root: None,
+        exec: "survive disown \"$F\" 2>\"$F/errors\"",
+        output: Output::File,
+        becomes_job: false,
+        ours: true,
+        only: CHILDREN,
+    },
+    Row {
+        name: "job",
+        line: "survive job \"$F\" 2>\"$F/errors\"",
+        line_of_root: None,
+        exec: "survive job \"$F\" 2>\"$F/errors\"",
+        output: Output::Outlive,
+        becomes_job: false,
+        ours: true,
+        only: &["K5", "K7"],
     },
     Row {
         name: "plain",
@@ -44,6 +90,8 @@ pub(crate) const ROWS: &[Row] = &[
         exec: "survive beat \"$F\"",
         output: Output::Caller,
         becomes_job: true,
+        ours: false,
+        only: &[],
     },
     Row {
         name: "nohup",
@@ -52,6 +100,8 @@ pub(crate) const ROWS: &[Row] = &[
         exec: "nohup survive beat \"$F\"",
         output: Output::Caller,
         becomes_job: true,
+        ours: false,
+        only: &[],
     },
     Row {
         name: "setsid",
@@ -60,6 +110,8 @@ pub(crate) const ROWS: &[Row] = &[
         exec: "setsid --fork survive beat \"$F\" </dev/null >\"$F/out\" 2>&1",
         output: Output::File,
         becomes_job: false,
+        ours: false,
+        only: &[],
     },
     Row {
         name: "daemonize",
@@ -68,6 +120,8 @@ pub(crate) const ROWS: &[Row] = &[
         exec: "daemonize -o \"$F/out\" -e \"$F/out\" /usr/local/bin/survive beat \"$F\"",
         output: Output::File,
         becomes_job: false,
+        ours: false,
+        only: &[],
     },
     Row {
         name: "tmux",
@@ -76,6 +130,8 @@ pub(crate) const ROWS: &[Row] = &[
         exec: "tmux -L \"$ID\" new-session -d survive beat \"$F\"",
         output: Output::Launcher,
         becomes_job: false,
+        ours: false,
+        only: &[],
     },
     Row {
         name: "systemd-run",
@@ -84,6 +140,8 @@ pub(crate) const ROWS: &[Row] = &[
         exec: "systemd-run --user --quiet --unit=\"job-$ID\" survive beat \"$F\"",
         output: Output::Launcher,
         becomes_job: false,
+        ours: false,
+        only: &[],
     },
 ];
 
@@ -96,7 +154,21 @@ impl Row {
         self.line_of_root.filter(|_| root).unwrap_or(self.line)
     }
 
-    pub(crate) fn is_ours(&self) -> bool {
+    /// Whether a keeper knows the job.
+    pub(crate) fn is_kept(&self) -> bool {
         self.output == Output::Outlive
+    }
+
+    /// Whether the job is the child of a program that waits for it.
+    pub(crate) fn is_child(&self) -> bool {
+        self.name == "child"
+    }
+
+    /// Whether it is played in a situation.
+    pub(crate) fn takes(&self, situation: &Situation) -> bool {
+        match situation.rows {
+            [] => self.only.is_empty() || self.only.contains(&situation.id),
+            rows => rows.contains(&self.name),
+        }
     }
 }

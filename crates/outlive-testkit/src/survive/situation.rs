@@ -20,9 +20,8 @@ pub(crate) enum Around {
     Login,
     /// The same, the script being a program of its own, in a process group of its own.
     LoginProgram,
-    /// A login without a terminal (without systemd: a session); the words wrap the script, `{F}`
-    /// stands for the cell's folder.
-    Session(&'static [&'static str]),
+    /// A login without a terminal (without systemd: a session).
+    Session,
     /// A transient service of the system's manager.
     Service,
     /// A service of the user's own manager.
@@ -62,8 +61,19 @@ pub(crate) enum Strike {
     WrapperKilled,
     /// A CI runner's clean-up by environment.
     Cookies(Runner),
-    /// Nothing: what the job says of itself is what counts.
-    Check(Check),
+    /// Nothing.
+    Nothing,
+}
+
+/// What the harness does before the script starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// The folder `mount` of the cell is mounted.
+    Mount,
+    /// The user's systemd manager runs, and goes on doing so after log-outs.
+    Manager,
+    /// The same, and it is halted: it answers nobody.
+    HaltedManager,
 }
 
 /// Whose clean-up it is.
@@ -73,15 +83,34 @@ pub(crate) enum Runner {
     GitHub,
 }
 
-/// What the job is to have got rid of.
+/// What is to be true of a job that lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Check {
+    /// It has got rid of what its caller had.
     SoftLimits,
     Nice,
+    Policy,
+    IoPriority,
+    TimerSlack,
     Affinity,
     OomScore,
+    Umask,
     Signals,
     LimitedCgroup,
+    /// It has all that its caller had, also its environment.
+    Kept,
+    /// The folder `mount` of the cell can be unmounted.
+    Unmounts,
+    /// It was started without the manager, in bounded time, and that was said.
+    FellBack,
+    /// It has the files that it was given as its descriptors.
+    Streams,
+    /// A manager has started it, and nobody can read its environment there.
+    Secret,
+    /// It is in a scope of its own with all that it has started, and its parent waits for it.
+    OwnScope,
+    /// A stop of its unit asks it to end, and its end is known.
+    Polite,
 }
 
 /// How the script launches.
@@ -106,19 +135,29 @@ pub(crate) struct Situation {
     pub(crate) hazards: &'static [&'static str],
     pub(crate) place: Place,
     pub(crate) around: Around,
+    /// Words in front of those that run the script; `{F}` stands for the cell's folder.
+    pub(crate) wrap: &'static [&'static str],
+    /// Properties of the caller's service.
+    pub(crate) properties: &'static [&'static str],
+    pub(crate) before: Option<Before>,
     pub(crate) strike: Strike,
+    pub(crate) check: Option<Check>,
     pub(crate) launch: Launch,
     /// Lines of the script that come first.
     pub(crate) prelude: &'static str,
     /// Options of `outlive run`.
     pub(crate) options: &'static [&'static str],
+    /// What is to be in the words that doctor and show have for its hazards.
+    pub(crate) said: &'static [&'static str],
+    /// Only trying tells what will remain: doctor does not know it beforehand.
+    pub(crate) only_tried: bool,
+    /// The launchers that it is for; all, if none is named.
+    pub(crate) rows: &'static [&'static str],
 }
 
 impl Situation {
     pub(crate) fn named(id: &str) -> Option<&'static Situation> {
-        super::situations::SITUATIONS
-            .iter()
-            .find(|situation| situation.id == id)
+        super::situations::all().find(|situation| situation.id == id)
     }
 
     /// Whether its user may not have processes linger.
@@ -128,13 +167,15 @@ impl Situation {
 
     /// Whether its user's processes linger from the beginning.
     pub(crate) fn lingers(&self) -> bool {
-        self.id == "K6L" || self.around == Around::UserService
+        self.id == "K6L"
+            || self.around == Around::UserService
+            || matches!(self.before, Some(Before::Manager | Before::HaltedManager))
     }
 
     /// Whether even a job that was started with `&` alone comes out of it.
     pub(crate) fn spares_plain(&self, _init: Init, _root: bool) -> bool {
         // A fork clears the wish to die with a parent (prctl(2)).
-        matches!(self.id, "K9" | "K12d")
+        matches!(self.id, "K9" | "K12d" | "K5p")
     }
 
     /// Whether the job must still have what protects others from it.

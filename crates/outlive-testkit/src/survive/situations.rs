@@ -1,18 +1,29 @@
 //! All situations. The names are those by which they are known since they were first measured:
 //! K1 to K13, with a letter for each variant.
 
-use super::situation::{Around, Check, Launch, Place, Runner, Situation, Strike};
+mod callers;
+mod limits;
+mod managers;
+
+use super::situation::{Around, Launch, Place, Runner, Situation, Strike};
 
 const SESSION: Situation = Situation {
     id: "",
     what: "",
     hazards: &[],
     place: Place::Anywhere,
-    around: Around::Session(&[]),
+    around: Around::Session,
+    wrap: &[],
+    properties: &[],
+    before: None,
     strike: Strike::Session,
+    check: None,
     launch: Launch::Stay,
     prelude: "",
     options: &[],
+    said: &[],
+    only_tried: false,
+    rows: &[],
 };
 
 const LOGIN: Situation = Situation {
@@ -20,11 +31,21 @@ const LOGIN: Situation = Situation {
     ..SESSION
 };
 
+/// A parent that inherits orphans, and kills when it is told.
+const SUBREAPER: &[&str] = &["survive", "hunter", "{F}", "subreaper"];
+
 const JENKINS: &str = "export JENKINS_NODE_COOKIE=$ID JENKINS_SERVER_COOKIE=$ID HUDSON_COOKIE=$ID \
     HUDSON_SERVER_COOKIE=$ID BUILD_ID=$ID BUILD_NUMBER=7 BUILD_TAG=jenkins-$ID JOB_NAME=job \
     JOB_BASE_NAME=job";
 
-pub(crate) const SITUATIONS: &[Situation] = &[
+/// All of them.
+pub(crate) fn all() -> impl Iterator<Item = &'static Situation> {
+    let ends = ENDS.iter().chain(managers::MANAGERS);
+    ends.chain(callers::CALLERS).chain(limits::LIMITS)
+}
+
+/// What ends jobs.
+const ENDS: &[Situation] = &[
     Situation {
         id: "K1",
         what: "the terminal hangs up",
@@ -165,7 +186,7 @@ pub(crate) const SITUATIONS: &[Situation] = &[
         id: "K7",
         what: "a subreaper kills every descendant that it finds",
         hazards: &["subreaper"],
-        around: Around::Session(&["survive", "hunter", "{F}", "subreaper"]),
+        wrap: SUBREAPER,
         strike: Strike::Wrapper,
         ..SESSION
     },
@@ -173,7 +194,7 @@ pub(crate) const SITUATIONS: &[Situation] = &[
         id: "K7N",
         what: "the same, and lingering is forbidden by `--no-linger`",
         hazards: &["subreaper"],
-        around: Around::Session(&["survive", "hunter", "{F}", "subreaper"]),
+        wrap: SUBREAPER,
         strike: Strike::Wrapper,
         options: &["--no-linger"],
         ..SESSION
@@ -182,7 +203,7 @@ pub(crate) const SITUATIONS: &[Situation] = &[
         id: "K7t",
         what: "a parent that is no subreaper kills every descendant that it finds",
         hazards: &["subreaper"],
-        around: Around::Session(&["survive", "hunter", "{F}", "plain"]),
+        wrap: &["survive", "hunter", "{F}", "plain"],
         strike: Strike::Wrapper,
         ..SESSION
     },
@@ -206,7 +227,7 @@ pub(crate) const SITUATIONS: &[Situation] = &[
         id: "K9",
         what: "the caller dies, and its child asked to die with it",
         hazards: &["parent-death"],
-        around: Around::Session(&["survive", "parent", "{F}", "mortal"]),
+        wrap: &["survive", "parent", "{F}", "mortal"],
         strike: Strike::WrapperKilled,
         ..SESSION
     },
@@ -214,7 +235,7 @@ pub(crate) const SITUATIONS: &[Situation] = &[
         id: "K9x",
         what: "the same, and the launcher is that child",
         hazards: &["parent-death"],
-        around: Around::Session(&["survive", "parent", "{F}", "mortal"]),
+        wrap: &["survive", "parent", "{F}", "mortal"],
         strike: Strike::WrapperKilled,
         launch: Launch::Exec,
         ..SESSION
@@ -228,109 +249,6 @@ pub(crate) const SITUATIONS: &[Situation] = &[
         ..SESSION
     },
     Situation {
-        id: "K11l",
-        what: "a soft limit (descriptors), with `--reset limits`",
-        hazards: &["limits"],
-        strike: Strike::Check(Check::SoftLimits),
-        prelude: "ulimit -S -n 64",
-        options: &["--reset", "limits"],
-        ..SESSION
-    },
-    Situation {
-        id: "K11n",
-        what: "niceness, with `--reset nice`",
-        hazards: &["limits"],
-        around: Around::Session(&["nice", "-n", "10"]),
-        strike: Strike::Check(Check::Nice),
-        options: &["--reset", "nice"],
-        ..SESSION
-    },
-    Situation {
-        id: "K11a",
-        what: "processor affinity, with `--reset affinity`",
-        hazards: &["limits"],
-        around: Around::Session(&["taskset", "--cpu-list", "0"]),
-        strike: Strike::Check(Check::Affinity),
-        options: &["--reset", "affinity"],
-        ..SESSION
-    },
-    Situation {
-        id: "K11o",
-        what: "a raised oom_score_adj, with `--reset oom`",
-        hazards: &["limits"],
-        around: Around::Session(&["choom", "--adjust", "500", "--"]),
-        strike: Strike::Check(Check::OomScore),
-        options: &["--reset", "oom"],
-        ..SESSION
-    },
-    Situation {
-        id: "K11s",
-        what: "ignored and blocked signals",
-        hazards: &["signals"],
-        around: Around::Session(&["survive", "deaf"]),
-        strike: Strike::Check(Check::Signals),
-        ..SESSION
-    },
-    Situation {
-        id: "K11m",
-        what: "the cgroup's memory.max",
-        hazards: &["cgroup", "limits"],
-        around: Around::Limited("memory.max", "268435456"),
-        strike: Strike::Check(Check::LimitedCgroup),
-        ..SESSION
-    },
-    Situation {
-        id: "K11p",
-        what: "the cgroup's pids.max",
-        hazards: &["cgroup", "limits"],
-        around: Around::Limited("pids.max", "64"),
-        strike: Strike::Check(Check::LimitedCgroup),
-        ..SESSION
-    },
-    Situation {
-        id: "K11c",
-        what: "the cgroup's cpu.max",
-        hazards: &["cgroup", "limits"],
-        around: Around::Limited("cpu.max", "50000 100000"),
-        strike: Strike::Check(Check::LimitedCgroup),
-        ..SESSION
-    },
-    Situation {
-        id: "K12d",
-        what: "the parent of a bubblewrap that dies with it, in the same pid namespace",
-        hazards: &["parent-death"],
-        around: Around::Session(&[
-            "survive",
-            "parent",
-            "{F}",
-            "plain",
-            "bwrap",
-            "--dev-bind",
-            "/",
-            "/",
-            "--die-with-parent",
-        ]),
-        strike: Strike::WrapperKilled,
-        ..SESSION
-    },
-    Situation {
-        id: "K12p",
-        what: "the same, in a pid namespace of its own",
-        hazards: &["pid-namespace"],
-        around: Around::Session(PID_NAMESPACE),
-        strike: Strike::WrapperKilled,
-        ..SESSION
-    },
-    Situation {
-        id: "K12pL",
-        what: "the same, with `--leave-sandbox`",
-        hazards: &["pid-namespace"],
-        around: Around::Session(PID_NAMESPACE),
-        strike: Strike::WrapperKilled,
-        options: &["--leave-sandbox"],
-        ..SESSION
-    },
-    Situation {
         id: "K13",
         what: "the job reads from and writes to the terminal",
         hazards: &["terminal"],
@@ -338,48 +256,4 @@ pub(crate) const SITUATIONS: &[Situation] = &[
         prelude: "stty tostop",
         ..LOGIN
     },
-    Situation {
-        id: "NNP",
-        what: "NO_NEW_PRIVS (which stays), and the session is killed",
-        hazards: &["session", "sandbox"],
-        around: Around::Session(&["setpriv", "--no-new-privs"]),
-        ..SESSION
-    },
-    Situation {
-        id: "umask",
-        what: "a umask of 0777, and the session is killed",
-        hazards: &["session"],
-        prelude: "umask 0777",
-        ..SESSION
-    },
-    Situation {
-        id: "cwd",
-        what: "a deleted working folder, and the session is killed",
-        hazards: &["session", "working-directory"],
-        prelude: "mkdir \"$F/gone\"; cd \"$F/gone\"; rmdir \"$F/gone\"",
-        ..SESSION
-    },
-    Situation {
-        id: "closed",
-        what: "descriptors 0 to 2 closed and room for 16, and the session is killed",
-        hazards: &["session"],
-        launch: Launch::Closed,
-        prelude: "ulimit -n 16",
-        ..SESSION
-    },
-];
-
-const PID_NAMESPACE: &[&str] = &[
-    "survive",
-    "parent",
-    "{F}",
-    "plain",
-    "bwrap",
-    "--dev-bind",
-    "/",
-    "/",
-    "--unshare-pid",
-    "--proc",
-    "/proc",
-    "--die-with-parent",
 ];

@@ -57,7 +57,7 @@ pub(crate) fn strike(cell: &Cell<'_>, scene: &mut Scene) -> Result<bool> {
         }
         Strike::Cookies(runner) => cookies(cell, runner).map(|()| false),
         Strike::Terminal => cell.order("terminal").map(|()| false),
-        Strike::Check(_) => Ok(false),
+        Strike::Nothing => Ok(false),
     }
 }
 

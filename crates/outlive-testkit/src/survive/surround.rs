@@ -34,12 +34,12 @@ impl Scene {
     pub(crate) fn set(cell: &Cell<'_>) -> Result<Scene> {
         match cell.situation.around {
             Around::Login | Around::LoginProgram => login(cell),
-            Around::Session(wrap) => Scene::of(&mut service(cell, &cell.wrapped(wrap), true), None),
-            Around::Service => Scene::of(&mut service(cell, &cell.wrapped(&[]), false), None),
+            Around::Session => Scene::of(&mut service(cell, &cell.wrapped(), true), None),
+            Around::Service => Scene::of(&mut service(cell, &cell.wrapped(), false), None),
             Around::UserService => Scene::of(&mut user_service(cell)?, None),
             Around::Ssh(terminal) => {
                 let options: &[&str] = if terminal { &["-tt"] } else { &[] };
-                let line = cell.wrapped(&[]).join(" ");
+                let line = cell.wrapped().join(" ");
                 Scene::of(&mut cell.world.ssh(cell.user, options, &line), None)
             }
             Around::Cgroup(delegated) => in_cgroup(cell, delegated, None),
@@ -143,7 +143,7 @@ fn login(cell: &Cell<'_>) -> Result<Scene> {
     let line = if cell.situation.around == Around::Login {
         format!(". {}", cell.script().display())
     } else {
-        cell.wrapped(&[]).join(" ")
+        cell.wrapped().join(" ")
     };
     scene.types(&line)?;
     Ok(scene)
@@ -163,6 +163,8 @@ fn service(cell: &Cell<'_>, words: &[String], login: bool) -> Command {
         if login || !cell.user.is_root() {
             all.push(format!("--uid={}", cell.user.name));
         }
+        let properties = cell.situation.properties.iter();
+        all.extend(properties.map(|property| format!("--property={property}")));
         all.push(format!("--setenv=PATH={}", super::machine::PATH));
         all.push("--".to_owned());
         all.extend_from_slice(words);
@@ -194,7 +196,7 @@ fn user_service(cell: &Cell<'_>) -> Result<Command> {
     .map(str::to_owned)
     .to_vec();
     words.extend([unit, path, "--".to_owned()]);
-    words.extend(cell.wrapped(&[]));
+    words.extend(cell.wrapped());
     let mut command = cell.user.command(&words);
     command.env("XDG_RUNTIME_DIR", format!("/run/user/{}", cell.user.uid));
     Ok(command)
@@ -231,7 +233,7 @@ fn in_cgroup(cell: &Cell<'_>, delegated: bool, limit: Option<(&str, &str)>) -> R
         }
     }
     let mut entering = Entrance::to(&inner)?;
-    let mut command = cell.user.command(&cell.wrapped(&[]));
+    let mut command = cell.user.command(&cell.wrapped());
     let enter = move || {
         rustix::process::setsid()?;
         entering.enter()

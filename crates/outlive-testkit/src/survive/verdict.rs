@@ -1,6 +1,7 @@
 //! What became of a cell.
 
-use super::situation::{Check, Situation, Strike};
+use super::checks;
+use super::situation::Situation;
 use serde_json::Value;
 
 /// What became of the job.
@@ -28,10 +29,26 @@ pub(crate) struct Seen {
     pub(crate) hung: bool,
     pub(crate) life: Life,
     pub(crate) status: Option<Value>,
+    /// What its caller said of itself.
+    pub(crate) caller: Option<Value>,
+    /// What is wrong with it.
+    pub(crate) fault: Option<String>,
+    /// What `wait` is to say.
+    pub(crate) wanted_code: i32,
+    pub(crate) launch_seconds: f64,
+    /// How long the library took for it.
+    pub(crate) spawn_us: Option<u64>,
     pub(crate) output_kept: Option<bool>,
     pub(crate) exit_code: Option<i32>,
     /// The exit code of a `run` that was to start nothing unless it could leave everything.
     pub(crate) required: Option<i32>,
+}
+
+impl Seen {
+    /// Whether the launch took as long as one that waits for somebody in vain.
+    fn fell_back(&self) -> bool {
+        self.launch_seconds > 2.0
+    }
 }
 
 /// The verdict on a cell.
@@ -129,27 +146,33 @@ pub(crate) fn of(seen: &Seen, situation: &Situation, ours: bool) -> (Verdict, St
         let verdict = if ours { Verdict::False } else { Verdict::Loses };
         return (verdict, wrong);
     }
-    if let Strike::Check(check) = situation.strike
-        && let Some(status) = &seen.status
-        && let Err(left) = passes(check, status)
-    {
+    if let Some(left) = checks::fault(seen, situation) {
         return (claims.judge(seen), format!("{left}; {}", claims.words()));
     }
     if seen.output_kept == Some(false) {
         return (Verdict::Loses, "output after the strike is lost".to_owned());
     }
-    if seen.exit_code.is_some_and(|code| code != 37) {
+    if seen.exit_code.is_some_and(|code| code != seen.wanted_code) {
         let note = format!("`wait` says {:?}", seen.exit_code);
         return (Verdict::Loses, note);
     }
     let way = seen.way.clone().unwrap_or_default();
-    (Verdict::Lives, way)
+    let took = seen.spawn_us.map_or_else(String::new, |us| {
+        format!(", spawned in {:.1} ms", us as f64 / 1000.0)
+    });
+    let waited = match seen.fell_back() {
+        true => format!(", launched in {:.1} s", seen.launch_seconds),
+        false => String::new(),
+    };
+    (Verdict::Lives, format!("{way}{took}{waited}"))
 }
 
 /// What was said of the hazards of a situation.
 struct Claims {
     doctor: Vec<String>,
     report: Vec<String>,
+    /// What doctor says does not count.
+    only_tried: bool,
 }
 
 impl Claims {
@@ -161,13 +184,14 @@ impl Claims {
         Claims {
             doctor: states(doctor, situation),
             report: states(seen.report.as_ref(), situation),
+            only_tried: situation.only_tried,
         }
     }
 
     fn judge(&self, seen: &Seen) -> Verdict {
         let honest = |state: &String| state == "remains" || state == "kept";
         let warned = !seen.errors.trim().is_empty() || self.doctor.iter().any(|it| it == "kept");
-        let foretold = self.doctor.iter().any(honest) && warned;
+        let foretold = (self.only_tried || self.doctor.iter().any(honest)) && warned;
         let reported = self.report.is_empty() || self.report.iter().any(honest);
         if seen.doctor.is_none() && seen.report.is_none() {
             Verdict::Dies
@@ -215,35 +239,6 @@ fn sandbox_left(seen: &Seen, situation: &Situation) -> Option<String> {
     let kept = seen.status.as_ref()?.get("no_new_privs")?.as_str()? == "1";
     let left = situation.keeps_sandbox() && !kept;
     left.then(|| "the job has left NO_NEW_PRIVS unasked".to_owned())
-}
-
-/// Whether a job has got rid of what its caller had.
-fn passes(check: Check, status: &Value) -> Result<(), String> {
-    let text = |field: &str| status[field].as_str().unwrap_or_default().to_owned();
-    let is = |good: bool, found: String| if good { Ok(()) } else { Err(found) };
-    match check {
-        Check::SoftLimits => {
-            let (soft, hard) = (&status["nofile_soft"], &status["nofile_hard"]);
-            is(soft != 64, format!("{soft} of {hard} descriptors"))
-        }
-        Check::Nice => is(status["nice"] == 0, format!("nice {}", status["nice"])),
-        Check::Affinity => is(text("cpus") != "0", format!("processors {}", text("cpus"))),
-        Check::OomScore => {
-            let score = text("oom_score_adj");
-            is(score == "0", format!("oom_score_adj {score}"))
-        }
-        Check::Signals => {
-            // SIGHUP, SIGINT, SIGQUIT and SIGUSR1; SIGTERM and SIGUSR2.
-            let bits = |field: &str| u64::from_str_radix(&text(field), 16).unwrap_or(u64::MAX);
-            let (ignored, blocked) = (bits("ignored") & 0x207, bits("blocked"));
-            let found = format!("ignored {ignored:x}, blocked {blocked:x}");
-            is(ignored == 0 && blocked == 0, found)
-        }
-        Check::LimitedCgroup => {
-            let cgroup = text("cgroup");
-            is(!cgroup.contains("/box-cell"), cgroup)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -148,7 +148,8 @@ fn own_subtree() -> Option<PathBuf> {
     Some(own)
 }
 
-fn make_users(plain: &[User], unlingering: &[String]) -> Result<()> {
+/// Adds these users to the machine's.
+pub(crate) fn make_users(plain: &[User], unlingering: &[String]) -> Result<()> {
     let (mut passwd, mut group, mut shadow) = (String::new(), String::new(), String::new());
     for User { name, uid, home } in plain {
         let home = home.display();

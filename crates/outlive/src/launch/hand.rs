@@ -8,9 +8,9 @@ use crate::process::spawn_apart;
 use outlive_escape::plan::Route;
 use outlive_os::socket::Connection;
 use outlive_os::spawn::{Spawn, Step, Strings};
-use outlive_os::{AsDescriptor, bytes, events, memory, proc, role, socket};
+use outlive_os::{AsDescriptor, bytes, events, memory, role, socket};
 use outlive_record::{Answer, LAUNCH_LIMIT, Launch};
-use outlive_systemd::{Manager, Service, own_pid, start_service};
+use outlive_systemd::{Manager, Program, Service, start_service};
 use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
@@ -163,15 +163,11 @@ impl Order {
         // By our own descriptor: what a path means to the manager may be another's file.
         let program = File::open(&self.keeper)
             .during(|| format!("failed to open the keeper `{}`", self.keeper.display()))?;
-        let pid = match own_pid(manager, user, PATIENCE) {
-            Ok(pid) => pid,
-            Err(failure) => return Ok(Handed::NoManager(failure.to_string())),
-        };
         let id = self.spec.id.as_str();
         let service = Service {
-            name: &format!("outlive-{id}-{pid}.service"),
+            name: &format!("outlive-{id}-{}.service", std::process::id()),
             description: &format!("outlive job {id}"),
-            program: &proc::descriptor_path(pid, program.as_fd()),
+            program: Program::Open(program.as_fd()),
             arguments: &[outlive_keeper::ROLE, id],
             environment: &[outlive_keeper::MARK],
             standard_input: keepers.as_fd(),
