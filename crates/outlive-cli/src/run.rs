@@ -236,8 +236,6 @@ fn reset(what: &[Reset]) -> outlive::Reset {
 
 fn options(args: &Args) -> Result<JobOptions> {
     let mut options = JobOptions::new();
-    // A follower stays, and must not be its parent: what kills by parent would find it.
-    options.keeper_as_child(!args.follow);
     for name in &args.secret_env {
         if std::env::var_os(name).is_none() {
             let message = format!("failed to pass on `{}`: it is not set", name.display());

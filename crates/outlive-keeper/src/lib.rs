@@ -32,6 +32,9 @@ mod watch;
 pub use escape::remove as remove_cgroups;
 pub use tree::is_of_another_job;
 
+use outlive_os::{AsDescriptor, events};
+use std::time::Duration;
+
 /// The program name (`argv[0]`) by which an executable knows that it is to be a keeper.
 pub const ROLE: &str = "outlive-keeper";
 
@@ -41,6 +44,9 @@ pub const MARK: (&str, &str) = ("OUTLIVE_KEEPER", "1");
 
 /// The variable by which every process of a job knows its job.
 pub const JOB_VARIABLE: &str = "OUTLIVE_JOB";
+
+/// How long a launcher has for what it does when it has its answer.
+const LAUNCHERS_TIME: Duration = Duration::from_millis(5);
 
 /// Be a keeper. Descriptor 3 is a socket to the launcher, on which the launch comes, those from 4 on
 /// are what the launch speaks of; or a manager started it, and descriptor 0 is a socket on which all
@@ -62,6 +68,9 @@ pub fn main() -> i32 {
     };
     // If the launcher is gone the job goes on: it was asked for, and whoever looks will find it.
     let _ = launcher.send(&answer.to_bytes(), None);
+    // What is done next takes time that whoever waited for the answer shall have first. If it does
+    // not go, it does not wait either.
+    let _ = events::wait(&[launcher.as_fd()], Some(LAUNCHERS_TIME));
     drop(launcher);
     match job {
         Some(job) => watch::watch(job),

@@ -26,7 +26,6 @@ struct Order {
     keeper: PathBuf,
     spec: Spec,
     again: bool,
-    keeper_as_child: bool,
     /// The folder it starts in, if not this process's.
     folder: Option<PathBuf>,
     wish: Wish,
@@ -107,7 +106,6 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
     let mut order = Order::new(home, keeper, spec, environment);
     order.folder = (command.folder.is_some() || command.reset.cwd).then_some(folder);
     order.wish.reset.cwd = order.folder.is_some();
-    order.keeper_as_child = options.keeper_as_child;
     order.set_input(command, options)?;
     order.set_outputs(command)?;
     for (descriptor, number) in &command.kept {
@@ -220,7 +218,6 @@ impl Order {
             },
             spec,
             again: false,
-            keeper_as_child: false,
             folder: None,
             environment,
             stdin: InputPlan::Null,

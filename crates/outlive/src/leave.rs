@@ -41,15 +41,15 @@ pub(crate) const PROCESSES: &str = "processes";
 pub fn survey() -> Result<&'static Survey> {
     match SURVEY.get() {
         Some(survey) => Ok(survey),
-        None => complete(Glance::take()),
+        None => complete(Glance::take(), None),
     }
 }
 
 /// What this process has seen around it.
 static SURVEY: OnceLock<Survey> = OnceLock::new();
 
-fn complete(glance: Glance) -> Result<&'static Survey> {
-    let survey = glance.complete(std::env::vars_os());
+fn complete(glance: Glance, orphans_parent: Option<i32>) -> Result<&'static Survey> {
+    let survey = glance.complete(std::env::vars_os(), orphans_parent);
     let survey = survey.during(|| "failed to look at what surrounds this process".to_owned())?;
     Ok(SURVEY.get_or_init(|| survey))
 }
@@ -118,14 +118,14 @@ pub(crate) struct Leaving {
 
 impl Leaving {
     pub(crate) fn new(wish: &Wish) -> Result<Leaving> {
-        Leaving::from(Begun::new(), wish)
+        Leaving::from(Begun::new(), None, wish)
     }
 
-    /// The same, on a survey that was begun.
-    pub(crate) fn from(begun: Begun, wish: &Wish) -> Result<Leaving> {
+    /// The same, on a survey that was begun, and with the parent of an orphan that was made since.
+    pub(crate) fn from(begun: Begun, orphans_parent: Option<i32>, wish: &Wish) -> Result<Leaving> {
         let survey = match begun {
             Begun::Whole(survey) => survey,
-            Begun::Glance(glance) => complete(glance)?,
+            Begun::Glance(glance) => complete(glance, orphans_parent)?,
         };
         let mut wish = *wish;
         // A person's or an administrator's word against it.

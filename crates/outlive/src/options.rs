@@ -17,7 +17,6 @@ pub struct JobOptions {
     pub(crate) leftover: Leftover,
     pub(crate) secret_env: Vec<OsString>,
     pub(crate) keeper: Option<PathBuf>,
-    pub(crate) keeper_as_child: bool,
 }
 
 impl Default for JobOptions {
@@ -33,7 +32,6 @@ impl Default for JobOptions {
             leftover: Leftover::default(),
             secret_env: Vec::new(),
             keeper: None,
-            keeper_as_child: false,
         }
     }
 }
@@ -99,14 +97,6 @@ impl JobOptions {
     /// it from whoever restarts.
     pub fn secret_env(&mut self, key: impl AsRef<OsStr>) -> &mut JobOptions {
         self.secret_env.push(key.as_ref().to_owned());
-        self
-    }
-
-    /// Lets the keeper be a child of this process, instead of nobody's: for a program that ends
-    /// soon, like `outlive run`. Starting the job takes less time then; a program that goes on for
-    /// longer than the job is left with a zombie.
-    pub fn keeper_as_child(&mut self, child: bool) -> &mut JobOptions {
-        self.keeper_as_child = child;
         self
     }
 

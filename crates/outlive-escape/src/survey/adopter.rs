@@ -6,8 +6,8 @@ use outlive_os::surroundings::{self as os, First};
 use outlive_os::{proc, role};
 use outlive_record::ProcessLine;
 
-/// Who inherits the orphans of this process.
-pub(super) fn find(process: &ProcessLine, first: First) -> Adoption {
+/// Who inherits the orphans of this process; `known` is the parent of one that was made here.
+pub(super) fn find(process: &ProcessLine, first: First, known: Option<i32>) -> Adoption {
     // Nobody is between us and process 1. A parent of 0 is outside of the pid namespace, and does
     // not inherit from it (pid_namespaces(7)).
     if process.parent <= 1 || process.pid == 1 {
@@ -19,7 +19,7 @@ pub(super) fn find(process: &ProcessLine, first: First) -> Adoption {
     if role::inherits_orphans() {
         return Adoption::Unknown("this process inherits orphans itself".to_owned());
     }
-    let pid = match os::orphans_parent() {
+    let pid = match known.map_or_else(os::orphans_parent, Ok) {
         Ok(pid) => pid,
         Err(error) => return Adoption::Unknown(error.to_string()),
     };

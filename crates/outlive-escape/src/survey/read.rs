@@ -45,7 +45,7 @@ impl Survey {
     ///
     /// Only if `/proc` does not tell of this very process.
     pub fn read(environment: impl Iterator<Item = (OsString, OsString)>) -> io::Result<Survey> {
-        Glance::take().complete(environment)
+        Glance::take().complete(environment, None)
     }
 }
 
@@ -62,7 +62,8 @@ impl Glance {
         }
     }
 
-    /// Looks at all the rest, see [`Survey::read`].
+    /// Looks at all the rest, see [`Survey::read`]. Of an orphan that was made here anyway the parent
+    /// is known: no other one is made then.
     ///
     /// # Errors
     ///
@@ -70,6 +71,7 @@ impl Glance {
     pub fn complete(
         self,
         environment: impl Iterator<Item = (OsString, OsString)>,
+        orphans_parent: Option<i32>,
     ) -> io::Result<Survey> {
         let Glance {
             cgroups,
@@ -112,7 +114,7 @@ impl Glance {
             terminal: terminal(process.terminal),
             streams: [0, 1, 2].map(stream),
             parent_death: Some(schedule.parent_death).filter(|signal| *signal != 0),
-            adoption: super::adopter::find(&process, first),
+            adoption: super::adopter::find(&process, first, orphans_parent),
             containers_cgroups: namespace.is_some() && are_of_first(&cgroups),
             cgroup_namespace: !whole_paths,
             cgroups,

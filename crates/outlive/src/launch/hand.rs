@@ -6,6 +6,7 @@ use crate::error::{During, Error, Result};
 use crate::leave::{self, Bases, Begun, KEEPERS, PATIENCE};
 use crate::process::spawn_apart;
 use outlive_escape::plan::Route;
+use outlive_os::pidfd::Process;
 use outlive_os::socket::Connection;
 use outlive_os::spawn::{Spawn, Step, Strings};
 use outlive_os::{AsDescriptor, bytes, events, memory, role, socket};
@@ -23,9 +24,17 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// A keeper that waits for its launch.
 pub(super) struct Keeper {
+    process: Process,
     connection: Connection,
     /// Where its cgroups are.
     bases: Bases,
+}
+
+impl Keeper {
+    /// Who has inherited it: it is an orphan from its start.
+    pub(super) fn parent(&self) -> Option<i32> {
+        self.process.line().ok()?.map(|line| line.parent)
+    }
 }
 
 /// What came of it.
@@ -127,17 +136,18 @@ impl Order {
             cgroups: &cgroups,
             ..Spawn::default()
         };
-        let spawned = match self.keeper_as_child {
-            true => spawn.spawn(),
-            false => spawn_apart(spawn),
-        };
-        let Err(error) = spawned else {
-            // The only copy of the other end is the keeper's: its death is the end of what we read.
-            drop(keepers);
-            return Ok(Ok(Keeper {
-                connection: ours,
-                bases,
-            }));
+        let error = match spawn_apart(spawn) {
+            Ok(process) => {
+                // The only copy of the other end is the keeper's: its death is the end of what we
+                // read.
+                drop(keepers);
+                return Ok(Ok(Keeper {
+                    process,
+                    connection: ours,
+                    bases,
+                }));
+            }
+            Err(error) => error,
         };
         match error.step {
             Step::Cgroup => Ok(Err(error.cause.to_string())),

@@ -1,7 +1,7 @@
 //! Finding the way on which a job is started, and trying the next one if that is barred.
 
 use super::Order;
-use super::hand::Handed;
+use super::hand::{Handed, Keeper};
 use crate::command;
 use crate::error::{Error, Kind, Result};
 use crate::leave::{self, Begun, Leaving};
@@ -23,7 +23,8 @@ impl Order {
         }
         let begun = Begun::new();
         let mut ahead = self.ahead(&begun)?;
-        let mut leaving = Leaving::from(begun, &self.wish)?;
+        let orphans_parent = ahead.as_ref().and_then(Keeper::parent);
+        let mut leaving = Leaving::from(begun, orphans_parent, &self.wish)?;
         loop {
             let route = leaving.route()?;
             let plan = leaving.plan();
