@@ -37,22 +37,28 @@ impl Mounts {
 pub(super) fn read(first_namespace: bool, mounts: &Mounts) -> Vec<Hierarchy> {
     let text = os::record("/proc/thread-self/cgroup").unwrap_or_default();
     let matters = |kind: &Kind, path: &str| !matches!(kind, Kind::Controllers(_)) || path != "/";
-    let all = parse(&text).filter(|(kind, path)| matters(kind, path));
-    all.map(|(kind, path)| {
-        // What only limits is looked at where limits are.
-        let found = match kind.tracks() {
+    let mut all: Vec<_> = parse(&text)
+        .filter(|(kind, path)| matters(kind, path))
+        .collect();
+    all.sort_by_key(|(kind, _)| *kind != Kind::Unified);
+    let mut has_base = false;
+    let looked_at = all.into_iter().map(|(kind, path)| {
+        // Of what is left in no case only the first is needed, to make cgroups in; what only limits
+        // is looked at where limits are.
+        let found = match kind.tracks() && !(path == "/" && has_base) {
             true => find(&kind, &path, first_namespace, mounts),
             false => None,
         };
         let base = found.as_ref().and_then(|(folder, root)| base(folder, root));
+        has_base |= base.is_some();
         Hierarchy {
             kind,
             path,
             folder: found.map(|(folder, _)| folder),
             base,
         }
-    })
-    .collect()
+    });
+    looked_at.collect()
 }
 
 /// The cgroup's folder, and the folder in which its hierarchy begins.
@@ -62,11 +68,15 @@ fn find(
     first_namespace: bool,
     mounts: &Mounts,
 ) -> Option<(PathBuf, PathBuf)> {
-    const USUAL: &str = "/sys/fs/cgroup";
+    // Alone, and beside those of version 1.
+    const USUAL: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
     // Where the whole hierarchy is mounted and paths are the whole ones: nearly everywhere outside
     // of containers. The list of mounts takes longer than all else together.
-    if *kind == Kind::Unified && first_namespace && os::is_root_of_version_2(USUAL) {
-        return Some((folder_at(USUAL.into(), path), USUAL.into()));
+    if *kind == Kind::Unified && first_namespace {
+        let mut usual = USUAL.into_iter();
+        if let Some(root) = usual.find(|root| os::is_root_of_version_2(root)) {
+            return Some((folder_at(root.into(), path), root.into()));
+        }
     }
     // What is mounted on top of it hides it.
     let found =
