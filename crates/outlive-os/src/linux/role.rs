@@ -1,5 +1,6 @@
 //! What a keeper makes of its own process, and what it was given at its start.
 
+use std::ffi::c_void;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -77,14 +78,27 @@ pub fn enter_folder(folder: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::process::fchdir(folder)?)
 }
 
-/// Gives freed memory back to the system, which the C library otherwise keeps for the next
-/// allocation (malloc_trim(3)).
+/// Gives back to the system what is no longer used: freed memory, which the C library otherwise
+/// keeps for the next allocation (malloc_trim(3)), and the part of the stack that calls before this
+/// one went down to.
+#[inline(never)]
 pub fn give_memory_back() {
+    /// Further down than any call has gone.
+    const DEPTH: usize = 256 << 10;
+    /// Room for the calls that are made here, and what a signal's handler may use below them.
+    const NEAR: usize = 8 << 10;
     #[cfg(target_env = "gnu")]
     // SAFETY: takes a number, and touches what is free alone.
     unsafe {
         libc::malloc_trim(0)
     };
+    let here = 0u8;
+    let page = rustix::param::page_size();
+    let end = (&raw const here as usize - NEAR) / page * page;
+    let start = end.saturating_sub(DEPTH);
+    // SAFETY: the main thread's stack lies there and grows down (proc_pid_maps(5), `[stack]`): what
+    // is below the innermost call is dead. What is not mapped is passed over (madvise(2), ENOMEM).
+    unsafe { libc::madvise(start as *mut c_void, end - start, libc::MADV_DONTNEED) };
 }
 
 /// Keeps no folder busy.
