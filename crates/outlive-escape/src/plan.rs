@@ -147,6 +147,11 @@ pub fn direct_bases(cgroups: &[Hierarchy], breakaway: Breakaway) -> Option<Vec<(
     leaves.then(|| look.exit.bases())
 }
 
+/// Whether a process can stay where the caller is: in the root, which nobody ends as a whole.
+pub fn may_stay(cgroups: &[Hierarchy]) -> bool {
+    cgroup::look(cgroups, true).owner == Owner::Root
+}
+
 /// The unit that the caller is in, and its manager, if the plan depends on what ends with it.
 pub fn depends_on_unit(
     survey: &Survey,

@@ -68,13 +68,21 @@ impl Begun {
         }
     }
 
-    /// Where a keeper most likely gets its cgroups; none if it most likely is not ours to start.
-    pub(crate) fn bases(&self, wish: &Wish) -> Option<Bases> {
-        let cgroups = match self {
+    fn cgroups(&self) -> &[Hierarchy] {
+        match self {
             Begun::Whole(survey) => &survey.cgroups,
             Begun::Glance(glance) => &glance.cgroups,
-        };
-        plan::direct_bases(cgroups, wish.breakaway)
+        }
+    }
+
+    /// Where a keeper most likely gets its cgroups; none if it most likely is not ours to start.
+    pub(crate) fn bases(&self, wish: &Wish) -> Option<Bases> {
+        plan::direct_bases(self.cgroups(), wish.breakaway)
+    }
+
+    /// Whether a keeper can stay in the caller's cgroup: its job's is another one in any case.
+    pub(crate) fn may_stay(&self) -> bool {
+        plan::may_stay(self.cgroups())
     }
 }
 
@@ -348,6 +356,11 @@ impl Leaving {
         settings::usual(which, &lower)
     }
 
+    /// As with [`Begun::may_stay`].
+    pub(crate) fn may_stay(&self) -> bool {
+        plan::may_stay(&self.survey.cgroups)
+    }
+
     pub(crate) fn survey(&self) -> &Survey {
         &self.survey
     }
@@ -410,12 +423,9 @@ pub(crate) fn cgroups(bases: &Bases, name: &str) -> std::io::Result<Vec<Cgroup>>
         .iter()
         .map(|(kind, base)| {
             let unified = *kind == cgroup::Kind::Unified;
-            let folder = base.join(FOLDER);
-            let there = Cgroup::open(&folder.join(name), unified);
-            there.or_else(|_| {
-                Cgroup::make(&folder, unified)?;
-                Cgroup::make(&folder.join(name), unified)
-            })
+            let folder = base.join(FOLDER).join(name);
+            let there = Cgroup::open(&folder, unified);
+            there.or_else(|_| Cgroup::make(&folder, unified))
         })
         .collect()
 }

@@ -30,12 +30,21 @@ impl Cgroup {
         })
     }
 
-    /// Makes the cgroup, which may be there already, and opens it.
+    /// Makes the cgroup, which may be there already as the one above it may, and opens it.
     pub fn make(path: &Path, unified: bool) -> io::Result<Cgroup> {
-        match rustix::fs::mkdir(path, Mode::from_raw_mode(0o755)) {
-            Ok(()) | Err(rustix::io::Errno::EXIST) => Cgroup::open(path, unified),
-            Err(error) => Err(error.into()),
+        use rustix::io::Errno;
+        let make = |path: &Path| match rustix::fs::mkdir(path, Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(error) => Err(error),
+        };
+        match (make(path), path.parent()) {
+            (Err(Errno::NOENT), Some(above)) => {
+                make(above)?;
+                make(path)?;
+            }
+            (made, _) => made?,
         }
+        Cgroup::open(path, unified)
     }
 
     /// Its folder, if a process can be cloned into it.

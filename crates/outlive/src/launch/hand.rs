@@ -74,7 +74,7 @@ impl Order {
     /// and ends.
     pub(super) fn ahead(&self, begun: &Begun) -> Result<Option<Keeper>> {
         match begun.bases(&self.wish) {
-            Some(bases) => Ok(self.start_keeper(bases)?.ok()),
+            Some(bases) => Ok(self.start_keeper(bases, begun.may_stay())?.ok()),
             None => Ok(None),
         }
     }
@@ -84,11 +84,12 @@ impl Order {
         &self,
         launch: Launch,
         route: &Route,
+        may_stay: bool,
         ahead: Option<Keeper>,
     ) -> Result<Handed> {
         let keeper = match ahead.filter(|keeper| keeper.bases == route.bases) {
             Some(keeper) => keeper,
-            None => match self.start_keeper(route.bases.clone())? {
+            None => match self.start_keeper(route.bases.clone(), may_stay)? {
                 Ok(keeper) => keeper,
                 Err(why) => return Ok(Handed::NoCgroup(why)),
             },
@@ -99,8 +100,9 @@ impl Order {
     }
 
     /// Starts a keeper, which then waits for its launch; or says why its cgroup can't be joined.
-    fn start_keeper(&self, bases: Bases) -> Result<Result<Keeper, String>> {
-        let cgroups = match leave::cgroups(&bases, KEEPERS) {
+    fn start_keeper(&self, bases: Bases, may_stay: bool) -> Result<Result<Keeper, String>> {
+        let joined = if may_stay { &Bases::new() } else { &bases };
+        let cgroups = match leave::cgroups(joined, KEEPERS) {
             Ok(cgroups) => cgroups,
             Err(error) => return Ok(Err(error.to_string())),
         };

@@ -30,7 +30,10 @@ impl Order {
             let plan = leaving.plan();
             let launch = self.launch(&plan, &leaving);
             let (handed, manager) = match leave::manager(route.way) {
-                None => (self.hand(launch, &route, ahead.take())?, None),
+                None => {
+                    let stay = leaving.may_stay();
+                    (self.hand(launch, &route, stay, ahead.take())?, None)
+                }
                 Some((manager, asked)) => (self.delegate(launch, asked)?, Some(manager)),
             };
             match (handed, manager) {
