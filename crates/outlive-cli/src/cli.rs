@@ -66,6 +66,8 @@ macro_rules! overview {
   OUTLIVE_HOME  where jobs are kept, instead of $XDG_STATE_HOME/outlive or
                 ~/.local/state/outlive
   OUTLIVE_JOB   set for every job and what it starts: the job's id
+  OUTLIVE_NO_LINGER
+                if set, lingering is never enabled (run --no-linger)
   NO_COLOR      no colours")
 )]
 pub(crate) struct Cli {

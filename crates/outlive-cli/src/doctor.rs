@@ -5,7 +5,7 @@ use crate::hazards::{self, Tense};
 use crate::json::{self, HazardObject};
 use crate::output;
 use crate::report::Result;
-use outlive::{Plan, Wish};
+use outlive::{Plan, Survey, Wish};
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -28,9 +28,21 @@ pub(crate) struct Args {
     json: bool,
 }
 
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What the system calls itself, as uname(1) has it.
+fn kernel() -> String {
+    let read = |name| std::fs::read_to_string(format!("/proc/sys/kernel/{name}"));
+    let parts = ["ostype", "osrelease"].map(|name| read(name).unwrap_or_default());
+    parts.map(|part| part.trim().to_owned()).join(" ")
+}
+
 #[derive(Serialize)]
 struct Answer<'a> {
     version: &'static str,
+    kernel: String,
+    user: u32,
+    systemd: bool,
     way: &'static str,
     manager: Option<&'static str>,
     enables_lingering: bool,
@@ -43,22 +55,26 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
         linger: !args.no_linger,
         ..Wish::default()
     })?;
+    let survey = outlive::survey()?;
     if args.json {
         let (way, manager) = json::way(plan.route.way);
         json::write(&Answer {
-            version: env!("CARGO_PKG_VERSION"),
+            version: VERSION,
+            kernel: kernel(),
+            user: survey.user,
+            systemd: survey.systemd,
             way,
             manager,
             enables_lingering: plan.route.enable_linger,
             hazards: plan.report.escapes.iter().map(HazardObject::from).collect(),
         })?;
     } else {
-        output::write_styled(&describe(&plan))?;
+        output::write_styled(&describe(&plan, survey))?;
     }
     Ok(0)
 }
 
-fn describe(plan: &Plan) -> String {
+fn describe(plan: &Plan, survey: &Survey) -> String {
     let mut out = String::new();
     let dangers = plan.dangers().count();
     let verdict = match dangers {
@@ -72,5 +88,12 @@ fn describe(plan: &Plan) -> String {
         writeln!(out, "{text}").expect("memory");
     }
     out.push_str(&hazards::describe(&plan.report, Tense::WouldBe));
+    let (kernel, user) = (kernel(), survey.user);
+    let manager = if survey.systemd {
+        "systemd"
+    } else {
+        "no systemd"
+    };
+    writeln!(out, "\noutlive {VERSION}, {kernel}, user {user}, {manager}").expect("memory");
     out
 }

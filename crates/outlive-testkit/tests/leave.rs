@@ -239,3 +239,50 @@ fn the_report_of_a_job_that_ends_at_once_says_so() {
         "{shown}"
     );
 }
+
+/// A cgroup that limits the number of processes, where this machine has such; it is removed again.
+struct Limited(PathBuf);
+
+impl Limited {
+    fn new(what: &str) -> Option<Limited> {
+        let name = format!("outlive-test-{}", std::process::id());
+        let hierarchies = ["/sys/fs/cgroup", "/sys/fs/cgroup/pids"];
+        for hierarchy in hierarchies.map(Path::new) {
+            let cgroup = hierarchy.join(&name);
+            if fs::create_dir(&cgroup).is_err() {
+                continue;
+            }
+            let limited = Limited(cgroup);
+            // Where version 1 is mounted that is a plain folder.
+            let limits = limited.0.join("pids.max");
+            if limits.exists() && fs::write(limits, "150").is_ok() {
+                return Some(limited);
+            }
+        }
+        skipped(what, "no cgroup that limits processes can be made here");
+        None
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        // All that was in it has ended or left.
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn a_cgroups_limits_are_told_of() {
+    let Some(limited) = Limited::new("limits of a cgroup") else {
+        return;
+    };
+    let home = Home::new();
+    let procs = limited.0.join("cgroup.procs");
+    let line = home.shell_line(["doctor", "--json"]);
+    let script = format!("echo $$ > {} && exec {line}", procs.display());
+    let said = Running::start(&mut home.command(["sh", "-c", &script])).finish();
+    let doctor = doctor(&said);
+    let limits = hazard(&doctor["hazards"], "limits");
+    let told = format!("{} {}", limits["detail"], limits["how"]);
+    assert!(told.contains("pids.max=150"), "{limits}");
+}
