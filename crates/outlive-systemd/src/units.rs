@@ -94,8 +94,10 @@ fn start(asked: &mut Asked, service: &Service<'_>, path: &Path) -> Result<()> {
         ("StandardError", Value::Text("null")),
         ("WorkingDirectory", Value::Text("/")),
         ("UMask", Value::Number(0o077)),
-        // The keeper alone gets the SIGTERM, and ends its job in order.
+        // The keeper alone gets the SIGTERM, and ends its job in order, for which it takes ten
+        // seconds at most. Where it is gone nobody does, and the machine need not wait for longer.
         ("KillMode", Value::Text("mixed")),
+        ("TimeoutStopUSec", Value::Large(15_000_000)),
         ("SendSIGHUP", Value::Flag(false)),
         // One process that is killed for its memory is not the whole job's end.
         ("OOMPolicy", Value::Text("continue")),
