@@ -11,6 +11,7 @@ use outlive_os::settings;
 use outlive_os::{bytes, os_string, proc};
 use outlive_record::{Answer, Delegated, Launch, Leftover, OutputMode, Setting, Text, Way};
 use std::ffi::OsStr;
+use std::path::PathBuf;
 
 impl Order {
     /// Starts a keeper and waits for its answer: what was planned for the job, or `None` if the
@@ -96,7 +97,16 @@ impl Order {
     fn launch(&self, plan: &Plan, leaving: &Leaving) -> Launch {
         let program = os_string(self.spec.command[0].0.clone());
         let path = self.environment.get(OsStr::new("PATH"));
-        let programs = command::candidates(&program, path.map(|path| &**path));
+        let mut programs = command::candidates(&program, path.map(|path| &**path));
+        // To look for it here, while the keeper starts, is less than to try to execute it there. A
+        // relative path is looked for there, since the job may start in another folder.
+        let is_missing = |program: &Vec<u8>| {
+            let path = PathBuf::from(os_string(program.clone()));
+            path.is_absolute() && path.try_exists().is_ok_and(|there| !there)
+        };
+        if !programs.iter().all(is_missing) {
+            programs.retain(|program| !is_missing(program));
+        }
         let mut launch = Launch::new(
             Text(bytes(self.home.as_os_str()).to_vec()),
             self.again,
