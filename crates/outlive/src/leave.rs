@@ -349,6 +349,7 @@ impl Leaving {
         let lower: Vec<_> = lower.map(|it| (it.name, it.usual.0, it.usual.1)).collect();
         let which = Which {
             limits: reset.limits,
+            hard_limits: self.survey.may_raise_limits,
             nice: reset.nice,
             affinity: reset.affinity,
             oom: reset.oom,

@@ -153,7 +153,12 @@ impl std::fmt::Debug for Follow {
 impl Follow {
     pub(crate) fn new(job: Job, output: Output) -> Result<Follow> {
         let watch = Watch::new(&output.path).map_err(|cause| {
-            let limit = cause.raw_os_error().is_some();
+            let missing = cause.kind() == io::ErrorKind::NotFound;
+            // It was there when it was opened: the job has been removed since, most likely.
+            if let (true, Err(error)) = (missing, job.look()) {
+                return error;
+            }
+            let limit = !missing && cause.raw_os_error().is_some();
             let error = crate::Error::io(
                 format!("failed to watch `{}`", output.path.display()),
                 cause,

@@ -8,6 +8,8 @@ use outlive_record::{RESOURCES, Setting};
 pub struct Which {
     /// Resource limits.
     pub limits: bool,
+    /// Of them the hard ones, too, which takes CAP_SYS_RESOURCE (capabilities(7)).
+    pub hard_limits: bool,
     /// Niceness, policy, priority of input and output, timer slack.
     pub nice: bool,
     /// Processor affinity.
@@ -108,7 +110,7 @@ pub fn usual(which: Which, lower: &[Limit]) -> Vec<Setting> {
             let resource = u32::try_from(number(name)?).ok()?;
             let own = limit(0, resource)?;
             let [soft, hard] = [soft, hard].map(|limit| limit.unwrap_or(u64::MAX));
-            let hard = if may_raise_limits() {
+            let hard = if which.hard_limits {
                 own.1.max(hard)
             } else {
                 own.1
@@ -222,14 +224,6 @@ pub(super) fn limit(pid: i32, resource: u32) -> Option<(u64, u64)> {
     // SAFETY: a structure of ours is written.
     let result = unsafe { libc::syscall(libc::SYS_prlimit64, pid, resource, none, &raw mut limit) };
     (result == 0).then_some((limit.rlim_cur, limit.rlim_max))
-}
-
-/// Whether this process may raise hard limits (CAP_SYS_RESOURCE is capability 24).
-fn may_raise_limits() -> bool {
-    let me = std::process::id().cast_signed();
-    let effective = status_field("CapEff:", me);
-    let effective = effective.and_then(|digits| u64::from_str_radix(&digits, 16).ok());
-    effective.is_some_and(|bits| bits >> 24 & 1 == 1)
 }
 
 /// Sets what the system allows, in this process, with system calls only: it is called between
