@@ -202,10 +202,8 @@ struct Case<'a> {
 
 impl<'a> Case<'a> {
     fn new(survey: &'a Survey, helpers: &'a Helpers, wish: &'a Wish) -> Case<'a> {
-        let cgroup::Look { owner, path, exit } = cgroup::look(
-            &survey.cgroups,
-            !survey.cgroup_namespace || survey.containers_cgroups,
-        );
+        let cgroup::Look { owner, path, exit } =
+            cgroup::look(&survey.cgroups, survey.has_whole_paths());
         Case {
             survey,
             helpers,
@@ -253,7 +251,7 @@ impl<'a> Case<'a> {
         self.survey
             .namespace
             .as_ref()
-            .is_some_and(|it| it.container.is_none())
+            .is_some_and(|it| !it.is_container())
     }
 
     /// Whether a manager that starts the process would take it out of a sandbox. NO_NEW_PRIVS does

@@ -71,10 +71,7 @@ impl Survey {
     /// container, which is a machine of its own.
     #[must_use]
     pub fn has_whole_paths(&self) -> bool {
-        let in_container = self
-            .namespace
-            .as_ref()
-            .is_some_and(|it| it.container.is_some());
+        let in_container = self.namespace.as_ref().is_some_and(Namespace::is_container);
         !self.cgroup_namespace || in_container
     }
 }
@@ -164,6 +161,14 @@ pub struct Namespace {
     /// What kind of container it is, if it says so (`docker`, `podman`, `systemd-nspawn`, …) or
     /// systemd runs in it: it is then like a machine of its own.
     pub container: Option<String>,
+}
+
+impl Namespace {
+    /// Whether it is a container: a machine of its own, and no sandbox.
+    #[must_use]
+    pub fn is_container(&self) -> bool {
+        self.container.is_some()
+    }
 }
 
 /// What keeps a process from gaining privileges, and does not keep process 1 from it.

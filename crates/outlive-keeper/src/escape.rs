@@ -117,9 +117,7 @@ impl Own {
         }
         own
     }
-}
 
-impl Own {
     /// From here on they go with the job.
     pub(crate) fn keep(mut self) {
         self.folders.clear();

@@ -108,8 +108,9 @@ pub fn plan(wish: &Wish) -> Result<Plan> {
     let mut survey = survey()?.clone();
     survey.cgroup_limits = outlive_escape::survey::cgroup_limits(&survey.cgroups);
     let mut leaving = Leaving::of(Cow::Owned(survey), wish);
-    leaving.ask();
-    leaving.look_at_manager();
+    if let Way::Delegated(manager) = leaving.next().way {
+        leaving.look_at(manager);
+    }
     leaving.ask_whether_to_linger();
     Ok(leaving.plan())
 }
@@ -206,11 +207,7 @@ impl Leaving {
     /// Whoever is under Landlock may not look at processes outside (landlock(7), "Ptrace
     /// restrictions"), and nothing else tells of it. It takes NO_NEW_PRIVS or a privilege to be put
     /// there, so in such a case a manager that can't be looked at is outside of a sandbox.
-    fn look_at_manager(&mut self) {
-        let route = plan::route(&self.survey, &self.helpers, &self.wish);
-        let Way::Delegated(manager) = route.way else {
-            return;
-        };
+    fn look_at(&mut self, manager: Manager) {
         if self.wish.leave_sandbox {
             return;
         }
@@ -241,7 +238,7 @@ impl Leaving {
 
     /// Asks whether lingering could be enabled, which a launch finds out by doing it.
     fn ask_whether_to_linger(&mut self) {
-        if !plan::route(&self.survey, &self.helpers, &self.wish).enable_linger {
+        if !self.next().enable_linger {
             return;
         }
         self.helpers.linger_refused = match systemd::may_enable_linger(PATIENCE) {
@@ -249,6 +246,12 @@ impl Leaving {
             Ok(false) => Some("polkit does not allow it to this user".to_owned()),
             Err(failure) => Some(failure.to_string()),
         };
+    }
+
+    /// What is to be done next, once those have been asked on whom it depends.
+    fn next(&mut self) -> Route {
+        self.ask();
+        plan::route(&self.survey, &self.helpers, &self.wish)
     }
 
     /// The plan with what is known so far.
@@ -261,13 +264,14 @@ impl Leaving {
     /// What is to be done, once those have been asked on whom it depends, and the user lingers if
     /// that is part of it.
     pub(crate) fn route(&mut self) -> Result<Route> {
-        if self.may_be_confined() {
-            self.ask();
-            self.look_at_manager();
-        }
+        let mut looked = !self.may_be_confined();
         loop {
-            self.ask();
-            let route = plan::route(&self.survey, &self.helpers, &self.wish);
+            let route = self.next();
+            if let (Way::Delegated(manager), false) = (route.way, looked) {
+                looked = true;
+                self.look_at(manager);
+                continue;
+            }
             if self.wish.breakaway == Breakaway::Require {
                 self.require()?;
             }
@@ -410,9 +414,10 @@ fn unit_line(hierarchy: &Hierarchy) -> Option<String> {
     let path = hierarchy.path.as_str();
     let end = match cgroup::owner(path) {
         Owner::Root | Owner::Ours => return None,
-        Owner::SystemUnit(unit) | Owner::Session(unit) | Owner::UserUnit(unit) => path
-            .find(&format!("/{unit}"))
-            .map_or(path.len(), |at| at + 1 + unit.len()),
+        Owner::SystemUnit(unit) | Owner::Session(unit) | Owner::UserUnit(unit) => {
+            let above = path.split('/').take_while(|name| *name != unit);
+            above.map(|name| name.len() + 1).sum::<usize>() + unit.len()
+        }
         Owner::Plain => path.len(),
     };
     Some(format!("0:{name}:{}", &path[..end]))
@@ -443,15 +448,8 @@ pub(crate) fn cgroup_folders(route: &Route) -> Vec<CgroupFolder> {
         .collect()
 }
 
-/// The systemd manager of a way that has one.
-pub(crate) fn manager(way: Way) -> Option<(Manager, systemd::Manager)> {
-    match way {
-        Way::Direct => None,
-        Way::Scoped(manager) | Way::Delegated(manager) => Some((manager, of(manager))),
-    }
-}
-
-fn of(manager: Manager) -> systemd::Manager {
+/// A systemd manager, as it is asked.
+pub(crate) fn of(manager: Manager) -> systemd::Manager {
     match manager {
         Manager::User => systemd::Manager::User,
         Manager::System => systemd::Manager::System,

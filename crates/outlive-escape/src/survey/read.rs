@@ -115,7 +115,8 @@ impl Glance {
             streams: [0, 1, 2].map(stream),
             parent_death: Some(schedule.parent_death).filter(|signal| *signal != 0),
             adoption: super::adopter::find(&process, first, orphans_parent),
-            containers_cgroups: namespace.is_some() && are_of_first(&cgroups),
+            containers_cgroups: namespace.as_ref().is_some_and(Namespace::is_container)
+                && are_of_first(&cgroups),
             cgroup_namespace: !whole_paths,
             cgroups,
             cgroup_limits: Vec::new(),

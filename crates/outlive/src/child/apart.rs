@@ -5,7 +5,7 @@ use crate::leave::{self, Leaving, PATIENCE, PROCESSES};
 use outlive_os::pidfd::Process;
 use outlive_os::spawn::{GO, Gate, Spawn, SpawnError, Step};
 use outlive_os::{AsDescriptor, events, proc};
-use outlive_record::{ProcessLine, Way};
+use outlive_record::{Manager, ProcessLine, Way};
 use outlive_systemd::move_into_scope;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -36,8 +36,8 @@ pub(super) fn start<'a>(
             settings: &settings,
             ..prepare()?
         };
-        if let Way::Scoped(_) = route.way {
-            match scoped(leaving, route.way, spawn, start)? {
+        if let Way::Scoped(manager) = route.way {
+            match scoped(leaving, manager, spawn, start)? {
                 Some(started) => return Ok(started),
                 None => continue,
             }
@@ -55,13 +55,10 @@ pub(super) fn start<'a>(
 /// it forks can stay behind. None if the manager has not moved it: it has ended then.
 fn scoped(
     leaving: &mut Leaving,
-    way: Way,
+    manager: Manager,
     spawn: Spawn<'_>,
     start: &(impl Fn(Spawn<'_>) -> Result<Process, SpawnError> + Sync),
 ) -> Result<Option<Result<Process, SpawnError>>> {
-    let Some((manager, asked)) = leave::manager(way) else {
-        return Ok(Some(start(spawn)));
-    };
     let pipe = || events::pipe().during(|| "failed to make a pipe".to_owned());
     let (said, says) = pipe()?;
     let (halts, goes) = pipe()?;
@@ -85,7 +82,7 @@ fn scoped(
         // At its end without a word if there is no child: the starter knows why.
         let moved = first_line(&mut File::from(said)).map(|line| {
             let name = scope_name(line.pid);
-            let user = leaving.survey().user;
+            let (asked, user) = (leave::of(manager), leaving.survey().user);
             move_into_scope(asked, user, &name, "outlive child", line.pid, PATIENCE)
         });
         let word = if let Some(Ok(())) = &moved { GO } else { STAY };

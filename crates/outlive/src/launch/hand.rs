@@ -37,16 +37,6 @@ impl Keeper {
     }
 }
 
-/// What came of it.
-pub(super) enum Handed {
-    /// The keeper has answered.
-    Answered(Answer),
-    /// Its cgroup can't be joined.
-    NoCgroup(String),
-    /// The manager has not started it.
-    NoManager(String),
-}
-
 impl Order {
     fn failed(&self, what: &str) -> String {
         let program = String::from_utf8_lossy(&self.spec.command[0].0);
@@ -79,24 +69,25 @@ impl Order {
         }
     }
 
-    /// Hands the launch to a keeper that was started ahead, or to another one.
+    /// Hands the launch to a keeper that was started ahead, or to another one: its answer, or why its
+    /// cgroup can't be joined.
     pub(super) fn hand(
         &self,
         launch: Launch,
         route: &Route,
         may_stay: bool,
         ahead: Option<Keeper>,
-    ) -> Result<Handed> {
+    ) -> Result<Result<Answer, String>> {
         let keeper = match ahead.filter(|keeper| keeper.bases == route.bases) {
             Some(keeper) => keeper,
             None => match self.start_keeper(route.bases.clone(), may_stay)? {
                 Ok(keeper) => keeper,
-                Err(why) => return Ok(Handed::NoCgroup(why)),
+                Err(why) => return Ok(Err(why)),
             },
         };
         self.send(&keeper.connection, &launch)?;
         drop(launch);
-        self.answer(&keeper.connection).map(Handed::Answered)
+        self.answer(&keeper.connection).map(Ok)
     }
 
     /// Starts a keeper, which then waits for its launch; or says why its cgroup can't be joined.
@@ -165,8 +156,12 @@ impl Order {
         }
     }
 
-    /// Has a manager start the keeper.
-    pub(super) fn delegate(&self, launch: Launch, manager: Manager) -> Result<Handed> {
+    /// Has a manager start the keeper: its answer, or why the manager has not started it.
+    pub(super) fn delegate(
+        &self,
+        launch: Launch,
+        manager: Manager,
+    ) -> Result<Result<Answer, String>> {
         let user = role::user();
         let path = self.folder.as_deref().unwrap_or(Path::new("."));
         let folder = File::open(path)
@@ -185,13 +180,13 @@ impl Order {
             standard_input: keepers.as_fd(),
         };
         if let Err(failure) = start_service(manager, user, &service, PATIENCE) {
-            return Ok(Handed::NoManager(failure.to_string()));
+            return Ok(Err(failure.to_string()));
         }
         drop((keepers, program));
         // Nothing is handed over before somebody is there: a keeper that comes too late for us finds
         // nothing to start.
         if !self.says_something(&ours)? {
-            return Ok(Handed::NoManager("its keeper says nothing".to_owned()));
+            return Ok(Err("its keeper says nothing".to_owned()));
         }
         let hello = ours.receive(ANSWER_LIMIT);
         hello.during(|| self.failed("hear from the keeper"))?;
@@ -202,7 +197,7 @@ impl Order {
                 .during(|| self.failed("hand over the launch"))?;
         }
         match self.says_something(&ours)? {
-            true => self.answer(&ours).map(Handed::Answered),
+            true => self.answer(&ours).map(Ok),
             false => {
                 // It has all that it needs, and may still start the job.
                 let what = self.failed("hear from the keeper");

@@ -1,7 +1,7 @@
 //! Finding the way on which a job is started, and trying the next one if that is barred.
 
 use super::Order;
-use super::hand::{Handed, Keeper};
+use super::hand::Keeper;
 use crate::command;
 use crate::error::{Error, Kind, Result};
 use crate::leave::{self, Begun, Leaving};
@@ -30,27 +30,27 @@ impl Order {
             let route = leaving.route()?;
             let plan = leaving.plan();
             let launch = self.launch(&plan, &leaving);
-            let (handed, manager) = match leave::manager(route.way) {
-                None => {
-                    let stay = leaving.may_stay();
-                    (self.hand(launch, &route, stay, ahead.take())?, None)
-                }
-                Some((manager, asked)) => (self.delegate(launch, asked)?, Some(manager)),
+            let answer = match route.way {
+                Way::Delegated(manager) => match self.delegate(launch, leave::of(manager))? {
+                    Ok(Answer::OutsideSandbox { beyond }) => {
+                        leaving.outside(manager, &beyond);
+                        continue;
+                    }
+                    Ok(answer) => answer,
+                    Err(why) => {
+                        leaving.without(manager, why);
+                        continue;
+                    }
+                },
+                _ => match self.hand(launch, &route, leaving.may_stay(), ahead.take())? {
+                    Ok(answer) => answer,
+                    Err(why) => {
+                        leaving.without_cgroups(&why);
+                        continue;
+                    }
+                },
             };
-            match (handed, manager) {
-                (Handed::Answered(Answer::OutsideSandbox { beyond }), Some(manager)) => {
-                    leaving.outside(manager, &beyond);
-                }
-                (Handed::Answered(answer), _) => {
-                    return Ok(self.heed(answer)?.map(|()| plan));
-                }
-                (Handed::NoCgroup(why), _) => leaving.without_cgroups(&why),
-                (Handed::NoManager(why), Some(manager)) => leaving.without(manager, why),
-                (Handed::NoManager(why), None) => {
-                    let what = "failed to start the keeper";
-                    return Err(Error::io(what, std::io::Error::other(why)));
-                }
-            }
+            return Ok(self.heed(answer)?.map(|()| plan));
         }
     }
 
@@ -97,16 +97,15 @@ impl Order {
     fn launch(&self, plan: &Plan, leaving: &Leaving) -> Launch {
         let program = os_string(self.spec.command[0].0.clone());
         let path = self.environment.get(OsStr::new("PATH"));
-        let mut programs = command::candidates(&program, path.map(|path| &**path));
+        let programs = command::candidates(&program, path.map(|path| &**path));
         // To look for it here, while the keeper starts, is less than to try to execute it there. A
         // relative path is looked for there, since the job may start in another folder.
         let is_missing = |program: &Vec<u8>| {
             let path = PathBuf::from(os_string(program.clone()));
             path.is_absolute() && path.try_exists().is_ok_and(|there| !there)
         };
-        if !programs.iter().all(is_missing) {
-            programs.retain(|program| !is_missing(program));
-        }
+        let (missing, found): (Vec<_>, Vec<_>) = programs.into_iter().partition(is_missing);
+        let programs = if found.is_empty() { missing } else { found };
         let mut launch = Launch::new(
             Text(bytes(self.home.as_os_str()).to_vec()),
             self.again,

@@ -9,27 +9,22 @@ const KEPT: Situation = Situation {
     ..SESSION
 };
 
-/// Everything that a caller may have set.
-const ALL_WRAP: &[&str] = &[
-    "nice",
-    "-n",
-    "10",
-    "taskset",
-    "--cpu-list",
-    "0",
-    "choom",
-    "--adjust",
-    "500",
-    "--",
-    "ionice",
-    "-c",
-    "2",
-    "-n",
-    "7",
-    "chrt",
-    "--batch",
-    "0",
-];
+/// The words of programs that set everything that a caller may have set, behind those of others.
+macro_rules! all_wrap {
+    ($($before:literal),*) => {
+        &[
+            $($before,)*
+            "nice", "-n", "10",
+            "taskset", "--cpu-list", "0",
+            "choom", "--adjust", "500", "--",
+            "ionice", "-c", "2", "-n", "7",
+            "chrt", "--batch", "0",
+        ]
+    };
+}
+pub(super) use all_wrap;
+
+const ALL_WRAP: &[&str] = all_wrap!();
 pub(super) const ALL_PRELUDE: &str = "ulimit -S -n 64; umask 027; echo 123456 >/proc/$$/timerslack_ns; cd /tmp\n\
     export HIDDEN=hidden-$ID ODD=' a  b '";
 pub(super) const ALL_SAID: &[&str] = &[

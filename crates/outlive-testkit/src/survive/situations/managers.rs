@@ -1,6 +1,6 @@
 //! Jobs and children that a systemd manager starts or moves, and those that it can't.
 
-use super::limits::{ALL_PRELUDE, ALL_SAID};
+use super::limits::{ALL_PRELUDE, ALL_SAID, all_wrap};
 use super::{SESSION, SUBREAPER};
 use crate::survive::situation::{Around, Before, Check, Place, Situation, Strike};
 
@@ -22,30 +22,7 @@ const HUNTED: Situation = Situation {
     ..SESSION
 };
 
-const HUNTED_AND_LIMITED: &[&str] = &[
-    "survive",
-    "hunter",
-    "{F}",
-    "subreaper",
-    "nice",
-    "-n",
-    "10",
-    "taskset",
-    "--cpu-list",
-    "0",
-    "choom",
-    "--adjust",
-    "500",
-    "--",
-    "ionice",
-    "-c",
-    "2",
-    "-n",
-    "7",
-    "chrt",
-    "--batch",
-    "0",
-];
+const HUNTED_AND_LIMITED: &[&str] = all_wrap!("survive", "hunter", "{F}", "subreaper");
 
 /// All of them.
 pub(super) const MANAGERS: &[Situation] = &[
