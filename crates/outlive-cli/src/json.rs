@@ -16,7 +16,7 @@ pub(crate) struct JobObject<'a> {
     name: Option<&'a str>,
     state: &'static str,
     pid: Option<i32>,
-    exit_code: Option<i32>,
+    exit_code: Option<u32>,
     signal: Option<i32>,
     command: Vec<Cow<'a, str>>,
     cwd: Cow<'a, str>,
@@ -77,7 +77,7 @@ struct KeeperObject {
 #[derive(Serialize)]
 struct RunObject {
     pid: Option<i32>,
-    exit_code: Option<i32>,
+    exit_code: Option<u32>,
     signal: Option<i32>,
     started_at: Timestamp,
     ended_at: Option<Timestamp>,

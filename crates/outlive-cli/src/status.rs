@@ -39,7 +39,7 @@ pub(crate) fn style(status: &Status) -> Style {
 /// The code that its end means for whoever waited for it; none while it runs or if it is unknown.
 pub(crate) fn code(status: &Status) -> Option<i32> {
     match status.state {
-        State::Exited => status.exit_code,
+        State::Exited => status.exit_code.map(u32::cast_signed),
         State::Signaled => status.signal.map(|signal| 128 + signal),
         State::Failed => Some(FAILED),
         State::Running | State::Lost | State::Elsewhere | State::Damaged => None,

@@ -4,11 +4,12 @@
 //! costs the writers nothing from then on, since it is given once; a timer looks at the size as
 //! long as it grows, and then the notice is armed anew.
 
-use outlive_os::output::{Activity, MARK_LIMIT, free_space, give_back, is_marked, mark};
+use outlive_os::AsDescriptor;
+use outlive_os::output::{
+    Activity, MARK_LIMIT, free_space, give_back, is_marked, mark, read_exact_at,
+};
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 /// The longest and the shortest time between two looks.
@@ -56,7 +57,7 @@ impl Cap {
     }
 
     /// Asks to be told of the next write, and looks, in case it came just before.
-    pub(crate) fn arm(&mut self, file: &File, activity: &Activity<'_>) -> io::Result<Look> {
+    pub(crate) fn arm(&mut self, file: &File, activity: &Activity) -> io::Result<Look> {
         activity.arm()?;
         self.look(file)
     }
@@ -113,7 +114,7 @@ impl Cap {
         self.tail
             .resize(TAIL.min(usize::try_from(size).unwrap_or(TAIL)), 0);
         let from = size - self.tail.len() as u64;
-        if file.read_exact_at(&mut self.tail, from).is_err() {
+        if read_exact_at(file, &mut self.tail, from).is_err() {
             self.tail.clear();
         }
     }
@@ -123,16 +124,20 @@ impl Cap {
         let mut now = [0; TAIL];
         let now = &mut now[..self.tail.len()];
         let from = self.size - self.tail.len() as u64;
-        file.read_exact_at(now, from)
-            .is_ok_and(|()| now == self.tail)
+        read_exact_at(file, now, from).is_ok_and(|()| now == self.tail)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
-    use std::os::unix::fs::MetadataExt;
+    use outlive_os::output::first_data;
+    use std::io::{Seek, Write};
+
+    fn write_from_start(mut file: &File, bytes: &[u8]) {
+        file.rewind().unwrap();
+        file.write_all(bytes).unwrap();
+    }
 
     #[test]
     fn the_oldest_part_goes_and_the_newest_stays() {
@@ -147,16 +152,12 @@ mod tests {
                 "{look:?}"
             );
         }
-        let stat = file.metadata().unwrap();
-        assert_eq!(stat.len(), 64 * (256 << 10));
-        assert!(
-            stat.blocks() * 512 <= (1 << 20) + (64 << 10),
-            "{} blocks",
-            stat.blocks()
-        );
+        let size = file.metadata().unwrap().len();
+        assert_eq!(size, 64 * (256 << 10));
+        let first = first_data(file.as_fd(), 0).unwrap();
+        assert!(size - first <= (1 << 20) + (64 << 10), "{first}");
         let mut newest = vec![0; 1 << 20];
-        file.read_exact_at(&mut newest, stat.len() - (1 << 20))
-            .unwrap();
+        read_exact_at(&file, &mut newest, size - (1 << 20)).unwrap();
         assert!(
             newest
                 .chunks(256 << 10)
@@ -176,12 +177,11 @@ mod tests {
         }
         file.write_all(b"first\n").unwrap();
         file.set_len(0).unwrap();
-        file.write_all_at(b"second and longer\n", 0).unwrap();
+        write_from_start(&file, b"second and longer\n");
         assert!(cap.look(&file).unwrap().truncated);
         // Once more, after that was noticed.
         file.set_len(0).unwrap();
-        file.write_all_at(b"third and much, much longer\n", 0)
-            .unwrap();
+        write_from_start(&file, b"third and much, much longer\n");
         assert!(cap.look(&file).unwrap().truncated);
     }
 
@@ -193,11 +193,10 @@ mod tests {
         assert!(!cap.look(&file).unwrap().truncated);
         file.set_len(0).unwrap();
         assert!(cap.look(&file).unwrap().truncated);
-        file.write_all_at(b"and now for something much longer\n", 0)
-            .unwrap();
+        write_from_start(&file, b"and now for something much longer\n");
         assert!(!cap.look(&file).unwrap().truncated);
         file.set_len(0).unwrap();
-        file.write_all_at(&[b'x'; 500], 0).unwrap();
+        write_from_start(&file, &[b'x'; 500]);
         assert!(cap.look(&file).unwrap().truncated);
         assert!(!cap.look(&file).unwrap().truncated);
     }

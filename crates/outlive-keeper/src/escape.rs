@@ -1,16 +1,16 @@
 //! The job's own cgroups, and the report on what it has left.
 
 use crate::start::Refusal;
-use crate::tree::Tree;
-use crate::watch::KILL_ROUNDS;
+use crate::watch::end_by_force;
 use outlive_escape::kernel::cgroup::Kind;
 use outlive_escape::report::{Running, Seen, verify};
 use outlive_escape::survey;
 use outlive_os::cgroup::Cgroup;
 use outlive_os::folder::Folder;
-use outlive_os::pidfd::{Process, Reaped, reap_any};
+use outlive_os::process::Process;
+use outlive_os::tree::Tree;
 use outlive_os::{bytes, os_string, proc, settings};
-use outlive_record::{Answer, Caller, CgroupFolder, JobId, Launch, Report, Setting, Text};
+use outlive_record::{Answer, Caller, CgroupFolder, Launch, Report, Setting, Text};
 use std::path::{Path, PathBuf};
 
 /// What is to be compared once the job runs.
@@ -32,7 +32,7 @@ impl Expected {
     /// Ends a job that has not left what it was required to leave.
     pub(crate) fn require(
         &self,
-        id: &JobId,
+        tree: &mut Tree,
         main: &Process,
         folder: &Folder,
     ) -> Result<(), Refusal> {
@@ -41,19 +41,7 @@ impl Expected {
             return Ok(());
         };
         let what = format!("{}: {}", danger.hazard, danger.how);
-        let mut tree = Tree::new(id.clone(), main.pid());
-        for _ in 0..KILL_ROUNDS {
-            // Where /proc can't be read nothing can be found to be ended.
-            if tree.kill().is_err() {
-                break;
-            }
-            while let Ok(Reaped::Child(pid, _)) = reap_any() {
-                tree.reaped(pid);
-            }
-            if tree.is_empty().unwrap_or(true) {
-                break;
-            }
-        }
+        end_by_force(tree, |_| ());
         Err(Answer::Remained { what }.into())
     }
 

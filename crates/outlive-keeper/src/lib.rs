@@ -15,7 +15,6 @@
 //! | `start` | from the launch to a running job, or to nothing at all |
 //! | `table` | what is done on each event in each phase |
 //! | `watch` | waiting for events and doing what the table says |
-//! | `tree` | the job's processes |
 //! | `escape` | the job's own cgroups, and the report on what it has left |
 //! | `cap` | the output's size |
 #![forbid(unsafe_code)]
@@ -26,13 +25,12 @@ mod escape;
 mod start;
 pub mod store;
 mod table;
-mod tree;
 mod watch;
 
 pub use escape::remove as remove_cgroups;
-pub use tree::is_of_another_job;
 
-use outlive_os::{AsDescriptor, events};
+use outlive_os::{AsDescriptor, Marks, events};
+use outlive_record::JobId;
 use std::time::Duration;
 
 /// The program name (`argv[0]`) by which an executable knows that it is to be a keeper.
@@ -44,6 +42,15 @@ pub const MARK: (&str, &str) = ("OUTLIVE_KEEPER", "1");
 
 /// The variable by which every process of a job knows its job.
 pub const JOB_VARIABLE: &str = "OUTLIVE_JOB";
+
+/// By what the processes of a job are told from those of others.
+pub fn marks(id: &JobId) -> Marks {
+    Marks {
+        variable: JOB_VARIABLE,
+        id: id.as_str().to_owned(),
+        keeper: MARK.0,
+    }
+}
 
 /// How long a launcher has for what it does when it has its answer.
 const LAUNCHERS_TIME: Duration = Duration::from_millis(5);

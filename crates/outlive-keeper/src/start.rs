@@ -1,18 +1,19 @@
 //! From the launch to a running job, or to nothing at all.
 
-use crate::ROLE;
 use crate::arrive::{Arrival, Heritage};
 use crate::cap::Cap;
 use crate::escape::{Expected, Own};
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
-use crate::store::{Unseen, write_keeper_line};
+use crate::store::{Unseen, rewrite, write_keeper_line};
+use crate::{ROLE, marks};
 use jiff::Timestamp;
-use outlive_os::events::{self, Signals};
+use outlive_os::events::{self, Ender, Inflow};
 use outlive_os::folder::Folder;
-use outlive_os::pidfd::Process;
+use outlive_os::process::Process;
 use outlive_os::socket::Listener;
 use outlive_os::spawn::{Spawn, SpawnError, Step, Strings};
-use outlive_os::{AsDescriptor, Borrowed, Descriptor, lock, os_string, proc, role, signal};
+use outlive_os::tree::Tree;
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, lock, os_string, proc, role};
 use outlive_record::{
     Answer, InputPlan, Launch, OutputMode, OutputPlan, Place, RECORD_LIMIT, Record, Run, Slot,
     VERSION,
@@ -27,18 +28,18 @@ pub(crate) struct Started {
     pub(crate) folder: Folder,
     pub(crate) listener: Listener,
     pub(crate) main: Process,
-    /// What its keeper is told by the kernel.
-    pub(crate) signals: Signals,
+    /// Its processes.
+    pub(crate) tree: Tree,
     /// At its end once the job has ended: whoever waits holds a copy.
     pub(crate) ended: Descriptor,
     /// What keeps it from that.
-    pub(crate) tell_ended: Option<Descriptor>,
+    pub(crate) tell_ended: Option<Ender>,
     /// The job's own output file, if that is where its output goes.
     pub(crate) output: Option<File>,
     /// Its size; none if it can't be looked at.
     pub(crate) cap: Option<Cap>,
     /// The end of the pipe that the job prints to, if the keeper is to pass it on.
-    pub(crate) pump: Option<File>,
+    pub(crate) pump: Option<Inflow>,
     /// The end of the pipe that the job reads from, if it is kept open.
     pub(crate) stdin: Option<Descriptor>,
     /// What it is to have left, until that has been looked at.
@@ -174,21 +175,21 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
     let started = room.publish(&jobs).and_then(|()| {
         let pipes = Pipes::new(&launch, &room)?;
         // Before there is a job: without these it would run unwatched.
-        let mut heard = vec![signal::CHILD, signal::ACTIVITY];
-        // By which a manager asks its services to end, at the end of the machine, too.
-        heard.extend(launch.delegated.as_ref().map(|_| signal::TERM));
-        let signals = Signals::take(&heard);
-        let signals = signals.during("take signals as events")?;
-        let ended = events::pipe().during("make a pipe")?;
+        // A manager asks its services to end, at the end of the machine, too.
+        let heed_stop = launch.delegated.is_some();
+        let tree = Tree::new(marks(&id), &own.cgroups, heed_stop);
+        let mut tree = tree.during("be told of the job's processes")?;
+        let ended = events::ending().during("make a pipe")?;
         let main = pipes.spawn(&launch, environment, &slots, heritage, &room, &own)?;
+        tree.begin(&main);
         let expected = Expected::of(&launch);
         if launch.require {
-            expected.require(&id, &main, &room.folder)?;
+            expected.require(&mut tree, &main, &room.folder)?;
         }
-        Ok((main, pipes, signals, ended, expected))
+        Ok((main, pipes, tree, ended, expected))
     });
     match started {
-        Ok((main, Pipes { pump, stdin, .. }, signals, (ended, tell_ended), expected)) => {
+        Ok((main, Pipes { pump, stdin, .. }, tree, (ended, tell_ended), expected)) => {
             own.keep();
             // What keeps a folder busy is the job, if anything.
             let _ = role::leave_folder();
@@ -201,14 +202,14 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 cap,
                 ..
             } = room;
-            let pump = pump.map(|(from_job, _)| File::from(from_job));
+            let pump = pump.map(|(from_job, _)| from_job);
             let stdin = stdin.map(|(_, to_job)| to_job);
             Ok(Started {
                 record,
                 folder,
                 listener,
                 main,
-                signals,
+                tree,
                 ended,
                 tell_ended: Some(tell_ended),
                 output,
@@ -263,7 +264,7 @@ impl Room {
             folder
                 .create(RECORD, &bytes)
                 .during("write the job's record")?;
-            let lock = folder.append(LOCK).during("make the job's lock")?;
+            let lock = folder.edit(LOCK).during("make the job's lock")?;
             Room::furnish(record, folder, lock, None)
         });
         built.inspect_err(|_| {
@@ -282,7 +283,7 @@ impl Room {
     ) -> Result<Room, Refusal> {
         let id = launch.spec.id.as_str();
         let folder = jobs.sub(id).during("open the job's folder")?;
-        let lock = folder.append(LOCK).during("open the job's lock")?;
+        let lock = folder.edit(LOCK).during("open the job's lock")?;
         if !lock::take(lock.as_fd()).during("take the job's lock")? {
             return Err(Refusal(Answer::Running));
         }
@@ -372,8 +373,7 @@ impl Room {
         // The launch has failed, and that is what will be reported, whatever fails here.
         if let Some((record, lines)) = &self.before {
             let _ = self.folder.replace(RECORD, &record.to_bytes());
-            let _ = self.lock.set_len(0);
-            let _ = io::Write::write_all(&mut &self.lock, lines);
+            let _ = rewrite(&self.lock, lines);
             let _ = self.folder.remove(CONTROL);
         } else {
             let _ = jobs.remove_sub(&format!("{NEW}{id}"));
@@ -388,7 +388,7 @@ impl Room {
 /// What the job's descriptors are made of.
 struct Pipes {
     /// The keeper's end and the job's end of its output.
-    pump: Option<(Descriptor, Descriptor)>,
+    pump: Option<(Inflow, Descriptor)>,
     /// The job's end and the keeper's end of its input.
     stdin: Option<(Descriptor, Descriptor)>,
 }
@@ -397,12 +397,9 @@ impl Pipes {
     fn new(launch: &Launch, room: &Room) -> Result<Pipes, Refusal> {
         let piped = room.output.is_some() && launch.spec.output.mode == OutputMode::Pipe;
         let pump = piped
-            .then(events::pipe)
+            .then(events::inflow)
             .transpose()
             .during("make a pipe for the output")?;
-        if let Some((from_job, _)) = &pump {
-            events::never_block(from_job).during("set up the pipe for the output")?;
-        }
         let kept = launch.stdin == InputPlan::Kept;
         let stdin = kept
             .then(events::pipe)

@@ -28,7 +28,7 @@ pub const OUTPUT: &str = "output";
 /// The control socket.
 pub const CONTROL: &str = "control";
 /// What the folders of jobs that are being started begin with.
-pub const NEW: &str = ".new-";
+pub const NEW: &str = outlive_os::folder::HIDDEN;
 
 /// A state folder.
 #[derive(Debug)]
@@ -207,21 +207,21 @@ impl Seen {
     }
 
     /// Its keeper, held, if that lives.
-    pub fn living_keeper(&self) -> io::Result<Option<outlive_os::pidfd::Process>> {
+    pub fn living_keeper(&self) -> io::Result<Option<outlive_os::process::Process>> {
         match self.keeper.filter(|_| self.kept) {
-            Some(line) => outlive_os::pidfd::Process::open_same(line.pid, line.start_time),
+            Some(line) => outlive_os::process::Process::open_same(line.pid, line.start_time),
             None => Ok(None),
         }
     }
 
     /// The main process if it still runs: held, so that it stays the right one. Elsewhere, and
     /// after a boot, what was written down of it means nothing.
-    pub fn running_main(&self, here: &Place) -> io::Result<Option<outlive_os::pidfd::Process>> {
+    pub fn running_main(&self, here: &Place) -> io::Result<Option<outlive_os::process::Process>> {
         let meant = self.record.place == *here && self.record.newest().end.is_none();
         let Some(main) = self.main.filter(|_| meant) else {
             return Ok(None);
         };
-        let Some(process) = outlive_os::pidfd::Process::open_same(main.pid, main.start_time)?
+        let Some(process) = outlive_os::process::Process::open_same(main.pid, main.start_time)?
         else {
             return Ok(None);
         };
@@ -302,7 +302,7 @@ impl Claim {
     ) -> Result<Claim, NotClaimed> {
         let names = home.names()?;
         let file = loop {
-            let file = names.append(name.as_str())?;
+            let file = names.edit(name.as_str())?;
             if !lock::take(file.as_fd())? {
                 let by = names.read(name.as_str(), 64).ok();
                 return Err(NotClaimed::Taken(
@@ -337,8 +337,7 @@ impl Claim {
     }
 
     fn write(&self, content: &[u8]) -> io::Result<()> {
-        self.file.set_len(0)?;
-        (&self.file).write_all(content)
+        rewrite(&self.file, content)
     }
 
     /// Gives the name back to whom it meant before.
@@ -362,7 +361,7 @@ pub fn remove(home: &Home, id: &JobId, name: Option<&JobName>) -> io::Result<boo
     let jobs = home.jobs()?;
     let lock_name = format!("{id}/{LOCK}");
     // Held until it is gone: a restart that comes now finds it locked, then finds nothing.
-    let lock = match jobs.append(&lock_name) {
+    let lock = match jobs.edit(&lock_name) {
         Ok(file) => {
             if !lock::take(file.as_fd())? {
                 return Ok(false);
@@ -379,7 +378,7 @@ pub fn remove(home: &Home, id: &JobId, name: Option<&JobName>) -> io::Result<boo
             .read(name.as_str(), 64)
             .is_ok_and(|by| by == id.as_str().as_bytes())
         {
-            let file = names.append(name.as_str())?;
+            let file = names.edit(name.as_str())?;
             if lock::take(file.as_fd())? && names.read(name.as_str(), 64)? == id.as_str().as_bytes()
             {
                 names.remove(name.as_str())?;
@@ -411,10 +410,15 @@ pub fn is_abandoned(jobs: &Folder, name: &str) -> bool {
 }
 
 /// Writes the line of the process that has just taken the lock as the lock file's first.
-pub(crate) fn write_keeper_line(mut lock: &File) -> io::Result<()> {
-    lock.set_len(0)?;
-    lock.rewind()?;
-    lock.write_all(&proc::own_line()?)
+pub(crate) fn write_keeper_line(lock: &File) -> io::Result<()> {
+    rewrite(lock, &proc::own_line()?)
+}
+
+/// Gives an open file other content.
+pub(crate) fn rewrite(mut file: &File, content: &[u8]) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(content)
 }
 
 #[cfg(test)]

@@ -5,16 +5,14 @@ use crate::escape::remove;
 use crate::start::Started;
 use crate::store::{CONTROL, RECORD};
 use crate::table::{Action, Choice, Event, Phase, next};
-use crate::tree::Tree;
 use jiff::Timestamp;
 use outlive_os::events;
 use outlive_os::output::Activity;
-use outlive_os::pidfd::{Exit, Reaped, reap_any};
 use outlive_os::socket::Connection;
-use outlive_os::{AsDescriptor, Borrowed, Descriptor, role, signal};
+use outlive_os::tree::Tree;
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, Exit, News, Reaped, role};
 use outlive_record::{End, MESSAGE_LIMIT, Reply, Request};
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 /// How long what the main process leaves behind has to end politely.
@@ -22,7 +20,7 @@ const LEFTOVER_GRACE: Duration = Duration::from_secs(10);
 /// How many may talk to a keeper at once; the one who came first goes when one more comes.
 const MOST_CONNECTIONS: usize = 16;
 /// How often a tree is killed in one go.
-pub(crate) const KILL_ROUNDS: usize = 32;
+const KILL_ROUNDS: usize = 32;
 /// What is passed on at once from a job that prints into a pipe: a pipe holds as much (pipe(7)).
 const PUMPED: usize = 64 << 10;
 
@@ -33,15 +31,14 @@ pub(crate) fn watch(job: Started) -> i32 {
         leftover: job.record.spec.leftover,
     };
     let mut keeper = Keeper {
-        tree: Tree::new(job.record.spec.id.clone(), job.main.pid()),
         choice,
         phase: Phase::Running,
-        childless: false,
         main_ended: false,
         exit: None,
         grace: LEFTOVER_GRACE,
         grace_over: None,
         look_at: None,
+        activity: None,
         connections: Vec::new(),
         pumped: Vec::new(),
         job,
@@ -63,11 +60,8 @@ pub(crate) fn watch(job: Started) -> i32 {
 }
 
 struct Keeper {
-    tree: Tree,
     choice: Choice,
     phase: Phase,
-    /// Whether no child was left when last looked.
-    childless: bool,
     /// Whether the main process has been reaped and the table not been told yet.
     main_ended: bool,
     /// How the main process ended.
@@ -76,6 +70,8 @@ struct Keeper {
     grace_over: Option<Instant>,
     /// When to look at the output's size.
     look_at: Option<Instant>,
+    /// What tells that something was printed.
+    activity: Option<Activity>,
     connections: Vec<Connection>,
     /// What is being passed on; empty unless the keeper does that.
     pumped: Vec<u8>,
@@ -87,14 +83,15 @@ impl Keeper {
     fn turn(&mut self) -> io::Result<()> {
         let timer = self.grace_over.into_iter().chain(self.look_at).min();
         let timeout = timer.map(|timer| timer.saturating_duration_since(Instant::now()));
-        let mut watched: Vec<Borrowed<'_>> =
-            vec![self.job.signals.as_fd(), self.job.listener.as_fd()];
+        let mut watched: Vec<Borrowed<'_>> = vec![self.job.tree.as_fd(), self.job.listener.as_fd()];
         watched.extend(self.connections.iter().map(AsDescriptor::as_fd));
         let pump_at = watched.len();
         watched.extend(self.job.pump.as_ref().map(AsDescriptor::as_fd));
+        let activity_at = watched.len();
+        watched.extend(self.activity.as_ref().and_then(Activity::descriptor));
         let ready = events::wait(&watched, timeout)?;
 
-        if ready.contains(&pump_at) {
+        if self.job.pump.is_some() && ready.contains(&pump_at) {
             self.pump();
         }
         // From the last, so that a connection that goes does not move those before it.
@@ -108,11 +105,14 @@ impl Keeper {
         if ready.contains(&1) {
             self.accept();
         }
-        while let Some(signal) = self.job.signals.next()? {
-            match signal {
-                signal::CHILD => self.reap(),
-                signal::TERM => self.stop(LEFTOVER_GRACE),
-                _ => self.look_soon(),
+        if ready.contains(&activity_at) {
+            self.look_soon();
+        }
+        while let Some(news) = self.job.tree.news()? {
+            match news {
+                News::Ended => self.reap(),
+                News::StopAsked => self.stop(LEFTOVER_GRACE),
+                News::Activity => self.look_soon(),
             }
         }
         let now = Instant::now();
@@ -142,30 +142,24 @@ impl Keeper {
         }
     }
 
-    /// Reaps every child that has ended, the job's main process or an orphan of its tree.
-    fn collect(&mut self) {
-        self.childless = loop {
-            match reap_any() {
-                Ok(Reaped::Child(pid, exit)) if pid == self.job.main.pid() => {
-                    self.exit = Some(exit);
-                    self.main_ended = true;
-                }
-                Ok(Reaped::Child(pid, _)) => self.tree.reaped(pid),
-                Ok(Reaped::NoneEnded) | Err(_) => break false,
-                Ok(Reaped::NoChildren) => break true,
-            }
-        };
+    /// Remembers how the main process has ended.
+    fn main_has_ended(&mut self, exit: Exit) {
+        self.exit = Some(exit);
+        self.main_ended = true;
     }
 
-    /// Reaps, and tells the table what has happened.
+    /// Reaps every process that has ended, the main one or an orphan of the tree, and tells the
+    /// table what has happened.
     fn reap(&mut self) {
-        self.collect();
+        if let Some(exit) = reap_all(&mut self.job.tree) {
+            self.main_has_ended(exit);
+        }
         if std::mem::take(&mut self.main_ended) {
             self.on(Event::MainEnded);
         }
         if self.exit.is_some() && self.phase != Phase::Done {
             // Children may all be other jobs' keepers; a look at each tells.
-            let empty = self.childless || self.tree.is_empty().unwrap_or(false);
+            let empty = self.job.tree.is_empty().unwrap_or(false);
             self.on(if empty {
                 Event::TreeEmpty
             } else {
@@ -174,26 +168,18 @@ impl Keeper {
         }
     }
 
-    /// Ends the tree by force. Whatever is left after these rounds, a process that hangs in the
-    /// kernel or one that forks faster than it is found, is met again when something of it ends.
+    /// Ends the tree by force. What is left of it then is met again when something of it ends.
     fn kill_tree(&mut self) {
-        for _ in 0..KILL_ROUNDS {
-            // Where /proc can't be read nothing can be found to be ended.
-            if self.tree.kill().is_err() {
-                break;
-            }
-            self.collect();
-            if self.childless || self.tree.is_empty().unwrap_or(true) {
-                break;
-            }
+        let mut end = None;
+        end_by_force(&mut self.job.tree, |exit| end = Some(exit));
+        if let Some(exit) = end {
+            self.main_has_ended(exit);
         }
     }
 
     fn ask(&mut self) {
-        if !self.childless {
-            // Where /proc can't be read nobody can be found to be asked.
-            let _ = self.tree.ask();
-        }
+        // Where /proc can't be read nobody can be found to be asked.
+        let _ = self.job.tree.ask();
     }
 
     fn record_end(&mut self) {
@@ -320,7 +306,7 @@ impl Keeper {
 
     fn kill(&mut self, signal: i32, tree: bool) -> io::Result<()> {
         match tree {
-            true => self.tree.signal_all(signal),
+            true => self.job.tree.signal_all(signal),
             // Not reaped yet, so the id still means it.
             false if self.exit.is_none() => self.job.main.signal(signal),
             false => Err(io::Error::other("its main process has ended")),
@@ -331,8 +317,16 @@ impl Keeper {
         let (Some(cap), Some(file)) = (&mut self.job.cap, &self.job.output) else {
             return;
         };
-        match cap.arm(file, &Activity::of(self.job.folder.descriptor())) {
-            Ok(look) => self.after(look),
+        let armed = match self.activity.take() {
+            Some(activity) => Ok(activity),
+            None => Activity::of(&self.job.folder),
+        };
+        let armed = armed.and_then(|activity| Ok((cap.arm(file, &activity)?, activity)));
+        match armed {
+            Ok((look, activity)) => {
+                self.activity = Some(activity);
+                self.after(look);
+            }
             Err(error) => {
                 let uncapped = Some(format!("its folder can't be watched: {error}"));
                 self.job.cap = None;
@@ -390,11 +384,10 @@ impl Keeper {
 
     /// Passes on what the job has printed into its pipe; whether there was anything.
     fn pump(&mut self) -> bool {
-        let (Some(pipe), Some(mut output)) = (&self.job.pump, self.job.output.as_ref()) else {
+        let (Some(pipe), Some(mut output)) = (&mut self.job.pump, self.job.output.as_ref()) else {
             return false;
         };
         self.pumped.resize(PUMPED, 0);
-        let mut pipe: &File = pipe;
         match pipe.read(&mut self.pumped) {
             // Nobody can print any more.
             Ok(0) => self.job.pump = None,
@@ -416,6 +409,35 @@ impl Keeper {
             if !self.pump() {
                 break;
             }
+        }
+    }
+}
+
+/// Reaps all that have ended; how the main process has, if it is among them.
+fn reap_all(tree: &mut Tree) -> Option<Exit> {
+    let mut main = None;
+    loop {
+        match tree.reap() {
+            Ok(Reaped::Main(exit)) => main = Some(exit),
+            Ok(Reaped::Other) => {}
+            Ok(Reaped::NoneEnded | Reaped::NoneLeft) | Err(_) => return main,
+        }
+    }
+}
+
+/// Ends a tree by force; `main_ended` is told how the main process has ended. Whatever is left after
+/// these rounds is a process that hangs in the kernel, or one that forks faster than it is found.
+pub(crate) fn end_by_force(tree: &mut Tree, mut main_ended: impl FnMut(Exit)) {
+    for _ in 0..KILL_ROUNDS {
+        // Where /proc can't be read nothing can be found to be ended.
+        if tree.kill().is_err() {
+            break;
+        }
+        if let Some(exit) = reap_all(tree) {
+            main_ended(exit);
+        }
+        if tree.is_empty().unwrap_or(true) {
+            break;
         }
     }
 }

@@ -194,7 +194,7 @@ pub struct Run {
 #[serde(rename_all = "kebab-case")]
 pub enum End {
     /// By itself, with this code.
-    Exited(i32),
+    Exited(u32),
     /// By this signal.
     Signaled(i32),
     /// It could not be started, and why.
@@ -365,7 +365,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(command in prop::collection::vec(any::<Vec<u8>>(), 1..5), limit: u64,
-            end in prop::option::of(any::<i32>())) {
+            end in prop::option::of(any::<u32>())) {
             let mut it = record(command.into_iter().map(Text).collect(), limit);
             it.newest_mut().end = end.map(End::Exited);
             prop_assert_eq!(Record::parse(&it.to_bytes()), Ok(it));
@@ -391,7 +391,7 @@ mod tests {
             let run = it.newest_mut();
             run.ended_at = Some(Timestamp::MAX);
             run.pid = Some(i32::MAX);
-            run.end = Some(End::Exited(i32::MIN));
+            run.end = Some(End::Exited(u32::MAX));
             run.stopped = true;
             run.output_truncated = true;
             run.output_uncapped = Some("its file system can't give back parts of a file".into());

@@ -6,11 +6,11 @@
 
 use crate::failure::Cause;
 use crate::wire::{self, Call, Kind, Message, Writer};
+use outlive_os::Borrowed;
 use outlive_os::socket;
+use outlive_os::stream::Stream;
 use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::os::fd::BorrowedFd;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -61,7 +61,7 @@ impl Deadline {
 /// A connection that has been authenticated.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: UnixStream,
+    stream: Stream,
     /// The same, for sending.
     socket: socket::Connection,
     pub(crate) deadline: Deadline,
@@ -78,7 +78,7 @@ impl Connection {
         let address = path.to_owned();
         let thread = thread::Builder::new()
             .name("outlive-connect".to_owned())
-            .spawn(move || sender.send(UnixStream::connect(address)))?;
+            .spawn(move || sender.send(Stream::connect(address)))?;
         let connected = match receiver.recv_timeout(deadline.left()?) {
             Ok(connected) => connected,
             Err(RecvTimeoutError::Timeout) => return Err(deadline.over()),
@@ -99,7 +99,7 @@ impl Connection {
     /// All of it goes in one write, as in systemd's own library. A `BEGIN` that is written later
     /// may be read by systemd together with the first message, which it then leaves lying, or takes
     /// for a violation if there is a descriptor with it (measured with systemd 252).
-    pub(crate) fn over(stream: UnixStream, deadline: Deadline) -> Result<Connection> {
+    pub(crate) fn over(stream: Stream, deadline: Deadline) -> Result<Connection> {
         let mut connection = Connection {
             socket: socket::Connection::from_descriptor(stream.try_clone()?.into()),
             stream,
@@ -172,7 +172,7 @@ impl Connection {
     pub(crate) fn call(
         &mut self,
         call: Call<'_>,
-        descriptor: Option<BorrowedFd<'_>>,
+        descriptor: Option<Borrowed<'_>>,
     ) -> Result<Message> {
         let serial = self.send(&call, descriptor)?;
         loop {
@@ -219,14 +219,14 @@ impl Connection {
         }
     }
 
-    fn send(&mut self, call: &Call<'_>, descriptor: Option<BorrowedFd<'_>>) -> Result<u32> {
+    fn send(&mut self, call: &Call<'_>, descriptor: Option<Borrowed<'_>>) -> Result<u32> {
         self.serial += 1;
         self.write(&call.encode(self.serial), descriptor)?;
         Ok(self.serial)
     }
 
     /// Not by `Write`: a peer that has gone must not mean a SIGPIPE for the caller's program.
-    fn write(&self, bytes: &[u8], descriptor: Option<BorrowedFd<'_>>) -> Result<()> {
+    fn write(&self, bytes: &[u8], descriptor: Option<Borrowed<'_>>) -> Result<()> {
         if bytes.len() > LONGEST_SENT {
             return Err(Cause::Failed("it is too much for one message".to_owned()));
         }

@@ -4,7 +4,7 @@ use crate::connection::{Deadline, Result};
 use crate::failure::{Cause, Failure};
 use crate::manager::{self, Asked, MANAGER, Manager, PATH, call};
 use crate::wire::{Message, Value, Writer};
-use std::os::fd::BorrowedFd;
+use outlive_os::Borrowed;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub enum Program<'a> {
     /// At an absolute path, as the manager sees it: its root folder and mounts may differ from here.
     Path(&'a Path),
     /// Behind a descriptor of this process: it is this file, wherever the manager looks.
-    Open(BorrowedFd<'a>),
+    Open(Borrowed<'a>),
 }
 
 /// A program that a manager starts.
@@ -31,7 +31,7 @@ pub struct Service<'a> {
     /// On top of the manager's own environment. Anyone may read it, by `systemctl show`.
     pub environment: &'a [(&'a str, &'a str)],
     /// Its descriptor 0; both of 1 and 2 are /dev/null.
-    pub standard_input: BorrowedFd<'a>,
+    pub standard_input: Borrowed<'a>,
 }
 
 /// Starts a program as a transient service: it is nobody's descendant but the manager's, and has a
@@ -191,7 +191,7 @@ fn queue(
     asked: &mut Asked,
     name: &str,
     properties: &[(&str, Value<'_>)],
-    input: Option<BorrowedFd<'_>>,
+    input: Option<Borrowed<'_>>,
 ) -> Result<Queued> {
     asked.listen(MANAGER, "JobRemoved", PATH)?;
     let mut body = Writer::default();

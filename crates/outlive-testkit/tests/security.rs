@@ -19,7 +19,10 @@ fn below(folder: &Path) -> Vec<std::path::PathBuf> {
         if path.is_dir() {
             all.extend(below(&path));
         }
-        all.push(path);
+        // On its way to another name, under which it is looked at.
+        if path.extension().is_none_or(|it| it != "new") {
+            all.push(path);
+        }
     }
     all
 }

@@ -3,20 +3,21 @@
 mod apart;
 
 use crate::command::{self, Command};
+use crate::environment::Environment;
 use crate::error::{Error, Kind, Result};
+use crate::launch::root_folder;
 use crate::leave::{self, Leaving};
 use crate::stdio;
 use outlive_escape::plan::{Level, Wish};
 use outlive_escape::report::{Running, Seen, verify};
-use outlive_os::pidfd::{self, Exit};
-use outlive_os::spawn::{Spawn, SpawnError, Strings};
-use outlive_os::{AsDescriptor, Borrowed, Descriptor, bytes, events, proc};
+use outlive_os::process;
+use outlive_os::spawn::{self, Spawn, SpawnError, Strings};
+use outlive_os::{AsDescriptor, Descriptor, Exit, bytes, events, proc};
 use outlive_record::Report;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
 use std::time::Duration;
 
 /// A program that was started, and is still this process's child.
@@ -32,7 +33,7 @@ pub struct Child {
     pub stdout: Option<ChildStdout>,
     /// The other end of its standard error, if that is a pipe.
     pub stderr: Option<ChildStderr>,
-    process: pidfd::Process,
+    process: process::Process,
     status: Option<ExitStatus>,
     program: String,
     wish: Wish,
@@ -51,7 +52,7 @@ impl ExitStatus {
     }
 
     /// Its exit code; none if a signal ended it.
-    pub fn code(&self) -> Option<i32> {
+    pub fn code(&self) -> Option<u32> {
         match self.0 {
             Exit::Code(code) => Some(code),
             Exit::Signal(_) => None,
@@ -149,13 +150,7 @@ impl Stream {
     ) -> io::Result<Stream> {
         let (child, ours) = match kind.unwrap_or(default) {
             stdio::Kind::Inherit => (None, None),
-            stdio::Kind::Null => {
-                let null = File::options()
-                    .read(child_reads)
-                    .write(!child_reads)
-                    .open("/dev/null")?;
-                (Some(null.into()), None)
-            }
+            stdio::Kind::Null => (Some(events::null()?), None),
             stdio::Kind::Given(descriptor) => (Some(descriptor.try_clone()?), None),
             stdio::Kind::Piped => {
                 let (reads, writes) = events::pipe()?;
@@ -186,7 +181,7 @@ impl Command {
     pub(crate) fn spawn_with(
         &mut self,
         default_output: &stdio::Kind,
-        start: impl Fn(Spawn<'_>) -> Result<pidfd::Process, SpawnError> + Sync,
+        start: impl Fn(Spawn<'_>) -> Result<process::Process, SpawnError> + Sync,
     ) -> Result<Child> {
         self.check()?;
         let program = self.program.display().to_string();
@@ -247,16 +242,16 @@ impl Command {
         let as_it_stands = no_cookies && !self.env_clear && self.env.is_empty();
         let environment = (!as_it_stands).then(|| self.environment());
         let path = match &environment {
-            Some(environment) => environment.get(OsStr::new("PATH")).cloned(),
+            Some(environment) => environment.get(OsStr::new("PATH")).map(OsStr::to_owned),
             None => std::env::var_os("PATH"),
         };
-        let candidates = command::candidates(&self.program, path.as_deref());
+        let candidates = spawn::candidates(&self.program, path.as_deref());
         let arguments = std::iter::once(&self.program)
             .chain(&self.args)
             .map(|arg| bytes(arg));
-        let root = self.reset.cwd.then_some(Path::new("/"));
+        let root = self.reset.cwd.then(root_folder);
         let mut folder_string = None;
-        if let Some(folder) = self.folder.as_deref().or(root) {
+        if let Some(folder) = self.folder.as_ref().or(root.as_ref()) {
             let mut string = Strings::default();
             string.push(&[bytes(folder.as_os_str())]).map_err(|cause| {
                 Error::new(
@@ -279,10 +274,7 @@ impl Command {
             // was given.
             arguments: command::argument_strings(arguments)?,
             programs: command::argument_strings(candidates.iter().map(Vec::as_slice))?,
-            environment: environment
-                .as_ref()
-                .map(command::environment_strings)
-                .transpose()?,
+            environment: environment.as_ref().map(Environment::strings).transpose()?,
             folder: folder_string,
             umask: self.own_umask(),
             new_session: self.detach,
@@ -351,7 +343,7 @@ impl Child {
         }
     }
 
-    pub(crate) fn into_process(self) -> pidfd::Process {
+    pub(crate) fn into_process(self) -> process::Process {
         self.process
     }
 
@@ -440,31 +432,11 @@ impl Child {
             self.stderr.take().map(|it| it.0),
         ];
         let [stdout, stderr] =
-            read_both(pipes).map_err(|cause| self.failed("read the output of", cause))?;
+            events::read_both(pipes).map_err(|cause| self.failed("read the output of", cause))?;
         Ok(Output {
             status: self.wait()?,
             stdout,
             stderr,
         })
     }
-}
-
-/// Reads both to their ends, whichever has something: a program that fills one pipe while we wait
-/// for the other would wait for ever.
-fn read_both(mut pipes: [Option<File>; 2]) -> io::Result<[Vec<u8>; 2]> {
-    let mut read = [Vec::new(), Vec::new()];
-    let mut buffer = vec![0; 64 << 10];
-    while pipes.iter().any(Option::is_some) {
-        let open: Vec<usize> = (0..2).filter(|&at| pipes[at].is_some()).collect();
-        let watched: Vec<Borrowed<'_>> = pipes.iter().flatten().map(AsDescriptor::as_fd).collect();
-        for ready in events::wait(&watched, None)? {
-            let at = open[ready];
-            let Some(pipe) = &mut pipes[at] else { continue };
-            match pipe.read(&mut buffer)? {
-                0 => pipes[at] = None,
-                length => read[at].extend_from_slice(&buffer[..length]),
-            }
-        }
-    }
-    Ok(read)
 }

@@ -1,11 +1,11 @@
 //! A program to be started.
 
+use crate::environment::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::stdio::Stdio;
-use outlive_escape::cookies::is_cookie;
 use outlive_escape::plan::{Breakaway, Level, Reset, Wish};
+use outlive_os::Descriptor;
 use outlive_os::spawn::Strings;
-use outlive_os::{Descriptor, bytes};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -219,74 +219,18 @@ impl Command {
     }
 
     /// Its environment: the caller's without what it would be hunted by, with its own changes.
-    pub(crate) fn environment(&self) -> BTreeMap<OsString, OsString> {
-        let mut environment = BTreeMap::new();
-        if !self.env_clear {
-            let inherited = std::env::vars_os();
-            environment.extend(inherited.filter(|(key, _)| is_cookie(key).is_none()));
-        }
-        for (key, value) in &self.env {
+    pub(crate) fn environment(&self) -> Environment {
+        let mut environment = match self.env_clear {
+            true => Environment::default(),
+            false => Environment::inherited(),
+        };
+        for (name, value) in &self.env {
             match value {
-                Some(value) => environment.insert(key.clone(), value.clone()),
-                None => environment.remove(key),
+                Some(value) => environment.set(name.clone(), value.clone()),
+                None => environment.remove(name),
             };
         }
         environment
-    }
-}
-
-/// Where a program may be, in the order in which to look: itself if it is a path, else in each
-/// folder of `PATH`, of which the default is execvp(3)'s.
-pub(crate) fn candidates(program: &OsStr, path: Option<&OsStr>) -> Vec<Vec<u8>> {
-    let program = bytes(program);
-    if program.contains(&b'/') {
-        return vec![program.to_owned()];
-    }
-    let path = bytes(path.unwrap_or(OsStr::new("/bin:/usr/bin")));
-    let join = |folder: &[u8]| match folder {
-        [] => program.to_owned(),
-        _ => [folder, b"/", program].concat(),
-    };
-    path.split(|&b| b == b':').map(join).collect()
-}
-
-/// `KEY=value` for each variable; one that can't be passed on is named.
-pub(crate) fn environment_strings(environment: &BTreeMap<OsString, OsString>) -> Result<Strings> {
-    let mut strings = Strings::default();
-    for (key, value) in environment {
-        check_value((key, value))?;
-        strings
-            .push(&[bytes(key), b"=", bytes(value)])
-            .expect("what contains a NUL was refused");
-    }
-    Ok(strings)
-}
-
-/// Refuses a variable that can't be passed on (execve(2)).
-pub(crate) fn check_value((key, value): (&OsString, &OsString)) -> Result<()> {
-    check_variable(key)?;
-    if bytes(key).contains(&0) || bytes(value).contains(&0) {
-        let what = format!("failed to set `{}`: it contains a NUL byte", key.display());
-        return Err(Error::new(Kind::Invalid, what));
-    }
-    Ok(())
-}
-
-/// A variable's name is not empty and has no `=` in it, but perhaps as its first byte.
-pub(crate) fn check_variable(key: &OsStr) -> Result<()> {
-    match bytes(key) {
-        [] => Err(Error::new(
-            Kind::Invalid,
-            "failed to set a variable without a name",
-        )),
-        [_, rest @ ..] if rest.contains(&b'=') => {
-            let what = format!(
-                "failed to set `{}`: a name can't contain `=`",
-                key.display()
-            );
-            Err(Error::new(Kind::Invalid, what))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -304,23 +248,4 @@ pub(crate) fn argument_strings<'a>(arguments: impl Iterator<Item = &'a [u8]>) ->
         })?;
     }
     Ok(strings)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_program_is_looked_for_as_execvp_does() {
-        let found = |program: &str, path: Option<&str>| -> Vec<String> {
-            candidates(program.as_ref(), path.map(OsStr::new))
-                .into_iter()
-                .map(|it| String::from_utf8(it).unwrap())
-                .collect()
-        };
-        assert_eq!(found("./x", Some("/a")), ["./x"]);
-        assert_eq!(found("x", Some("/a:/b")), ["/a/x", "/b/x"]);
-        assert_eq!(found("x", Some("/a::b")), ["/a/x", "x", "b/x"]);
-        assert_eq!(found("x", None), ["/bin/x", "/usr/bin/x"]);
-    }
 }

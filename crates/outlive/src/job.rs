@@ -11,7 +11,7 @@ use crate::waiting;
 use outlive_escape::plan::Plan;
 use outlive_keeper::store::{self, CONTROL, Home, Seen, Unseen};
 use outlive_os::folder::Folder;
-use outlive_os::pidfd::Process;
+use outlive_os::process::Process;
 use outlive_os::socket::Connection;
 use outlive_os::{AsDescriptor, Descriptor, events, role, socket};
 use outlive_record::{Input, JobId, MESSAGE_LIMIT, Reply, Report, Request};

@@ -3,7 +3,6 @@
 use crate::error::{Error, Kind, Result};
 use outlive_os::proc;
 use std::env;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,10 +15,8 @@ static INITIALISED: AtomicBool = AtomicBool::new(false);
 ///
 /// [`Jobs::start`]: crate::Jobs::start
 pub fn init() {
-    if env::args_os()
-        .next()
-        .is_some_and(|name| name == OsStr::new(outlive_keeper::ROLE))
-    {
+    let name = outlive_os::arguments().into_iter().next();
+    if name.is_some_and(|name| name == outlive_keeper::ROLE) {
         std::process::exit(outlive_keeper::main());
     }
     INITIALISED.store(true, Ordering::Relaxed);
@@ -39,7 +36,11 @@ pub(crate) fn find(explicit: Option<&Path>) -> Result<PathBuf> {
     }
     let path = env::var_os("PATH").unwrap_or_default();
     let found = env::split_paths(&path)
-        .map(|folder| folder.join("outlive"))
+        .map(|folder| {
+            folder
+                .join("outlive")
+                .with_extension(env::consts::EXE_EXTENSION)
+        })
         .find(|it| it.is_file());
     found.ok_or_else(|| {
         Error::new(

@@ -5,17 +5,16 @@ mod hand;
 mod place;
 
 use crate::command::Command;
+use crate::environment::Environment;
 use crate::error::{During, Error, Kind, Result};
 use crate::keeper;
 use crate::options::{JobOptions, RestartOptions};
 use crate::stdio;
-use outlive_escape::cookies::is_cookie;
 use outlive_escape::plan::{Plan, Wish};
 use outlive_os::{AsDescriptor, Descriptor, bytes, os_string, proc};
 use outlive_record::{
     Input, InputPlan, JobId, JobName, Leave, Output, OutputMode, OutputPlan, Slot, Spec, Text,
 };
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -29,7 +28,7 @@ struct Order {
     /// The folder it starts in, if not this process's.
     folder: Option<PathBuf>,
     wish: Wish,
-    environment: BTreeMap<OsString, OsString>,
+    environment: Environment,
     stdin: InputPlan,
     stdout: OutputPlan,
     stderr: OutputPlan,
@@ -54,7 +53,7 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
     let here = proc::own_folder().during(|| "failed to tell this folder".to_owned())?;
     let folder = match &command.folder {
         Some(folder) => here.join(folder),
-        None if command.reset.cwd => PathBuf::from("/"),
+        None if command.reset.cwd => root_folder(),
         None => here,
     };
     let mut environment = command.environment();
@@ -134,18 +133,14 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
 /// Starts a job that has ended once more; what was planned for it.
 pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Result<Option<Plan>> {
     let os = |text: &Text| os_string(text.0.clone());
-    let mut environment: BTreeMap<OsString, OsString> = if spec.clean_env {
-        BTreeMap::new()
-    } else {
-        let inherited = std::env::vars_os();
-        inherited
-            .filter(|(key, _)| is_cookie(key).is_none())
-            .collect()
+    let mut environment = match spec.clean_env {
+        true => Environment::default(),
+        false => Environment::inherited(),
     };
-    environment.extend(spec.env.iter().map(|(key, value)| (os(key), os(value))));
-    spec.env_removed
-        .iter()
-        .for_each(|key| drop(environment.remove(&os(key))));
+    let set = spec.env.iter();
+    set.for_each(|(name, value)| environment.set(os(name), os(value)));
+    let removed = spec.env_removed.iter();
+    removed.for_each(|name| environment.remove(&os(name)));
     let secrets: Vec<OsString> = spec.secret_env.iter().map(os).collect();
     add_secrets(&mut environment, &secrets)?;
     if spec.input == Input::Given {
@@ -166,6 +161,11 @@ pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Resul
     order.place()
 }
 
+/// The folder that is in nobody's way: the root, on Windows that of this process's drive.
+pub(crate) fn root_folder() -> PathBuf {
+    PathBuf::from(std::path::MAIN_SEPARATOR_STR)
+}
+
 fn parse_name(name: &str) -> Result<JobName> {
     JobName::parse(name).map_err(|why| {
         let shown: String = name.chars().take(80).collect();
@@ -182,9 +182,9 @@ fn new_id(program: &OsStr) -> Result<JobId> {
     Ok(JobId::new(bytes(program), random))
 }
 
-fn add_secrets(environment: &mut BTreeMap<OsString, OsString>, keys: &[OsString]) -> Result<()> {
+fn add_secrets(environment: &mut Environment, keys: &[OsString]) -> Result<()> {
     for key in keys {
-        if environment.contains_key(key) {
+        if environment.get(key).is_some() {
             continue;
         }
         let Some(value) = std::env::var_os(key) else {
@@ -192,19 +192,14 @@ fn add_secrets(environment: &mut BTreeMap<OsString, OsString>, keys: &[OsString]
             let hint = "its value is not stored: set it for whoever starts or restarts the job";
             return Err(Error::new(Kind::Invalid, what).hint_at(hint));
         };
-        environment.insert(key.clone(), value);
+        environment.set(key.clone(), value);
     }
     Ok(())
 }
 
 impl Order {
     /// A new job that prints to its own file and reads nothing.
-    fn new(
-        home: &Path,
-        keeper: PathBuf,
-        spec: Spec,
-        environment: BTreeMap<OsString, OsString>,
-    ) -> Order {
+    fn new(home: &Path, keeper: PathBuf, spec: Spec, environment: Environment) -> Order {
         let leave = spec.leave;
         Order {
             home: home.to_owned(),

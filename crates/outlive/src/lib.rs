@@ -40,6 +40,7 @@
 
 mod child;
 mod command;
+mod environment;
 mod error;
 mod home;
 mod job;

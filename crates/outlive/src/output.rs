@@ -3,7 +3,7 @@
 use crate::error::{During, Result};
 use crate::job::Job;
 use crate::waiting::{Sign, next, sign};
-use outlive_os::inotify::Watch;
+use outlive_os::growth::{self, Watch};
 use outlive_os::output::first_data;
 use outlive_os::{AsDescriptor, events};
 use std::fs::File;
@@ -184,7 +184,7 @@ impl Follow {
 
     /// Waits for more to be printed or for the job's end.
     fn wait(&mut self) -> io::Result<()> {
-        let ready = events::wait(&[self.watch.as_fd(), self.sign.as_fd()], None)?;
+        let ready = events::wait(&[self.watch.as_fd(), self.sign.as_fd()], growth::LATE)?;
         if ready.contains(&0) {
             self.watch.clear()?;
         }

@@ -4,13 +4,13 @@ use crate::command::Command;
 use crate::error::{During, Error, Kind, Result};
 use crate::stdio;
 use outlive_os::spawn::{Spawn, SpawnError};
-use outlive_os::{pidfd, role};
+use outlive_os::{process, role};
 use std::time::Duration;
 
 /// A program that was started and let go: it is not this process's child, and leaves no zombie.
 #[derive(Debug)]
 pub struct Process {
-    process: pidfd::Process,
+    process: process::Process,
     start_time: Option<u64>,
 }
 
@@ -55,12 +55,12 @@ impl Command {
 }
 
 /// Starts a program that this process need never wait for.
-pub(crate) fn spawn_apart(spawn: Spawn<'_>) -> Result<pidfd::Process, SpawnError> {
+pub(crate) fn spawn_apart(spawn: Spawn<'_>) -> Result<process::Process, SpawnError> {
     if !role::inherits_orphans() {
         return spawn.spawn_orphan();
     }
     let process = spawn.spawn()?;
-    if let Ok(waited_for) = pidfd::Process::open(process.pid()) {
+    if let Ok(waited_for) = process::Process::open(process.pid()) {
         let reaper = std::thread::Builder::new()
             .name("outlive-reaper".to_owned())
             .stack_size(64 << 10);

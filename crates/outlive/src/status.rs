@@ -38,7 +38,7 @@ pub struct Status {
     /// Its main process, or what that was.
     pub pid: Option<i32>,
     /// Its exit code, if it exited.
-    pub exit_code: Option<i32>,
+    pub exit_code: Option<u32>,
     /// The signal that ended it, if one did.
     pub signal: Option<i32>,
     /// Its program and arguments.
@@ -84,7 +84,7 @@ pub struct Run {
     /// Its main process.
     pub pid: Option<i32>,
     /// Its exit code, if it exited.
-    pub exit_code: Option<i32>,
+    pub exit_code: Option<u32>,
     /// The signal that ended it, if one did.
     pub signal: Option<i32>,
     /// Where its output begins in the output file, in bytes.

@@ -3,8 +3,9 @@
 use crate::error::{During, Error, Kind, Result};
 use crate::job::Job;
 use outlive_keeper::store::Seen;
-use outlive_keeper::{JOB_VARIABLE, is_of_another_job};
-use outlive_os::pidfd::Process;
+use outlive_keeper::{JOB_VARIABLE, marks};
+use outlive_os::process::Process;
+use outlive_os::tree::is_of_another_job;
 use outlive_os::{AsDescriptor, Borrowed, cgroup, events, os_string, proc, signal};
 use outlive_record::{ProcessLine, Request};
 use std::io;
@@ -146,7 +147,8 @@ fn members(job: &Job, seen: &Seen) -> io::Result<Vec<ProcessLine>> {
     let in_cgroup: Vec<i32> = cgroups(seen)
         .flat_map(|path| cgroup::processes(&path).unwrap_or_default())
         .collect();
-    let other = |line: &ProcessLine| is_of_another_job(line.pid, job.id());
+    let marks = marks(&seen.record.spec.id);
+    let other = |line: &ProcessLine| is_of_another_job(line.pid, &marks);
     let carries_id = |pid| {
         let environment = proc::environment(pid);
         proc::variable(&environment, JOB_VARIABLE) == Some(job.id().as_bytes())
@@ -178,10 +180,11 @@ fn cgroups(seen: &Seen) -> impl Iterator<Item = PathBuf> {
 }
 
 /// Ends at once all that is in the job's own cgroups, where nothing of another job is.
-fn kill_cgroups(job: &Job, seen: &Seen) {
+fn kill_cgroups(seen: &Seen) {
+    let marks = marks(&seen.record.spec.id);
     for path in cgroups(seen) {
         let inside = cgroup::processes(&path).unwrap_or_default();
-        if !inside.iter().any(|pid| is_of_another_job(*pid, job.id())) {
+        if !inside.iter().any(|pid| is_of_another_job(*pid, &marks)) {
             // Of version 1, or an older kernel: what is in it is ended one by one.
             let _ = cgroup::kill(&path);
         }
@@ -217,7 +220,7 @@ fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {
         }
         let force = polite.is_some_and(|polite| polite <= Instant::now());
         if force {
-            kill_cgroups(job, seen);
+            kill_cgroups(seen);
         }
         let mut processes = Vec::new();
         for line in &lines {

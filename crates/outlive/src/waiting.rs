@@ -2,7 +2,7 @@
 
 use crate::error::{During, Error, Kind, Result};
 use crate::job::Job;
-use outlive_os::pidfd::Process;
+use outlive_os::process::Process;
 use outlive_os::socket::Connection;
 use outlive_os::{AsDescriptor, Borrowed, Descriptor, events};
 use outlive_record::Request;

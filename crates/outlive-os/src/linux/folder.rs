@@ -7,6 +7,9 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+/// What the names of hidden folders begin with: those that are being made, or removed.
+pub const HIDDEN: &str = ".new-";
+
 /// A folder, open.
 #[derive(Debug)]
 pub struct Folder(OwnedFd);
@@ -110,6 +113,12 @@ impl Folder {
     /// Opens a file, made if need be, for reading and for writing at its end.
     pub fn append(&self, name: &str) -> io::Result<File> {
         self.open_at(name, OFlags::RDWR | OFlags::CREATE | OFlags::APPEND)
+    }
+
+    /// Opens a file, made if need be, for reading and for being written anew: cut it short, go to its
+    /// start, write.
+    pub fn edit(&self, name: &str) -> io::Result<File> {
+        self.append(name)
     }
 
     /// A whole file in this folder or below it, of at most `limit` bytes.
@@ -217,8 +226,7 @@ impl Folder {
         File::from(self.0.try_clone()?).metadata()?.modified()
     }
 
-    /// The descriptor.
-    pub fn descriptor(&self) -> &OwnedFd {
+    pub(super) fn descriptor(&self) -> &OwnedFd {
         &self.0
     }
 }

@@ -6,6 +6,10 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
+
+/// How late the news may come at most, if it may come late.
+pub const LATE: Option<Duration> = None;
 
 /// A watch on one file.
 #[derive(Debug)]

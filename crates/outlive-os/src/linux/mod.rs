@@ -6,22 +6,29 @@ mod child;
 mod clone;
 pub mod events;
 pub mod folder;
-pub mod inotify;
+#[path = "inotify.rs"]
+pub mod growth;
 pub mod lock;
 pub mod memory;
 mod orphan;
 pub mod output;
-pub mod pidfd;
 pub mod proc;
+#[path = "pidfd.rs"]
+pub mod process;
 pub mod role;
 pub mod settings;
 pub mod signal;
 pub mod socket;
 pub mod spawn;
+pub mod stream;
 pub mod surroundings;
+pub mod tree;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// What this is built for.
+pub const KERNEL: crate::Kernel = crate::Kernel::Linux;
 
 /// A descriptor that this process owns.
 pub type Descriptor = std::os::fd::OwnedFd;
@@ -37,4 +44,18 @@ pub fn bytes(text: &OsStr) -> &[u8] {
 /// The argument, path or variable of these bytes.
 pub fn os_string(bytes: Vec<u8>) -> OsString {
     OsString::from_vec(bytes)
+}
+
+/// The arguments of this process, the program's name first. Not by `std::env` alone: without Rust's
+/// runtime start (see [`program`](crate::program)) that knows of them only with glibc, which gives
+/// them to every initialiser.
+pub fn arguments() -> Vec<OsString> {
+    let known: Vec<_> = std::env::args_os().collect();
+    if !known.is_empty() {
+        return known;
+    }
+    let mut text = surroundings::whole("/proc/self/cmdline").unwrap_or_default();
+    text.pop();
+    let each = text.split(|&b| b == 0);
+    each.map(|text| os_string(text.to_vec())).collect()
 }

@@ -1,9 +1,12 @@
 //! A file that gives back its oldest part while others append to it.
 
 use rustix::fs::{FallocateFlags, SeekFrom};
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 
+use super::folder::Folder;
 use super::signal;
 
 /// What is given back is a whole number of these, so that no block is only partly zeroed.
@@ -98,12 +101,17 @@ pub fn is_marked(file: BorrowedFd<'_>) -> bool {
 /// directory notification (F_NOTIFY, fcntl(2)), which unlike inotify has no limit per user. While
 /// it is not armed, writers pay nothing for it.
 #[derive(Debug)]
-pub struct Activity<'a>(BorrowedFd<'a>);
+pub struct Activity(OwnedFd);
 
-impl<'a> Activity<'a> {
+impl Activity {
     /// For the files of this folder; the news comes as the signal [`signal::ACTIVITY`].
-    pub fn of(folder: &'a OwnedFd) -> Activity<'a> {
-        Activity(folder.as_fd())
+    pub fn of(folder: &Folder) -> io::Result<Activity> {
+        Ok(Activity(folder.descriptor().try_clone()?))
+    }
+
+    /// What becomes ready with the news; none here, since it comes as a signal.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
     }
 
     /// Arms it.
@@ -119,3 +127,8 @@ impl<'a> Activity<'a> {
 
 // The signal that F_NOTIFY sends unless another is chosen.
 const _: () = assert!(signal::ACTIVITY == libc::SIGIO);
+
+/// Fills all of `bytes` with what stands in a file from `offset` on.
+pub fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    file.read_exact_at(bytes, offset)
+}

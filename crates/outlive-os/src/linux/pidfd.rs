@@ -1,6 +1,7 @@
 //! A process held by a pidfd (pidfd_open(2), Linux 5.3): its id can't come to mean another one.
 
 use super::{events, proc};
+pub use crate::Exit;
 use outlive_record::ProcessLine;
 use rustix::process::{PidfdFlags, WaitId, WaitIdOptions};
 use std::io;
@@ -12,15 +13,6 @@ use std::time::Duration;
 pub struct Process {
     pid: i32,
     pidfd: OwnedFd,
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// With this code.
-    Code(i32),
-    /// By this signal.
-    Signal(i32),
 }
 
 impl Process {
@@ -140,7 +132,7 @@ impl Process {
         }
         let status = info.exit_code;
         Some(match status & 0x7f {
-            0 => Exit::Code(status >> 8 & 0xff),
+            0 => Exit::Code((status >> 8 & 0xff).cast_unsigned()),
             signal => Exit::Signal(signal),
         })
     }
@@ -159,13 +151,14 @@ fn is_gone(error: &io::Error) -> bool {
 }
 
 fn exit_of(status: &rustix::process::WaitIdStatus) -> Option<Exit> {
-    let code = status.exit_status().map(Exit::Code);
+    let code = status.exit_status();
+    let code = code.map(|code| Exit::Code(code.cast_unsigned()));
     code.or_else(|| status.terminating_signal().map(Exit::Signal))
 }
 
-/// What there was to reap.
+/// What waiting for any child has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reaped {
+pub enum Waited {
     /// The child with this id had ended, so.
     Child(i32, Exit),
     /// There are children, none of which has ended.
@@ -175,7 +168,7 @@ pub enum Reaped {
 }
 
 /// Reaps one child of this process that has ended, if there is one.
-pub fn reap_any() -> io::Result<Reaped> {
+pub fn reap_any() -> io::Result<Waited> {
     loop {
         // SAFETY: all zero is a valid siginfo_t.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
@@ -185,7 +178,7 @@ pub fn reap_any() -> io::Result<Reaped> {
             match io::Error::last_os_error() {
                 error if error.kind() == io::ErrorKind::Interrupted => continue,
                 error if error.raw_os_error() == Some(libc::ECHILD) => {
-                    return Ok(Reaped::NoChildren);
+                    return Ok(Waited::NoChildren);
                 }
                 error => return Err(error),
             }
@@ -195,9 +188,9 @@ pub fn reap_any() -> io::Result<Reaped> {
         // SAFETY: as above.
         let status = unsafe { info.si_status() };
         return Ok(match (pid, info.si_code) {
-            (0, _) => Reaped::NoneEnded,
-            (pid, libc::CLD_EXITED) => Reaped::Child(pid, Exit::Code(status)),
-            (pid, _) => Reaped::Child(pid, Exit::Signal(status)),
+            (0, _) => Waited::NoneEnded,
+            (pid, libc::CLD_EXITED) => Waited::Child(pid, Exit::Code(status.cast_unsigned())),
+            (pid, _) => Waited::Child(pid, Exit::Signal(status)),
         });
     }
 }

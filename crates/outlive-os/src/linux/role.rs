@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Inherits the orphans among this process's descendants (PR_SET_CHILD_SUBREAPER, prctl(2)) and
@@ -128,8 +129,6 @@ pub fn inherited() -> io::Result<Vec<OwnedFd>> {
 #[macro_export]
 macro_rules! program {
     ($main:path) => {
-        #[cfg(not(target_env = "gnu"))]
-        compile_error!("with this C library Rust's runtime alone knows the arguments");
         /// What the C library calls.
         #[unsafe(no_mangle)]
         pub extern "C" fn main(_: i32, _: *const *const std::ffi::c_char) -> i32 {
@@ -166,4 +165,10 @@ pub fn standard_input() -> BorrowedFd<'static> {
 /// This process's user.
 pub fn user() -> u32 {
     rustix::process::geteuid().as_raw()
+}
+
+/// The program by which a keeper is started that may run for as long as `program` is installed:
+/// itself, since a running program can be replaced here. (`home` is the state folder.)
+pub fn steady_program(program: &Path, _home: &Path) -> io::Result<PathBuf> {
+    Ok(program.to_owned())
 }

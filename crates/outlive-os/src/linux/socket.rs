@@ -1,7 +1,7 @@
 //! Packets and descriptors between two processes of one user: unix(7), SOCK_SEQPACKET.
 
 use super::folder::Folder;
-use super::pidfd::Process;
+use super::process::Process;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
     SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
@@ -74,6 +74,10 @@ impl Connection {
     pub fn from_descriptor(descriptor: OwnedFd) -> Connection {
         Connection(descriptor)
     }
+
+    /// Tells which process has got the other end of a [`pair`]: a socket knows by itself whom its
+    /// descriptors go to.
+    pub fn set_peer(&self, _peer: &Process) {}
 
     /// Who is at the other end, as it was when it connected or listened (SO_PEERCRED, unix(7)).
     fn credentials(&self) -> io::Result<libc::ucred> {

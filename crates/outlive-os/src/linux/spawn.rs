@@ -1,157 +1,18 @@
 //! Starting a program. The caller is never forked: the child shares its memory until exec, so all
 //! that the child needs is prepared here beforehand and it does system calls only.
 
+pub use crate::request::{GO, Gate, Spawn, SpawnError, Step, Strings};
+
 use super::cgroup::Cgroup;
 use super::child::{Join, Move, Plan, exec};
 use super::clone::{Entry, Kind, Stack, vfork};
-use super::pidfd::Process;
-use outlive_record::Setting;
-use std::ffi::{c_char, c_void};
+use super::process::Process;
+use std::ffi::{OsStr, c_char, c_void};
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
-use std::{fmt, io, ptr};
-
-/// Strings as exec wants them, one behind the other, each ended by a NUL.
-#[derive(Debug, Clone, Default)]
-pub struct Strings(Vec<u8>);
-
-impl Strings {
-    /// Strings that are already in this form; what follows the last NUL is dropped.
-    pub fn from_block(mut block: Vec<u8>) -> Strings {
-        block.truncate(
-            block
-                .iter()
-                .rposition(|&b| b == 0)
-                .map_or(0, |last| last + 1),
-        );
-        Strings(block)
-    }
-
-    /// Adds a string; one that contains a NUL can't be passed to a program (execve(2)).
-    pub fn push(&mut self, parts: &[&[u8]]) -> io::Result<()> {
-        if parts.iter().any(|part| part.contains(&0)) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "it contains a NUL byte",
-            ));
-        }
-        parts.iter().for_each(|part| self.0.extend_from_slice(part));
-        self.0.push(0);
-        Ok(())
-    }
-
-    /// The strings, without their NULs.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.0
-            .split_inclusive(|&b| b == 0)
-            .map(|string| &string[..string.len() - 1])
-    }
-
-    fn pointers(&self) -> Vec<*const c_char> {
-        let null = [ptr::null()];
-        self.iter()
-            .map(|string| string.as_ptr().cast())
-            .chain(null)
-            .collect()
-    }
-}
-
-/// A program to be started.
-#[derive(Default)]
-pub struct Spawn<'a> {
-    /// Paths to try, in this order, until one is there.
-    pub programs: Strings,
-    /// Its arguments, its own name first.
-    pub arguments: Strings,
-    /// Its environment, `KEY=value`, if not the caller's as it stands.
-    pub environment: Option<Strings>,
-    /// The folder to start in (one string), if not the caller's.
-    pub folder: Option<Strings>,
-    /// Its file mode creation mask, if not the caller's.
-    pub umask: Option<u32>,
-    /// Whether it leads a session and a process group of its own and so has no terminal.
-    pub new_session: bool,
-    /// Descriptors it gets, each under a number; of 0, 1 and 2 it keeps the caller's where none is
-    /// named. Nothing else is inherited.
-    pub descriptors: Vec<(BorrowedFd<'a>, i32)>,
-    /// How many descriptors it may have (the soft limit, setrlimit(2)), if not as many as the caller.
-    pub descriptor_limit: Option<u64>,
-    /// A file to which it writes its own line of `/proc/self/stat` just before the exec.
-    pub announce: Option<BorrowedFd<'a>>,
-    /// Where it halts just before the exec, until [`GO`] is written to the other end; it ends if
-    /// anything else is, or if whoever would write it has ended.
-    pub gate: Option<Gate<'a>>,
-    /// Cgroups that it is in from its start, or at least from before its exec.
-    pub cgroups: &'a [Cgroup],
-    /// How it is limited and scheduled, where that differs from the caller; what the system refuses
-    /// is left out.
-    pub settings: &'a [Setting],
-}
-
-/// What is written to a gate to let the child go on.
-pub const GO: u8 = b'g';
-
-/// Where a child halts.
-#[derive(Debug, Clone, Copy)]
-pub struct Gate<'a> {
-    /// The end of a pipe that it reads from.
-    pub wait: BorrowedFd<'a>,
-    /// A pidfd of the process that will write to the other end: it ends with that one. (That the
-    /// other end is closed it would not see, since any child has copies of it before its exec.)
-    pub keeper: BorrowedFd<'a>,
-}
-
-/// What the child was doing when it failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Making the process (clone(2)).
-    Process,
-    /// Leading a session of its own (setsid(2)).
-    Session,
-    /// Changing its folder (chdir(2)).
-    Folder,
-    /// Joining its cgroup (clone3(2), cgroups(7)).
-    Cgroup,
-    /// Setting up its descriptors (dup2(2), close_range(2), setrlimit(2)).
-    Descriptors,
-    /// Writing down who it is.
-    Announce,
-    /// Waiting at its gate.
-    Gate,
-    /// Running the program (execve(2)).
-    Exec,
-}
-
-/// Why a program was not started. Nothing of it is left.
-#[derive(Debug)]
-pub struct SpawnError {
-    /// What failed.
-    pub step: Step,
-    /// Why.
-    pub cause: io::Error,
-}
-
-impl fmt::Display for SpawnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.step {
-            Step::Process => "failed to make a process",
-            Step::Session => "failed to leave the session",
-            Step::Folder => "failed to change folder",
-            Step::Cgroup => "failed to join the cgroup",
-            Step::Descriptors => "failed to set up descriptors",
-            Step::Gate => "failed to wait for its start",
-            Step::Announce => "failed to write down its process id",
-            Step::Exec => "failed to run the program",
-        })
-    }
-}
-
-impl std::error::Error for SpawnError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.cause)
-    }
-}
+use std::{io, ptr};
 
 impl Spawn<'_> {
     /// Starts it as a child of this process; returns once it has been exec'ed.
@@ -289,9 +150,16 @@ impl SpawnError {
     }
 }
 
+/// As exec wants them; they live as long as the strings.
+fn pointers(strings: &Strings) -> Vec<*const c_char> {
+    let null = [ptr::null()];
+    let each = strings.iter().map(|string| string.as_ptr().cast());
+    each.chain(null).collect()
+}
+
 impl Plan {
     fn new(spawn: &Spawn<'_>, entry: Option<&Entry>) -> Plan {
-        let arguments = spawn.arguments.pointers();
+        let arguments = pointers(&spawn.arguments);
         let mut script = vec![c"/bin/sh".as_ptr(), ptr::null()];
         script.extend(arguments.iter().skip(1));
         let pairs = spawn
@@ -301,9 +169,9 @@ impl Plan {
         let pairs: Vec<_> = pairs.collect();
         let taken = |from: i32| pairs.iter().any(|other| other.1 == from && other.0 != from);
         Plan {
-            programs: spawn.programs.pointers(),
+            programs: pointers(&spawn.programs),
             script,
-            environment: spawn.environment.as_ref().map(Strings::pointers),
+            environment: spawn.environment.as_ref().map(pointers),
             folder: spawn
                 .folder
                 .as_ref()
@@ -367,4 +235,38 @@ extern "C" fn pass_on(relay: *mut c_void) -> ! {
     });
     // SAFETY: ends the go-between without running anything of the parent's.
     unsafe { libc::_exit(0) }
+}
+
+/// Where a program may be, in the order in which to look: itself if it is a path, else in each
+/// folder of `PATH`, of which the default is execvp(3)'s.
+pub fn candidates(program: &OsStr, path: Option<&OsStr>) -> Vec<Vec<u8>> {
+    let program = program.as_bytes();
+    if program.contains(&b'/') {
+        return vec![program.to_owned()];
+    }
+    let path = path.map_or(&b"/bin:/usr/bin"[..], OsStr::as_bytes);
+    let join = |folder: &[u8]| match folder {
+        [] => program.to_owned(),
+        _ => [folder, b"/", program].concat(),
+    };
+    path.split(|&b| b == b':').map(join).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_looked_for_as_execvp_does() {
+        let found = |program: &str, path: Option<&str>| -> Vec<String> {
+            candidates(program.as_ref(), path.map(OsStr::new))
+                .into_iter()
+                .map(|it| String::from_utf8(it).unwrap())
+                .collect()
+        };
+        assert_eq!(found("./x", Some("/a")), ["./x"]);
+        assert_eq!(found("x", Some("/a:/b")), ["/a/x", "/b/x"]);
+        assert_eq!(found("x", Some("/a::b")), ["/a/x", "x", "b/x"]);
+        assert_eq!(found("x", None), ["/bin/x", "/usr/bin/x"]);
+    }
 }

@@ -292,3 +292,13 @@ pub fn folder() -> io::Result<Folder> {
         mount,
     })
 }
+
+/// The job object that this process is in: there are none here.
+pub fn job() -> Option<crate::Job> {
+    None
+}
+
+/// Whether this process is attached to a console (Windows): there are none here.
+pub fn console() -> bool {
+    false
+}

@@ -1,7 +1,7 @@
 //! What these tests share: processes of their own, and programs to start.
 
 use outlive_os::events;
-use outlive_os::pidfd::{Exit, Process};
+use outlive_os::process::{Exit, Process};
 use outlive_os::spawn::{Spawn, SpawnError, Strings};
 use std::collections::BTreeMap;
 use std::fs::File;

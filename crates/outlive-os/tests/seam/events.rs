@@ -1,10 +1,10 @@
 //! Waiting, and signals as events.
 
 use crate::common::alone;
-use outlive_os::events::{Signals, never_block, pipe, wait};
+use outlive_os::events::{Signals, ending, inflow, pipe, wait};
 use outlive_os::signal;
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -87,16 +87,34 @@ fn the_longest_timeout_is_no_error() {
 }
 
 #[test]
-fn an_end_that_never_blocks_does_not() {
-    let (read, write) = pipe().expect("a pipe can be made");
-    never_block(&read).expect("our own pipe");
-    let mut read = File::from(read);
+fn an_inflow_never_blocks_and_can_be_waited_on() {
+    let (mut read, write) = inflow().expect("a pipe can be made");
     assert_eq!(
         read.read(&mut [0]).expect_err("it is empty").kind(),
         ErrorKind::WouldBlock
     );
+    let mut write = File::from(write);
+    write.write_all(b"ab").expect("it is read from");
+    wait(&[read.as_fd()], None).expect("it can be waited for");
+    let mut bytes = [0; 8];
+    assert_eq!(read.read(&mut bytes).expect("there is something"), 2);
+    assert_eq!(&bytes[..2], b"ab");
     drop(write);
+    wait(&[read.as_fd()], None).expect("it can be waited for");
     assert_eq!(read.read(&mut [0]).expect("it is at its end"), 0);
+}
+
+#[test]
+fn an_ending_is_ready_for_all_once_its_ender_is_gone() {
+    let (ended, ender) = ending().expect("one can be made");
+    let copy = ended.try_clone().expect("a descriptor is free");
+    let both = [ended.as_fd(), copy.as_fd()];
+    let now = wait(&both, Some(Duration::ZERO)).expect("it can be waited for");
+    assert!(now.is_empty());
+    drop(ender);
+    for _ in 0..2 {
+        assert_eq!(wait(&both, None).expect("it can be waited for"), [0, 1]);
+    }
 }
 
 #[test]

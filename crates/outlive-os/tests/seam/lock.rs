@@ -2,7 +2,7 @@
 
 use crate::common::{HELD, Held, alone, as_child, shell, this_test};
 use outlive_os::lock;
-use outlive_os::pidfd::Process;
+use outlive_os::process::Process;
 use outlive_os::spawn::Spawn;
 use std::env;
 use std::fs::{self, File};

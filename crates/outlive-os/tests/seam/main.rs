@@ -2,6 +2,7 @@
 //!
 //! A test that changes what its whole process shares (signals, limits, descriptors by number) goes
 //! on in a process of its own, see [`common::alone`].
+#![cfg(target_os = "linux")]
 
 mod common;
 mod events;

@@ -3,7 +3,7 @@
 use crate::common::alone;
 use outlive_os::events::{self, Signals};
 use outlive_os::folder::Folder;
-use outlive_os::inotify::Watch;
+use outlive_os::growth::Watch;
 use outlive_os::output::{Activity, first_data, give_back};
 use outlive_os::signal;
 use std::env;
@@ -218,7 +218,7 @@ fn a_write_is_told_once_for_each_time_it_is_armed() {
     let path = tempfile::tempdir().expect("a folder can be made");
     let folder = Folder::open(path.path()).expect("our own folder");
     let mut output = folder.append("output").expect("our own folder");
-    let activity = Activity::of(folder.descriptor());
+    let activity = Activity::of(&folder).expect("our own folder");
     output
         .write_all(b"before it is armed")
         .expect("there is room");

@@ -1,7 +1,7 @@
 //! Processes held by a descriptor.
 
 use crate::common::{HELD, Held, alone, as_child, kernel_is, program, shell};
-use outlive_os::pidfd::{Exit, Process, Reaped, reap_any};
+use outlive_os::process::{Exit, Process, Waited, reap_any};
 use outlive_os::signal;
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -121,12 +121,12 @@ fn any_child_is_reaped_once() {
     alone!();
     assert_eq!(
         reap_any().expect("there may be children"),
-        Reaped::NoChildren
+        Waited::NoChildren
     );
     let held = Held::start(shell(&format!("{HELD}; exit 7")), as_child);
     assert_eq!(
         reap_any().expect("there may be children"),
-        Reaped::NoneEnded
+        Waited::NoneEnded
     );
     let killed = program(&["cat", "/dev/zero"]);
     let null = std::fs::File::options()
@@ -140,13 +140,13 @@ fn any_child_is_reaped_once() {
     let killed = killed.spawn().expect("cat is there");
     killed.signal(signal::KILL).expect("our own child");
     assert!(killed.wait_end(None).expect("it can be waited for"));
-    let reaped = Reaped::Child(killed.pid(), Exit::Signal(libc::SIGKILL));
+    let reaped = Waited::Child(killed.pid(), Exit::Signal(libc::SIGKILL));
     assert_eq!(reap_any().expect("there are children"), reaped);
-    assert_eq!(reap_any().expect("there are children"), Reaped::NoneEnded);
+    assert_eq!(reap_any().expect("there are children"), Waited::NoneEnded);
     drop(held);
     assert_eq!(
         reap_any().expect("there may be children"),
-        Reaped::NoChildren
+        Waited::NoChildren
     );
 }
 

@@ -21,7 +21,7 @@ fn a_keeper_is_not_ended_by_what_ends_others() {
     let held = Held::start(shell(HELD), as_child);
     held.process.signal(libc::SIGHUP).expect("our own child");
     let exit = held.process.reap().expect("it can be waited for");
-    assert_eq!(exit, Some(outlive_os::pidfd::Exit::Signal(libc::SIGHUP)));
+    assert_eq!(exit, Some(outlive_os::process::Exit::Signal(libc::SIGHUP)));
     // It inherits orphans.
     let orphan = Held::start(shell(HELD), as_orphan);
     let line = orphan

@@ -5,7 +5,7 @@ use crate::common::{
     shell, this_test,
 };
 use crate::spawn::filter::refuse_clone3;
-use outlive_os::pidfd::{Reaped, reap_any};
+use outlive_os::process::{Waited, reap_any};
 use outlive_os::surroundings::{self, Open, orphans_parent};
 use outlive_os::{proc, role};
 use std::fs::File;
@@ -20,7 +20,7 @@ fn own_pid() -> i32 {
 }
 
 fn no_children() -> bool {
-    reap_any().expect("there may be children") == Reaped::NoChildren
+    reap_any().expect("there may be children") == Waited::NoChildren
 }
 
 /// Whose child an orphan becomes that is a program.

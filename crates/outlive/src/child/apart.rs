@@ -2,7 +2,7 @@
 
 use crate::error::{During, Result};
 use crate::leave::{self, Leaving, PATIENCE, PROCESSES};
-use outlive_os::pidfd::Process;
+use outlive_os::process::Process;
 use outlive_os::spawn::{GO, Gate, Spawn, SpawnError, Step};
 use outlive_os::{AsDescriptor, events, proc};
 use outlive_record::{Manager, ProcessLine, Way};

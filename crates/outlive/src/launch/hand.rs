@@ -6,7 +6,7 @@ use crate::error::{During, Error, Result};
 use crate::leave::{self, Bases, Begun, KEEPERS, PATIENCE};
 use crate::process::spawn_apart;
 use outlive_escape::plan::Route;
-use outlive_os::pidfd::Process;
+use outlive_os::process::Process;
 use outlive_os::socket::Connection;
 use outlive_os::spawn::{Spawn, Step, Strings};
 use outlive_os::{AsDescriptor, bytes, events, memory, role, socket};
@@ -98,8 +98,7 @@ impl Order {
             Err(error) => return Ok(Err(error.to_string())),
         };
         let (ours, keepers) = socket::pair().during(|| self.failed("make a socket"))?;
-        let null = File::options().read(true).write(true).open("/dev/null");
-        let null = null.during(|| self.failed("open /dev/null"))?;
+        let null = events::null().during(|| self.failed("open the null device"))?;
         let mut descriptors = vec![(null.as_fd(), 0), (null.as_fd(), 1), (null.as_fd(), 2)];
         let slots = self.slots.iter().map(AsDescriptor::as_fd);
         descriptors.extend(std::iter::once(keepers.as_fd()).chain(slots).zip(3..));
@@ -112,8 +111,11 @@ impl Order {
         };
         let (key, value) = outlive_keeper::MARK;
         let folder = self.folder.as_deref();
+        let keeper = role::steady_program(&self.keeper, &self.home);
+        let keeper =
+            keeper.during(|| format!("failed to copy the keeper `{}`", self.keeper.display()))?;
         let spawn = Spawn {
-            programs: strings(&[&[bytes(self.keeper.as_os_str())]])?,
+            programs: strings(&[&[bytes(keeper.as_os_str())]])?,
             arguments: strings(&[
                 &[outlive_keeper::ROLE.as_bytes()],
                 &[self.spec.id.as_str().as_bytes()],
@@ -134,6 +136,7 @@ impl Order {
                 // The only copy of the other end is the keeper's: its death is the end of what we
                 // read.
                 drop(keepers);
+                ours.set_peer(&process);
                 return Ok(Ok(Keeper {
                     process,
                     connection: ours,

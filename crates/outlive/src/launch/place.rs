@@ -7,8 +7,8 @@ use crate::error::{Error, Kind, Result};
 use crate::leave::{self, Begun, Leaving};
 use outlive_escape::cookies::is_cookie;
 use outlive_escape::plan::{Breakaway, Plan};
-use outlive_os::settings;
 use outlive_os::{bytes, os_string, proc};
+use outlive_os::{settings, spawn};
 use outlive_record::{Answer, Delegated, Launch, Leftover, OutputMode, Setting, Text, Way};
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -66,15 +66,13 @@ impl Order {
         }
         // A NUL can't be passed on, and would end a string early.
         command::argument_strings(self.spec.command.iter().map(|it| it.0.as_slice()))?;
-        self.environment.iter().try_for_each(command::check_value)
+        self.environment.check()
     }
 
     /// What was set on purpose is in the environment whatever it is, and would be hunted by.
     fn require_no_cookies(&self) -> Result<()> {
-        let mut found = self
-            .environment
-            .keys()
-            .filter_map(|key| Some((key, is_cookie(key)?)));
+        let names = self.environment.iter().map(|(name, _)| name);
+        let mut found = names.filter_map(|name| Some((name, is_cookie(name)?)));
         let Some((key, entry)) = found.next() else {
             return Ok(());
         };
@@ -88,7 +86,7 @@ impl Order {
     fn complete_environment(&mut self) {
         let id = self.spec.id.as_str().into();
         self.environment
-            .insert(outlive_keeper::JOB_VARIABLE.into(), id);
+            .set(outlive_keeper::JOB_VARIABLE.into(), id);
         // A job that bore a keeper's mark would be taken for one.
         self.environment.remove(OsStr::new(outlive_keeper::MARK.0));
     }
@@ -97,7 +95,7 @@ impl Order {
     fn launch(&self, plan: &Plan, leaving: &Leaving) -> Launch {
         let program = os_string(self.spec.command[0].0.clone());
         let path = self.environment.get(OsStr::new("PATH"));
-        let programs = command::candidates(&program, path.map(|path| &**path));
+        let programs = spawn::candidates(&program, path);
         // To look for it here, while the keeper starts, is less than to try to execute it there. A
         // relative path is looked for there, since the job may start in another folder.
         let is_missing = |program: &Vec<u8>| {

@@ -3,7 +3,7 @@
 use crate::home::{Home, Told, lives, main_process, named, output, shell, status, waited};
 use crate::support::{again, alone, open_descriptors, own_status, passes, this_test, wrapped};
 use outlive::{JobOptions, Jobs, RestartOptions, State};
-use outlive_os::pidfd::{Reaped, reap_any};
+use outlive_os::process::{Waited, reap_any};
 use outlive_os::role;
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -79,7 +79,7 @@ pub(crate) fn nothing_of_the_caller_changes() {
         live_through_a_job(&home);
         assert_eq!(snapshot(), before);
     }
-    assert_eq!(reap_any().expect("it can be asked"), Reaped::NoChildren);
+    assert_eq!(reap_any().expect("it can be asked"), Waited::NoChildren);
 }
 
 pub(crate) fn letting_go_of_a_job_does_nothing_to_it() {
@@ -233,6 +233,6 @@ pub(crate) fn a_subreaper_has_no_zombie_of_keepers() {
         "a keeper started by a subreaper",
         &keeper.expect("it lived"),
     ) {
-        assert_eq!(reap_any().expect("it can be asked"), Reaped::NoChildren);
+        assert_eq!(reap_any().expect("it can be asked"), Waited::NoChildren);
     }
 }

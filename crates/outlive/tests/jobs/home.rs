@@ -2,7 +2,7 @@
 
 use crate::support::pipe;
 use outlive::{Command, Job, JobOptions, Jobs, State, Status};
-use outlive_os::pidfd::Process;
+use outlive_os::process::Process;
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, PipeWriter, Read, Write};
 use std::os::fd::OwnedFd;
@@ -46,7 +46,7 @@ impl Home {
 
     /// A job with this name that has ended, with this code.
     #[track_caller]
-    pub(crate) fn ended(&self, name: &str, code: i32) -> Job {
+    pub(crate) fn ended(&self, name: &str, code: u32) -> Job {
         let mut options = JobOptions::new();
         if !name.is_empty() {
             options.name(name);

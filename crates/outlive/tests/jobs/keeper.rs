@@ -4,7 +4,7 @@ use crate::NO_INIT;
 use crate::home::{Home, Told, status, waited};
 use crate::support::{again, passes, this_test, told, wrapped};
 use outlive::{Command, JobOptions, Jobs, RestartOptions, State};
-use outlive_os::pidfd::Process;
+use outlive_os::process::Process;
 use std::env;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;

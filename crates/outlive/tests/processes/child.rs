@@ -3,8 +3,8 @@
 use crate::support::{alone, open_descriptors, passes, pipe, this_test};
 use crate::{output, shell};
 use outlive::{Child, Command, ExitStatus, Stdio};
-use outlive_os::pidfd::{Exit, Process};
 use outlive_os::proc;
+use outlive_os::process::{Exit, Process};
 use std::io::{PipeWriter, Read, Write};
 use std::time::Duration;
 
@@ -223,6 +223,6 @@ fn nothing_is_left_of_many() {
             .expect_err("the folder is not there");
     }
     assert_eq!(open_descriptors(), before);
-    let left = outlive_os::pidfd::reap_any().expect("it can be asked");
-    assert_eq!(left, outlive_os::pidfd::Reaped::NoChildren);
+    let left = outlive_os::process::reap_any().expect("it can be asked");
+    assert_eq!(left, outlive_os::process::Waited::NoChildren);
 }

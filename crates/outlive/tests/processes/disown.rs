@@ -4,7 +4,7 @@ use crate::support::{
     alone, is_alone, open_descriptors, passes, pipe, reaped, rest, this_test, wrapped,
 };
 use outlive::{Command, Process, Stdio};
-use outlive_os::pidfd::{Reaped, reap_any};
+use outlive_os::process::{Waited, reap_any};
 use outlive_os::{proc, role};
 use rustix::process::{Pid, PidfdFlags};
 use std::io::{PipeReader, PipeWriter, Read};
@@ -36,7 +36,7 @@ fn line(process: &Process) -> outlive_record::ProcessLine {
 }
 
 fn no_children() {
-    assert_eq!(reap_any().expect("it can be asked"), Reaped::NoChildren);
+    assert_eq!(reap_any().expect("it can be asked"), Waited::NoChildren);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_pipe_that_nobody_would_hold_is_refused() {
 #[test]
 fn letting_go_of_its_handle_does_nothing_to_it() {
     let (process, tell) = waiting();
-    let again = outlive_os::pidfd::Process::open(process.id().cast_signed()).expect("it lives");
+    let again = outlive_os::process::Process::open(process.id().cast_signed()).expect("it lives");
     drop(process);
     assert!(
         !again

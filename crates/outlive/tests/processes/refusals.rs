@@ -2,7 +2,7 @@
 
 use crate::support::{alone, told};
 use outlive::{Command, Error, Stdio};
-use outlive_os::pidfd::{Reaped, reap_any};
+use outlive_os::process::{Waited, reap_any};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
@@ -180,5 +180,5 @@ fn nothing_is_left_of_it() {
             .expect_err("it is not there");
     }
     assert_eq!(crate::support::open_descriptors(), before);
-    assert_eq!(reap_any().expect("it can be asked"), Reaped::NoChildren);
+    assert_eq!(reap_any().expect("it can be asked"), Waited::NoChildren);
 }

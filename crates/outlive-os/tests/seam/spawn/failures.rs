@@ -4,7 +4,7 @@ use super::filter::refuse;
 use crate::common::{
     Start, alone, as_child, as_orphan, limit_descriptors, open_descriptors, program, shell, strings,
 };
-use outlive_os::pidfd::{Reaped, reap_any};
+use outlive_os::process::{Waited, reap_any};
 use outlive_os::spawn::{Spawn, Step};
 use std::error::Error;
 use std::fs::{self, File, Permissions};
@@ -44,7 +44,7 @@ fn in_folder(folder: &str) -> Spawn<'static> {
 fn nothing_is_left() {
     assert_eq!(
         reap_any().expect("there may be children"),
-        Reaped::NoChildren
+        Waited::NoChildren
     );
 }
 
@@ -119,7 +119,7 @@ fn the_reason_of_exec_is_told() {
     let spawn = at_path(&not_elf);
     assert_ne!(
         crate::common::ends(&spawn),
-        outlive_os::pidfd::Exit::Code(0)
+        outlive_os::process::Exit::Code(0)
     );
     let long = "x".repeat(256 << 10);
     assert_eq!(

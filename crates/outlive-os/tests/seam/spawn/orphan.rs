@@ -1,7 +1,7 @@
 //! Programs that are nobody's children.
 
 use crate::common::{HELD, Held, alone, as_orphan, program, shell, this_test};
-use outlive_os::pidfd::{Exit, Process, Reaped, reap_any};
+use outlive_os::process::{Exit, Process, Waited, reap_any};
 use outlive_os::{events, proc, role, signal};
 use std::os::fd::AsFd;
 use std::process::Command;
@@ -22,14 +22,14 @@ fn an_orphan_is_not_ours_and_leaves_no_zombie() {
     assert_ne!(line(&held.process).parent, own_pid());
     assert_eq!(
         reap_any().expect("there may be children"),
-        Reaped::NoChildren
+        Waited::NoChildren
     );
     let pid = held.process.pid();
     let start_time = line(&held.process).start_time;
     drop(held);
     assert_eq!(
         reap_any().expect("there may be children"),
-        Reaped::NoChildren
+        Waited::NoChildren
     );
     // Whoever inherits orphans here may not have reaped it yet: it is gone, or it has ended.
     let same = proc::line(pid).expect("/proc is mounted");
@@ -68,13 +68,13 @@ fn a_subreaper_inherits_its_own_orphans() {
     assert_eq!(line(&held.process).parent, own_pid());
     assert_eq!(
         reap_any().expect("there may be children"),
-        Reaped::NoneEnded
+        Waited::NoneEnded
     );
     // So it has to be waited for, and can be.
     assert_eq!(held.end(), Some(Exit::Code(7)));
     assert_eq!(
         reap_any().expect("there may be children"),
-        Reaped::NoChildren
+        Waited::NoChildren
     );
 }
 
@@ -90,7 +90,7 @@ fn a_subreaper_is_left_no_zombie_of_what_did_not_start() {
         assert_eq!(error.cause.kind(), io::ErrorKind::NotFound);
         assert_eq!(
             reap_any().expect("there may be children"),
-            Reaped::NoChildren
+            Waited::NoChildren
         );
     }
 }
@@ -126,7 +126,7 @@ fn process_1_inherits_its_own_orphans() {
             .expect_err("it is not there");
         assert_eq!(
             reap_any().expect("there may be children"),
-            Reaped::NoChildren
+            Waited::NoChildren
         );
         return;
     }

@@ -1,7 +1,7 @@
 //! Which program is run, and with what.
 
 use crate::common::{alone, as_child, as_orphan, ends, printed, program, shell, strings};
-use outlive_os::pidfd::Exit;
+use outlive_os::process::Exit;
 use outlive_os::spawn::{Spawn, Strings};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -5,7 +5,7 @@ use crate::common::{
     Start, alone, as_child, as_orphan, ends, kernel_is, limit_descriptors, printed, program, shell,
 };
 use outlive_os::events;
-use outlive_os::pidfd::{Exit, Reaped, reap_any};
+use outlive_os::process::{Exit, Waited, reap_any};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -173,20 +173,20 @@ fn an_ignored_sigchld_costs_no_exit_code() {
     assert_eq!(killed.reap().expect("a child can be waited for"), known);
     assert_eq!(
         reap_any().expect("there may be children"),
-        Reaped::NoChildren
+        Waited::NoChildren
     );
 
     let orphan = shell("exit 7").spawn_orphan().expect("sh is there");
     assert!(orphan.wait_end(None).expect("a process can be waited for"));
     assert_eq!(
         reap_any().expect("there may be children"),
-        Reaped::NoChildren
+        Waited::NoChildren
     );
     let missing = program(&["no-such-program"]);
     assert!(missing.spawn().is_err() && missing.spawn_orphan().is_err());
     assert_eq!(
         reap_any().expect("there may be children"),
-        Reaped::NoChildren
+        Waited::NoChildren
     );
 }
 

@@ -3,7 +3,7 @@
 use crate::common::{
     HELD, Held, alone, as_child, as_orphan, limit_descriptors, printed, shell, this_test,
 };
-use outlive_os::pidfd::Exit;
+use outlive_os::process::Exit;
 use outlive_os::spawn::{Spawn, Strings};
 use outlive_os::{proc, role};
 use std::fs::File;

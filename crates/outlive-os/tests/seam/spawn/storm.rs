@@ -3,7 +3,7 @@
 
 use super::filter::refuse_clone3;
 use crate::common::{Start, alone, as_child, as_orphan, open_descriptors, program};
-use outlive_os::pidfd::{Exit, Reaped, reap_any};
+use outlive_os::process::{Exit, Waited, reap_any};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering::Relaxed};
 use std::thread;
 
@@ -121,7 +121,7 @@ fn storm(each: usize, start: Start, known: bool) {
     assert_eq!(open_descriptors(), before);
     assert_eq!(
         reap_any().expect("there may be children"),
-        Reaped::NoChildren
+        Waited::NoChildren
     );
 }
 

@@ -1,16 +1,24 @@
-//! The job's processes: all that descend from its keeper, which inherits the orphans among them.
+//! A job's processes, as their keeper holds them: all that descend from it, which inherits the
+//! orphans among them (PR_SET_CHILD_SUBREAPER, prctl(2)).
 
-use crate::{JOB_VARIABLE, MARK};
-use outlive_os::pidfd::Process;
-use outlive_os::{proc, signal};
-use outlive_record::{JobId, ProcessLine};
+use super::cgroup::Cgroup;
+use super::events::Signals;
+use super::process::{Process, Waited, reap_any};
+use super::{proc, signal};
+use crate::{Marks, News, Reaped};
+use outlive_record::ProcessLine;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// A keeper's view of the tree below it.
 #[derive(Debug)]
-pub(crate) struct Tree {
-    id: JobId,
+pub struct Tree {
+    marks: Marks,
+    signals: Signals,
+    /// The main process, once there is one.
     main: i32,
+    /// Whether no child was left when last looked.
+    childless: bool,
     /// Children that are of other jobs, see [`is_of_another_job`]. They stay our children, and so
     /// these ids theirs, until we reap them.
     others: Vec<i32>,
@@ -18,37 +26,74 @@ pub(crate) struct Tree {
     asked: Vec<(i32, u64)>,
 }
 
-/// Whether a process is of another job than `id`: one that was started from within it and is meant
-/// to outlive it, its keeper or, where that is gone, any process of it.
-pub fn is_of_another_job(pid: i32, id: &str) -> bool {
+/// Whether a process is of another job: one that was started from within this one and is meant to
+/// outlive it, its keeper or, where that is gone, any process of it.
+pub fn is_of_another_job(pid: i32, marks: &Marks) -> bool {
     let environment = proc::environment(pid);
-    proc::variable(&environment, MARK.0).is_some()
-        || proc::variable(&environment, JOB_VARIABLE).is_some_and(|other| other != id.as_bytes())
+    proc::variable(&environment, marks.keeper).is_some()
+        || proc::variable(&environment, marks.variable)
+            .is_some_and(|other| other != marks.id.as_bytes())
 }
 
 impl Tree {
-    /// The tree of the job `id`, whose main process is `main`.
-    pub(crate) fn new(id: JobId, main: i32) -> Tree {
-        Tree {
-            id,
-            main,
+    /// The tree of a job that is going to be started by this process. From here on this process is
+    /// told by events what happens to it, and, if `heed_stop`, that a service manager asks for its
+    /// end. Call it while there is one thread.
+    pub fn new(marks: Marks, _cgroups: &[Cgroup], heed_stop: bool) -> io::Result<Tree> {
+        let mut heard = vec![signal::CHILD, signal::ACTIVITY];
+        heard.extend(heed_stop.then_some(signal::TERM));
+        Ok(Tree {
+            marks,
+            signals: Signals::take(&heard)?,
+            main: 0,
+            childless: false,
             others: Vec::new(),
             asked: Vec::new(),
-        }
+        })
+    }
+
+    /// Its main process has been started.
+    pub fn begin(&mut self, main: &Process) {
+        self.main = main.pid();
+    }
+
+    /// What has happened, if anything.
+    pub fn news(&mut self) -> io::Result<Option<News>> {
+        Ok(self.signals.next()?.map(|signal| match signal {
+            signal::CHILD => News::Ended,
+            signal::TERM => News::StopAsked,
+            _ => News::Activity,
+        }))
+    }
+
+    /// Reaps one process that has ended, the main one or an orphan.
+    pub fn reap(&mut self) -> io::Result<Reaped> {
+        let waited = reap_any()?;
+        self.childless = waited == Waited::NoChildren;
+        Ok(match waited {
+            Waited::Child(pid, exit) => {
+                // Its id may be given to another process now.
+                self.others.retain(|other| *other != pid);
+                self.asked.retain(|(asked, _)| *asked != pid);
+                match pid == self.main {
+                    true => Reaped::Main(exit),
+                    false => Reaped::Other,
+                }
+            }
+            Waited::NoneEnded => Reaped::NoneEnded,
+            Waited::NoChildren => Reaped::NoneLeft,
+        })
     }
 
     fn is_other(&self, pid: i32) -> bool {
-        pid != self.main && is_of_another_job(pid, self.id.as_str())
-    }
-
-    /// Forgets a child that was reaped: its id may be given to another process now.
-    pub(crate) fn reaped(&mut self, pid: i32) {
-        self.others.retain(|other| *other != pid);
-        self.asked.retain(|(asked, _)| *asked != pid);
+        pid != self.main && is_of_another_job(pid, &self.marks)
     }
 
     /// Children that are of this tree: they, and those below them, are the whole of it.
     fn roots(&mut self) -> io::Result<Vec<i32>> {
+        if self.childless {
+            return Ok(Vec::new());
+        }
         let mut roots = proc::own_children()?;
         roots.retain(|pid| {
             if !self.others.contains(pid) && self.is_other(*pid) {
@@ -60,7 +105,7 @@ impl Tree {
     }
 
     /// Whether no process of the tree is left.
-    pub(crate) fn is_empty(&mut self) -> io::Result<bool> {
+    pub fn is_empty(&mut self) -> io::Result<bool> {
         Ok(self.roots()?.is_empty())
     }
 
@@ -79,13 +124,13 @@ impl Tree {
 
     /// Sends a signal to every process of the tree, once. One that may not be signalled (it has
     /// become another user's) is passed over here and seen by [`is_empty`](Tree::is_empty).
-    pub(crate) fn signal_all(&mut self, signal: i32) -> io::Result<()> {
+    pub fn signal_all(&mut self, signal: i32) -> io::Result<()> {
         self.members()?.iter().for_each(|line| send(line, signal));
         Ok(())
     }
 
     /// Asks every process of the tree to end that was not asked before.
-    pub(crate) fn ask(&mut self) -> io::Result<()> {
+    pub fn ask(&mut self) -> io::Result<()> {
         let mut members = self.members()?;
         members.retain(|line| !self.asked.contains(&(line.pid, line.start_time)));
         members.iter().for_each(|line| send(line, signal::TERM));
@@ -101,7 +146,7 @@ impl Tree {
     /// at once, so that no member of it forks its way out.
     ///
     /// To be repeated, with a reaping in between, until the tree is empty.
-    pub(crate) fn kill(&mut self) -> io::Result<()> {
+    pub fn kill(&mut self) -> io::Result<()> {
         let members = self.members()?;
         members.iter().for_each(|line| send(line, signal::STOP));
         let me = std::process::id().cast_signed();
@@ -131,5 +176,11 @@ fn send(line: &ProcessLine, signal: i32) {
     // Gone, or not ours to signal: neither can be helped here.
     if let Ok(Some(process)) = Process::open_same(line.pid, line.start_time) {
         let _ = process.signal(signal);
+    }
+}
+
+impl AsFd for Tree {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.signals.as_fd()
     }
 }

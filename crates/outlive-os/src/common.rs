@@ -1,0 +1,83 @@
+//! What is the same on every platform: the contract's own types.
+
+use crate::process::Process;
+
+/// What the programs run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kernel {
+    /// Linux.
+    Linux,
+    /// Windows 10 or later.
+    Windows,
+    /// macOS.
+    Darwin,
+}
+
+/// How a new process relates to the job objects (Windows) that its starter is in.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Leave<'a> {
+    /// It is in the same ones, unless they let their processes' children go.
+    #[default]
+    Inherit,
+    /// It leaves them (CREATE_BREAKAWAY_FROM_JOB), as far as each of them allows that.
+    Breakaway,
+    /// It has another parent (PROC_THREAD_ATTRIBUTE_PARENT_PROCESS), and so that one's job objects.
+    Parent(&'a Process),
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// With this code: 0 to 255 on Unix, all 32 bits on Windows.
+    Code(u32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// What came of looking for a process of a job that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaped {
+    /// The main process had, so.
+    Main(Exit),
+    /// Another one had.
+    Other,
+    /// There are some, none of which has ended.
+    NoneEnded,
+    /// There are none.
+    NoneLeft,
+}
+
+/// What a keeper is told of its job's processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// One of them has ended, or more.
+    Ended,
+    /// A service manager asks the keeper to end.
+    StopAsked,
+    /// Something has been printed, see [`Activity`](crate::output::Activity).
+    Activity,
+}
+
+/// By what processes are told to be of one job or of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marks {
+    /// The variable that all processes of a job have in their environment.
+    pub variable: &'static str,
+    /// Its value: the job's id.
+    pub id: String,
+    /// The variable that keepers alone have.
+    pub keeper: &'static str,
+}
+
+/// A job object (Windows) that this process is in: the innermost, if they are nested.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Job {
+    /// Whether a child may leave it when it is started (JOB_OBJECT_LIMIT_BREAKAWAY_OK).
+    pub breakaway_ok: bool,
+    /// Whether children are never in it (JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK).
+    pub silent_breakaway: bool,
+    /// Whether all its processes end with its last handle (JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE).
+    pub kill_on_close: bool,
+    /// What it limits its processes to, in words.
+    pub limits: Vec<String>,
+}
