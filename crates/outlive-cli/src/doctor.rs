@@ -5,7 +5,9 @@ use crate::hazards::{self, Tense};
 use crate::json::{self, HazardObject};
 use crate::output;
 use crate::report::Result;
+use crate::run::Via;
 use outlive::{Plan, Survey, Wish};
+use outlive_os::proc;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -23,19 +25,16 @@ pub(crate) struct Args {
     #[arg(long)]
     no_linger: bool,
 
+    /// As with `outlive run --via`
+    #[arg(long, value_name = "WAY")]
+    via: Option<Via>,
+
     /// Print a JSON object
     #[arg(long)]
     json: bool,
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// What the system calls itself, as uname(1) has it.
-fn kernel() -> String {
-    let read = |name| std::fs::read_to_string(format!("/proc/sys/kernel/{name}"));
-    let parts = ["ostype", "osrelease"].map(|name| read(name).unwrap_or_default());
-    parts.map(|part| part.trim().to_owned()).join(" ")
-}
 
 #[derive(Serialize)]
 struct Answer<'a> {
@@ -53,6 +52,7 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
     let plan = outlive::plan(&Wish {
         leave_sandbox: args.leave_sandbox,
         linger: !args.no_linger,
+        via: args.via.map(Into::into),
         ..Wish::default()
     })?;
     let survey = outlive::survey()?;
@@ -60,7 +60,7 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
         let (way, manager) = json::way(plan.route.way);
         json::write(&Answer {
             version: VERSION,
-            kernel: kernel(),
+            kernel: proc::system(),
             user: survey.user,
             systemd: survey.systemd,
             way,
@@ -88,7 +88,7 @@ fn describe(plan: &Plan, survey: &Survey) -> String {
         writeln!(out, "{text}").expect("memory");
     }
     out.push_str(&hazards::describe(&plan.report, Tense::WouldBe));
-    let (kernel, user) = (kernel(), survey.user);
+    let (kernel, user) = (proc::system(), survey.user);
     let manager = if survey.systemd {
         "systemd"
     } else {

@@ -99,6 +99,11 @@ pub(crate) struct Args {
     #[arg(long)]
     no_linger: bool,
 
+    /// Take this way out of a job object that lets nobody go (Windows): security products may take
+    /// it for an attack, and handles, token and quotas come from whoever starts it
+    #[arg(long, value_name = "WAY")]
+    via: Option<Via>,
+
     /// Show the output as it comes and exit with the job's exit code
     ///
     /// Ctrl-C, or the end of this terminal, ends the showing. The job goes on.
@@ -146,6 +151,27 @@ enum Breakaway {
     Prefer,
     /// It stays
     Off,
+}
+
+/// A way out of a job object.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Via {
+    /// Another process of yours, outside of it, is made its parent
+    Parent,
+    /// The service control manager starts it (elevated)
+    Service,
+    /// The Task Scheduler starts it
+    Task,
+}
+
+impl From<Via> for outlive::Via {
+    fn from(via: Via) -> outlive::Via {
+        match via {
+            Via::Parent => outlive::Via::Parent,
+            Via::Service => outlive::Via::Service,
+            Via::Task => outlive::Via::Task,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -209,6 +235,9 @@ fn command(args: &Args) -> Command {
     }
     if let Some(mask) = args.umask {
         command.umask(mask);
+    }
+    if let Some(via) = args.via {
+        command.via(via.into());
     }
     command
         .breakaway(match args.breakaway {

@@ -2,12 +2,15 @@
 //! and so every rule of it is tested without a process.
 
 mod cgroup;
+mod job_object;
+mod windows;
 mod words;
 
 use crate::kernel::cgroup::{Hierarchy, Kind, Owner};
 use crate::survey::{Adoption, Survey};
 use cgroup::Exit;
-pub use outlive_record::{Breakaway, Reset};
+use outlive_os::Kernel;
+pub use outlive_record::{Breakaway, Reset, Via};
 use outlive_record::{Escape, Hazard, Manager, Report, State, Way};
 use std::path::PathBuf;
 
@@ -36,6 +39,8 @@ pub struct Wish {
     pub linger: bool,
     /// What is set back.
     pub reset: Reset,
+    /// The way out of a job object (Windows) that is asked for: none of these is taken unasked.
+    pub via: Option<Via>,
 }
 
 impl Default for Wish {
@@ -47,6 +52,7 @@ impl Default for Wish {
             leave_sandbox: false,
             linger: true,
             reset: Reset::default(),
+            via: None,
         }
     }
 }
@@ -80,6 +86,18 @@ pub enum LogOut {
     Failed(String),
 }
 
+/// What came of trying the way out that was asked for ([`Wish::via`]).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Passage {
+    /// It was not tried.
+    #[default]
+    NotTried,
+    /// It is open, and who is on it: `explorer.exe (process 812)`.
+    By(String),
+    /// It can't be taken.
+    Failed(String),
+}
+
 /// Those who could help, as far as they have been asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Helpers {
@@ -94,6 +112,29 @@ pub struct Helpers {
     pub kill_mode: Option<String>,
     /// Why lingering can't be enabled, if that was tried.
     pub linger_refused: Option<String>,
+    /// Why no process may break away from the job objects, if that was tried: the innermost allows
+    /// it, so that it is one around that which does not.
+    pub breakaway_refused: Option<String>,
+    /// Whether a process that has left the innermost job object was seen to be in another one.
+    pub outer_job: bool,
+    /// The way out that was asked for.
+    pub via: Passage,
+}
+
+/// How a process is started out of the caller's job object (Windows).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum JobExit {
+    /// As any other: it is in it, unless that lets new processes go silently.
+    #[default]
+    Inherit,
+    /// With CREATE_BREAKAWAY_FROM_JOB.
+    Breakaway,
+    /// With another parent (PROC_THREAD_ATTRIBUTE_PARENT_PROCESS), in whose job objects it is.
+    Parent,
+    /// As a service, by the service control manager.
+    Service,
+    /// By the Task Scheduler.
+    Task,
 }
 
 /// What is done at a launch.
@@ -105,6 +146,8 @@ pub struct Route {
     pub bases: Vec<(Kind, PathBuf)>,
     /// Lingering is to be enabled first.
     pub enable_linger: bool,
+    /// How it is started out of the caller's job object.
+    pub exit: JobExit,
     /// What is set back: what was asked for, and what runners are known to set.
     pub reset: Reset,
 }
@@ -164,6 +207,12 @@ pub fn depends_on_unit(
         Owner::UserUnit(unit) if case.wants_manager() => Some((Manager::User, unit.clone())),
         _ => None,
     }
+}
+
+/// The way out that is to be tried before the plan can say what comes of it.
+pub fn depends_on_via(survey: &Survey, helpers: &Helpers, wish: &Wish) -> Option<Via> {
+    let via = Case::new(survey, helpers, wish).via();
+    via.filter(|_| helpers.via == Passage::NotTried)
 }
 
 /// What is to be done, without a word about it.
@@ -352,11 +401,15 @@ impl<'a> Case<'a> {
                 Vec::new()
             },
             enable_linger,
+            exit: self.job_exit(),
             reset: self.reset(),
         }
     }
 
     fn escape(&self, hazard: Hazard, route: &Route) -> Escape {
+        if let Some(words) = self.on_windows(hazard, route) {
+            return words.escape(hazard);
+        }
         let way = route.way;
         let words = match hazard {
             Hazard::Terminal => self.terminal(),
@@ -366,6 +419,7 @@ impl<'a> Case<'a> {
             Hazard::ParentDeath => self.parent_death(),
             Hazard::Subreaper => self.subreaper(way),
             Hazard::Cgroup => self.cgroup(route),
+            Hazard::JobObject => self.job_object(route.exit),
             Hazard::LogOut => self.log_out(route),
             Hazard::Cookies => self.cookies(),
             Hazard::Signals => self.signals(),

@@ -1,6 +1,7 @@
 //! What is true of a job that runs: what was planned, compared with what is seen. Nothing is
 //! claimed to be left that was not seen to be.
 
+use outlive_os::{KERNEL, Kernel};
 use outlive_record::{Caller, Escape, Hazard, ProcessLine, Report, State};
 
 /// What is seen of a job.
@@ -12,6 +13,9 @@ pub struct Seen {
     pub running: Option<Running>,
     /// The parent of its keeper.
     pub keepers_parent: i32,
+    /// Whether its keeper is in a job object (Windows), if that can be told. The job itself is in
+    /// that of its keeper's making in any case.
+    pub in_job: Option<bool>,
 }
 
 /// What is seen of a job that runs.
@@ -40,7 +44,12 @@ pub fn verify(planned: &Report, caller: &Caller, seen: &Seen) -> Report {
         }
     }
     if seen.running.is_none() {
-        let note = "it ended before its cgroup and environment could be looked at";
+        let note = match KERNEL {
+            Kernel::Linux => "it ended before its cgroup and environment could be looked at",
+            Kernel::Windows | Kernel::Darwin => {
+                "it ended before its environment could be looked at"
+            }
+        };
         report.notes.push(note.to_owned());
     }
     report.brief()
@@ -69,6 +78,15 @@ fn fault(escape: &Escape, caller: &Caller, seen: &Seen) -> Option<String> {
             let mut cgroups = caller.cgroups.iter();
             let inside = cgroups.find(|cgroup| is_inside(&running.cgroups, cgroup))?;
             Some(format!("it is in {inside}"))
+        }
+        Hazard::JobObject if caller.in_job => match seen.in_job {
+            Some(false) => None,
+            Some(true) => Some("its keeper is in a job object".to_owned()),
+            None => Some("it can't be told whether its keeper is in a job object".to_owned()),
+        },
+        // Sessions of log-ons; elsewhere it is not by them that a log-out finds its processes.
+        Hazard::LogOut if KERNEL == Kernel::Windows && line.session == caller.session => {
+            Some(format!("it is in session {}", line.session))
         }
         Hazard::Cookies => {
             let environment = &seen.running.as_ref()?.environment;
@@ -144,6 +162,7 @@ mod tests {
             session: 7,
             group: 8,
             cgroups: vec!["0::/system.slice/a.service".to_owned()],
+            in_job: true,
             adopter: Some(9),
             cookies: vec!["COOKIE".to_owned()],
         }
@@ -166,6 +185,7 @@ mod tests {
                 refused: vec![],
             }),
             keepers_parent: 1,
+            in_job: Some(false),
         }
     }
 
@@ -186,11 +206,17 @@ mod tests {
     #[test]
     fn what_is_not_as_planned_remains() {
         type Change = fn(&mut Seen);
-        let cases: [(Change, &[Hazard]); 6] = [
+        let of_session: &[Hazard] = match KERNEL {
+            Kernel::Windows => &[Hazard::Session, Hazard::LogOut],
+            Kernel::Linux | Kernel::Darwin => &[Hazard::Session],
+        };
+        let cases: [(Change, &[Hazard]); 8] = [
             (|it| it.line.terminal = 34816, &[Hazard::Terminal]),
             (|it| it.line.group = 8, &[Hazard::ProcessGroup]),
-            (|it| it.line.session = 7, &[Hazard::Session]),
+            (|it| it.line.session = 7, of_session),
             (|it| it.keepers_parent = 9, &[Hazard::Subreaper]),
+            (|it| it.in_job = Some(true), &[Hazard::JobObject]),
+            (|it| it.in_job = None, &[Hazard::JobObject]),
             (
                 |it| {
                     let running = it.running.as_mut().unwrap();
@@ -218,6 +244,20 @@ mod tests {
         running.cgroups = "0::/system.slice/a.service-2\n1:x:/system.slice/a.service\n".to_owned();
         running.environment = b"COOKIES=1\0".to_vec();
         assert_eq!(remains(&it), []);
+    }
+
+    #[test]
+    fn a_caller_in_no_job_object_has_none_to_compare_with() {
+        let caller = Caller {
+            in_job: false,
+            ..caller()
+        };
+        for in_job in [None, Some(false), Some(true)] {
+            let seen = Seen { in_job, ..seen() };
+            let report = verify(&planned(), &caller, &seen);
+            let left = report.escape(Hazard::JobObject).map(|it| it.state);
+            assert_eq!(left, Some(State::Left), "{in_job:?}");
+        }
     }
 
     #[test]

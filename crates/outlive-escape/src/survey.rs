@@ -2,12 +2,15 @@
 
 use crate::cookies::Cookie;
 use crate::kernel::cgroup::Hierarchy;
+use outlive_os::Kernel;
 use outlive_record::ProcessLine;
 use std::path::PathBuf;
 
 mod adopter;
+mod linux;
 mod place;
 mod read;
+mod windows;
 
 pub use place::cgroup_limits;
 pub use read::Glance;
@@ -16,15 +19,20 @@ pub use read::Glance;
 /// data: a plan is made of it without looking at anything else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
-    /// The effective user.
+    /// What this process runs on: what that lacks is not there below.
+    pub kernel: Kernel,
+    /// The effective user; 0 on Windows.
     pub user: u32,
     /// Whether this process may raise hard limits (CAP_SYS_RESOURCE, capabilities(7)).
     pub may_raise_limits: bool,
-    /// The kernel's line about this process: session, group, parent.
+    /// The kernel's line about this process: session, group, parent. On Windows the session is that
+    /// of the log-on, and 0 is the services'.
     pub process: ProcessLine,
     /// The controlling terminal, such as `/dev/pts/3`, or its device numbers (`136:3`) where no
     /// name can be told.
     pub terminal: Option<String>,
+    /// Whether this process is attached to a console (Windows).
+    pub console: bool,
     /// Descriptors 0, 1 and 2.
     pub streams: [Stream; 3],
     /// The signal that this process gets when its parent's thread ends (PR_GET_PDEATHSIG, prctl(2)).
@@ -43,6 +51,9 @@ pub struct Survey {
     /// [`Survey::read`], since starting a process does not depend on them: [`cgroup_limits`] reads
     /// them.
     pub cgroup_limits: Vec<String>,
+    /// The job object that this process is in (Windows), the innermost if they are nested: of the
+    /// outer ones nothing tells.
+    pub job: Option<JobObject>,
     /// Whether systemd runs this machine or container (`/run/systemd/system`, sd_booted(3)).
     pub systemd: bool,
     /// Variables in the environment by which somebody would hunt the process.
@@ -74,6 +85,22 @@ impl Survey {
         let in_container = self.namespace.as_ref().is_some_and(Namespace::is_container);
         !self.cgroup_namespace || in_container
     }
+}
+
+/// A job object: its processes can be ended, and are limited, as one ("Job Objects", Win32).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobObject {
+    /// A new process may leave it (JOB_OBJECT_LIMIT_BREAKAWAY_OK).
+    pub breakaway_ok: bool,
+    /// A new process is never in it (JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK).
+    pub silent_breakaway: bool,
+    /// Its processes end when its last handle is closed (JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE).
+    pub kill_on_close: bool,
+    /// What it limits its processes to, in words.
+    pub limits: Vec<String>,
+    /// Who may have made it: the nearest process above that is in none. Nothing tells of it for
+    /// sure, and it is looked for only where the job object lets nobody go.
+    pub maker: Option<i32>,
 }
 
 /// What a standard descriptor is.
@@ -153,6 +180,21 @@ pub struct Folder {
     pub deleted: bool,
     /// The mount point that a process in it keeps busy, if that is not the root.
     pub mount: Option<PathBuf>,
+}
+
+impl Folder {
+    pub(crate) fn at(path: PathBuf) -> Folder {
+        Folder {
+            path,
+            deleted: false,
+            mount: None,
+        }
+    }
+
+    /// What can't be told.
+    pub(crate) fn unknown() -> Folder {
+        Folder::at("?".into())
+    }
 }
 
 /// A pid namespace (pid_namespaces(7)): all its processes are killed when its process 1 ends.

@@ -1,59 +1,21 @@
 //! The plan's rules, over every combination of what they depend on, without a process.
 
+mod fixture;
+
+use fixture::nothing;
 use outlive_escape::cookies::{Cookie, GITHUB};
 use outlive_escape::kernel::cgroup::{Hierarchy, Kind};
 use outlive_escape::plan::{
-    Breakaway, Helpers, Level, LogOut, Plan, Reach, Reset, Wish, depends_on_log_out, plan,
+    Breakaway, Helpers, JobExit, Level, LogOut, Plan, Reach, Reset, Wish, depends_on_log_out, plan,
 };
-use outlive_escape::survey::{
-    Adopter, Adoption, Folder, Limits, Namespace, Sandbox, Stream, Survey,
-};
-use outlive_record::{Hazard, Manager, ProcessLine, State, Way};
+use outlive_escape::survey::{Adopter, Adoption, Limits, Namespace, Sandbox, Survey};
+use outlive_record::{Hazard, Manager, State, Way};
 use std::path::PathBuf;
 
 const SERVICE: &str = "/system.slice/a.service";
 const SESSION: &str = "/user.slice/user-1000.slice/session-3.scope";
 const USERS: &str = "/user.slice/user-1000.slice/user@1000.service";
 const USER_UNIT: &str = "/user.slice/user-1000.slice/user@1000.service/app.slice/b.service";
-
-/// Nothing around it but a process group and a session.
-fn nothing() -> Survey {
-    Survey {
-        user: 1000,
-        may_raise_limits: false,
-        process: ProcessLine {
-            pid: 50,
-            state: b'S',
-            parent: 40,
-            group: 50,
-            session: 30,
-            terminal: 0,
-            start_time: 1,
-        },
-        terminal: None,
-        streams: [Stream::Other, Stream::Other, Stream::Other],
-        parent_death: None,
-        adoption: Adoption::First,
-        cgroup_namespace: false,
-        containers_cgroups: false,
-        cgroups: vec![cgroup("/", None)],
-        cgroup_limits: vec![],
-        systemd: true,
-        cookies: vec![],
-        limits: Limits::default(),
-        ignored_signals: 0,
-        blocked_signals: 0,
-        folder: Folder {
-            path: "/home/a".into(),
-            deleted: false,
-            mount: None,
-        },
-        namespace: None,
-        sandbox: Sandbox::default(),
-        credentials: vec![],
-        umask: 0o022,
-    }
-}
 
 fn cgroup(path: &str, base: Option<&str>) -> Hierarchy {
     Hierarchy {
@@ -189,6 +151,12 @@ fn what_holds_in_every_case() {
         let mut told: Vec<_> = plan.report.escapes.iter().map(|it| it.hazard).collect();
         told.dedup();
         assert_eq!(told, Hazard::ALL, "{}", case());
+
+        // There are no job objects.
+        assert_eq!(plan.route.exit, JobExit::Inherit, "{}", case());
+        let job = plan.report.escape(Hazard::JobObject);
+        let of_job = job.map(|it| (it.state, &*it.detail));
+        assert_eq!(of_job, Some((State::NotPresent, "")), "{}", case());
 
         // A sandbox is never left unasked.
         let boxed = survey

@@ -1,10 +1,10 @@
 //! The survey as it is taken: by processes in surroundings that a test has made for them.
 //!
 //! A survey's caller is this program again, run for the one test [`the_caller`], which says what it
-//! has found.
+//! has found. Of what Linux alone has nothing is looked for elsewhere.
 
 use outlive_escape::survey::{Stream, Survey, cgroup_limits};
-use outlive_os::role;
+use outlive_os::{KERNEL, Kernel, proc, role};
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 use std::{env, thread};
@@ -36,7 +36,7 @@ fn is_keeper() -> bool {
 }
 
 fn survey() -> Survey {
-    Survey::read(env::vars_os()).expect("/proc is mounted")
+    Survey::read(env::vars_os()).expect("the kernel tells of this process")
 }
 
 fn this() -> OsString {
@@ -78,6 +78,7 @@ fn has(text: &str, parts: &[&str]) {
 #[test]
 fn it_tells_of_this_process() {
     let survey = survey();
+    assert_eq!(survey.kernel, KERNEL);
     assert_eq!(survey.process.pid, std::process::id().cast_signed());
     assert_eq!(survey.user, role::user());
     let here = env::current_dir().expect("it is there");
@@ -104,6 +105,16 @@ fn it_tells_of_this_process() {
 }
 
 #[test]
+fn a_job_object_is_told_of_where_there_is_one() {
+    let is_in = proc::in_job(None).expect("a process may ask of itself");
+    let survey = survey();
+    assert_eq!(survey.job.is_some(), is_in);
+    let names = |maker: i32| proc::line(maker).is_ok_and(|line| line.is_some());
+    let maker = survey.job.and_then(|job| job.maker);
+    assert!(maker.is_none_or(names), "{maker:?}");
+}
+
+#[test]
 fn it_tells_of_the_environment_it_is_given() {
     let pairs = [
         ("JENKINS_NODE_COOKIE", "a"),
@@ -113,7 +124,7 @@ fn it_tells_of_the_environment_it_is_given() {
         ("HOME", "/"),
     ];
     let environment = pairs.map(|(key, value)| (key.into(), value.into()));
-    let survey = Survey::read(environment.into_iter()).expect("/proc is mounted");
+    let survey = Survey::read(environment.into_iter()).expect("the kernel tells of this process");
     let cookies: Vec<&str> = survey
         .cookies
         .iter()
@@ -125,6 +136,9 @@ fn it_tells_of_the_environment_it_is_given() {
 
 #[test]
 fn it_tells_of_limits_niceness_mask_and_signals() {
+    if KERNEL != Kernel::Linux {
+        return;
+    }
     let script = "ulimit -n 64; ulimit -f 1000000; umask 027; trap '' USR1\n\
         exec nice -n 7 \"$0\" \"$@\"";
     let text = said(prepared(script, "say"));
@@ -146,12 +160,18 @@ fn it_tells_of_limits_niceness_mask_and_signals() {
 
 #[test]
 fn it_tells_of_a_folder_that_has_been_deleted() {
+    if KERNEL != Kernel::Linux {
+        return;
+    }
     let script = "d=$(mktemp -d); cd \"$d\"; rmdir \"$d\"";
     has(&said(prepared(script, "say")), &["deleted: true"]);
 }
 
 #[test]
 fn closed_descriptors_do_no_harm() {
+    if KERNEL != Kernel::Linux {
+        return;
+    }
     // Rust's runtime opens /dev/null in their place.
     let mut command = prepared("exec <&- >&- 2>&-", "exit");
     let status = command.status().expect("it can be run");
@@ -160,6 +180,9 @@ fn closed_descriptors_do_no_harm() {
 
 #[test]
 fn it_tells_of_a_subreaper_above() {
+    if KERNEL != Kernel::Linux {
+        return;
+    }
     let text = said(caller("reap"));
     let pid = text
         .split_once("reaper ")
@@ -171,6 +194,9 @@ fn it_tells_of_a_subreaper_above() {
 
 #[test]
 fn a_keeper_above_is_harmless() {
+    if KERNEL != Kernel::Linux {
+        return;
+    }
     let mut keeper = Command::new(this());
     keeper.args(WORDS).env_clear().env("OUTLIVE_KEEPER", "1");
     has(&said(keeper), &["adoption: By(Adopter {", "harmless: true"]);
@@ -178,6 +204,9 @@ fn a_keeper_above_is_harmless() {
 
 #[test]
 fn a_pid_namespace_is_told_of() {
+    if KERNEL != Kernel::Linux {
+        return;
+    }
     let tried = Command::new("unshare")
         .args(["-p", "-f", "--mount-proc", "true"])
         .output();

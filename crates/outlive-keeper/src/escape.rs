@@ -68,6 +68,7 @@ impl Expected {
             line,
             running,
             keepers_parent: parent.ok().flatten().map_or(0, |line| line.parent),
+            in_job: proc::in_job(None).ok(),
         };
         verify(&self.report, &self.caller, &seen)
     }

@@ -67,6 +67,8 @@ pub struct Caller {
     pub group: i32,
     /// Its cgroups, as `/proc/PID/cgroup` has them.
     pub cgroups: Vec<String>,
+    /// Whether it is in a job object (Windows).
+    pub in_job: bool,
     /// Who inherits its orphans, if that would do harm.
     pub adopter: Option<i32>,
     /// Variables by which somebody would hunt the job.

@@ -33,4 +33,4 @@ pub use record::{
 };
 pub use report::{Escape, Hazard, HazardKind, Manager, Report, State, Way};
 pub use text::Text;
-pub use wish::{Breakaway, Leave, Reset};
+pub use wish::{Breakaway, Leave, Reset, Via};

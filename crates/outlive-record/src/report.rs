@@ -8,7 +8,7 @@ use std::fmt;
 #[serde(rename_all = "kebab-case")]
 pub enum Hazard {
     /// The controlling terminal: its hang-up sends SIGHUP, and a process in its background that
-    /// reads it is stopped.
+    /// reads it is stopped. On Windows the console.
     Terminal,
     /// The process group, which shells and runners kill as one.
     ProcessGroup,
@@ -22,6 +22,8 @@ pub enum Hazard {
     Subreaper,
     /// The cgroup, all of which a service manager kills.
     Cgroup,
+    /// A job object (Windows), whose processes are ended and limited as one.
+    JobObject,
     /// The log-out: login sessions' processes may be killed, a user's manager ends.
     LogOut,
     /// Variables in the environment by which runners find processes to kill.
@@ -54,7 +56,7 @@ pub enum HazardKind {
 
 impl Hazard {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Hazard; 15] = [
+    pub const ALL: [Hazard; 16] = [
         Hazard::Terminal,
         Hazard::ProcessGroup,
         Hazard::Session,
@@ -62,6 +64,7 @@ impl Hazard {
         Hazard::ParentDeath,
         Hazard::Subreaper,
         Hazard::Cgroup,
+        Hazard::JobObject,
         Hazard::LogOut,
         Hazard::Cookies,
         Hazard::Signals,
@@ -92,6 +95,7 @@ impl fmt::Display for Hazard {
             Hazard::ParentDeath => "parent death",
             Hazard::Subreaper => "subreaper",
             Hazard::Cgroup => "cgroup",
+            Hazard::JobObject => "job object",
             Hazard::LogOut => "log-out",
             Hazard::Cookies => "cookies",
             Hazard::Signals => "signals",

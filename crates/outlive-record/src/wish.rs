@@ -1,6 +1,7 @@
 //! What a job is to leave, as it was asked for.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What a job is to leave, and may do to leave it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +15,9 @@ pub struct Leave {
     pub sandbox: bool,
     /// Whether lingering may not be enabled for it.
     pub no_linger: bool,
+    /// The way out of a job object (Windows), if one was asked for by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<Via>,
 }
 
 /// Whether a process is to leave what would end it from outside of its session: the cgroup, a
@@ -28,6 +32,30 @@ pub enum Breakaway {
     Prefer,
     /// It stays.
     Off,
+}
+
+/// A way out of a job object (Windows) that is taken only when it is asked for: each of them has
+/// somebody else start the process, which monitors of a machine may take for an attack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Via {
+    /// Another process of the user's is made its parent: its token, its quotas and its job objects
+    /// are that one's.
+    Parent,
+    /// The service control manager starts it, as a service; that takes an elevated caller.
+    Service,
+    /// The Task Scheduler starts it.
+    Task,
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Via::Parent => "parent",
+            Via::Service => "service",
+            Via::Task => "task",
+        })
+    }
 }
 
 /// What is set back to what a process usually starts with, as far as this user may.

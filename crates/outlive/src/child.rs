@@ -332,6 +332,7 @@ impl Child {
                 line,
                 running: running.transpose()?,
                 keepers_parent: 0,
+                in_job: proc::in_job(Some(&self.process)).ok(),
             }))
         };
         match look().map_err(|cause| self.failed("look at", cause))? {

@@ -3,8 +3,8 @@
 use crate::environment::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::stdio::Stdio;
-use outlive_escape::plan::{Breakaway, Level, Reset, Wish};
-use outlive_os::Descriptor;
+use outlive_escape::plan::{Breakaway, Level, Reset, Via, Wish};
+use outlive_os::{Descriptor, KERNEL, Kernel};
 use outlive_os::spawn::Strings;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -46,6 +46,7 @@ pub struct Command {
     pub(crate) reset: Reset,
     pub(crate) leave_sandbox: bool,
     pub(crate) linger: bool,
+    pub(crate) via: Option<Via>,
 }
 
 impl Command {
@@ -68,6 +69,7 @@ impl Command {
             reset: Reset::default(),
             leave_sandbox: false,
             linger: true,
+            via: None,
         }
     }
 
@@ -185,6 +187,15 @@ impl Command {
         self
     }
 
+    /// The way out of a job object (Windows) that lets nobody go. None is taken unasked: each has
+    /// somebody else start the program, which security products may take for an attack, and handles,
+    /// token and quotas then come from that one. Elsewhere there are no job objects, and it is
+    /// refused.
+    pub fn via(&mut self, via: Via) -> &mut Command {
+        self.via = Some(via);
+        self
+    }
+
     pub(crate) fn wish(&self, level: Level) -> Wish {
         Wish {
             level,
@@ -193,6 +204,7 @@ impl Command {
             leave_sandbox: self.leave_sandbox,
             linger: self.linger,
             reset: self.reset,
+            via: self.via,
         }
     }
 
@@ -209,6 +221,15 @@ impl Command {
         }
         if self.umask.is_some_and(|mask| mask > 0o777) {
             let what = "failed to set a umask above 0777";
+            return Err(Error::new(Kind::Invalid, what));
+        }
+        if let (Some(via), Kernel::Linux | Kernel::Darwin) = (self.via, KERNEL) {
+            let what = format!("failed to start it by a {via}: that is a way out of job objects");
+            let hint = "there are none but on Windows; a service's cgroup is left without it";
+            return Err(Error::new(Kind::Unsupported, what).hint_at(hint));
+        }
+        if let (Some(via), Breakaway::Off) = (self.via, self.breakaway) {
+            let what = format!("failed to combine a way out (via {via}) with staying in");
             return Err(Error::new(Kind::Invalid, what));
         }
         if self.program.is_empty() {

@@ -99,6 +99,7 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
             reset: command.reset,
             sandbox: command.leave_sandbox,
             no_linger: !command.linger,
+            via: command.via,
         },
     };
     let keeper = keeper::find(options.keeper.as_deref())?;
@@ -208,6 +209,7 @@ impl Order {
                 breakaway: leave.breakaway,
                 leave_sandbox: leave.sandbox,
                 linger: !leave.no_linger,
+                via: leave.via,
                 reset: leave.reset,
                 ..Wish::default()
             },

@@ -1,5 +1,9 @@
 //! What surrounds this process, and what is done about it at a launch.
 
+mod job_object;
+
+pub(crate) use job_object::job_exit;
+
 use crate::error::{During, Error, Kind, Result};
 use outlive_escape::kernel::cgroup::{self, Hierarchy, Owner};
 use outlive_escape::plan::{
@@ -7,13 +11,15 @@ use outlive_escape::plan::{
 };
 use outlive_escape::survey::{Adoption, Glance, Survey};
 use outlive_os::cgroup::Cgroup;
-use outlive_os::proc;
+use outlive_os::process::Process;
+use outlive_os::{KERNEL, Kernel, proc};
 use outlive_os::settings::{self, Which};
 use outlive_record::{Caller, CgroupFolder, Manager, Setting, Text, Way};
 use outlive_systemd as systemd;
 use std::borrow::Cow;
+use std::io;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// How long a manager may take for one thing that it is asked for: starting a service takes it some
@@ -61,10 +67,12 @@ pub(crate) enum Begun {
 }
 
 impl Begun {
-    pub(crate) fn new() -> Begun {
-        match SURVEY.get() {
-            Some(survey) => Begun::Whole(survey),
-            None => Begun::Glance(Glance::take()),
+    pub(crate) fn new() -> Result<Begun> {
+        match (SURVEY.get(), KERNEL) {
+            (Some(survey), _) => Ok(Begun::Whole(survey)),
+            (None, Kernel::Linux) => Ok(Begun::Glance(Glance::take())),
+            // There all of it is soon looked at, and the keeper's start depends on all of it.
+            (None, Kernel::Windows | Kernel::Darwin) => survey().map(Begun::Whole),
         }
     }
 
@@ -75,15 +83,30 @@ impl Begun {
         }
     }
 
-    /// Where a keeper most likely gets its cgroups; none if it most likely is not ours to start.
+    /// Where a keeper most likely gets its cgroups; none if it most likely is not ours to start, or
+    /// there is more that its start depends on.
     pub(crate) fn bases(&self, wish: &Wish) -> Option<Bases> {
-        plan::direct_bases(self.cgroups(), wish.breakaway)
+        match KERNEL {
+            Kernel::Linux => plan::direct_bases(self.cgroups(), wish.breakaway),
+            Kernel::Windows | Kernel::Darwin => None,
+        }
     }
 
     /// Whether a keeper can stay in the caller's cgroup: its job's is another one in any case.
     pub(crate) fn may_stay(&self) -> bool {
         plan::may_stay(self.cgroups())
     }
+}
+
+/// What kept a process from being started as planned, and why.
+#[derive(Debug)]
+pub(crate) enum Barred {
+    /// Its cgroup.
+    Cgroup(io::Error),
+    /// The job object that it was to break away from.
+    Breakaway(io::Error),
+    /// The way out that was asked for.
+    Via(io::Error),
 }
 
 /// Folders in which cgroups are made.
@@ -123,11 +146,13 @@ pub(crate) struct Leaving {
     wish: Wish,
     /// What came of asking others.
     notes: Vec<String>,
+    /// Who is to be its parent in place of this process, once that was looked for.
+    parent: Option<Arc<Process>>,
 }
 
 impl Leaving {
     pub(crate) fn new(wish: &Wish) -> Result<Leaving> {
-        Leaving::from(Begun::new(), None, wish)
+        Leaving::from(Begun::new()?, None, wish)
     }
 
     /// The same, on a survey that was begun, and with the parent of an orphan that was made since.
@@ -157,6 +182,7 @@ impl Leaving {
             helpers,
             wish: *wish,
             notes: Vec::new(),
+            parent: None,
         }
     }
 
@@ -251,6 +277,9 @@ impl Leaving {
     /// What is to be done next, once those have been asked on whom it depends.
     fn next(&mut self) -> Route {
         self.ask();
+        if let Some(via) = plan::depends_on_via(&self.survey, &self.helpers, &self.wish) {
+            self.helpers.via = self.passage(via);
+        }
         plan::route(&self.survey, &self.helpers, &self.wish)
     }
 
@@ -317,8 +346,17 @@ impl Leaving {
         }
     }
 
+    /// A way has turned out to be barred: the next plan does without it.
+    pub(crate) fn heed(&mut self, barred: Barred) {
+        match barred {
+            Barred::Cgroup(why) => self.without_cgroups(&why.to_string()),
+            Barred::Breakaway(why) => self.without_breakaway(&why),
+            Barred::Via(why) => self.without_via(&why),
+        }
+    }
+
     /// No cgroup could be made or joined after all: the next plan does without.
-    pub(crate) fn without_cgroups(&mut self, why: &str) {
+    fn without_cgroups(&mut self, why: &str) {
         let mut mattered = false;
         for hierarchy in &mut self.survey.to_mut().cgroups {
             mattered |= hierarchy.base.take().is_some() && owner_kills(hierarchy);
@@ -334,6 +372,7 @@ impl Leaving {
             session: self.survey.process.session,
             group: self.survey.process.group,
             cgroups: self.survey.cgroups.iter().filter_map(unit_line).collect(),
+            in_job: self.survey.job.is_some(),
             adopter: match &self.survey.adoption {
                 Adoption::By(adopter) if !adopter.harmless => Some(adopter.pid),
                 _ => None,
@@ -375,7 +414,7 @@ impl Leaving {
 /// since it is asked for each child.
 pub(crate) fn is_simple(wish: &Wish) -> Result<bool> {
     static SIMPLE: OnceLock<bool> = OnceLock::new();
-    if wish.reset != Reset::default() {
+    if wish.reset != Reset::default() || wish.via.is_some() {
         return Ok(false);
     }
     match wish.breakaway {
@@ -397,7 +436,10 @@ pub(crate) fn is_simple(wish: &Wish) -> Result<bool> {
         ..Helpers::default()
     };
     let route = plan::route(survey, &helpers, &wish);
-    let simple = route.way == Way::Direct && route.bases.is_empty() && survey.cookies.is_empty();
+    let simple = route.way == Way::Direct
+        && route.bases.is_empty()
+        && survey.job.is_none()
+        && survey.cookies.is_empty();
     Ok(*SIMPLE.get_or_init(|| simple))
 }
 
@@ -424,7 +466,7 @@ fn unit_line(hierarchy: &Hierarchy) -> Option<String> {
 }
 
 /// A cgroup of outlive's in each of these folders, made if it is not there.
-pub(crate) fn cgroups(bases: &Bases, name: &str) -> std::io::Result<Vec<Cgroup>> {
+pub(crate) fn cgroups(bases: &Bases, name: &str) -> io::Result<Vec<Cgroup>> {
     bases
         .iter()
         .map(|(kind, base)| {

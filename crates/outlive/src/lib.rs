@@ -65,7 +65,7 @@ pub use jobs::Jobs;
 pub use keeper::init;
 pub use leave::{plan, survey};
 pub use options::{JobOptions, RestartOptions};
-pub use outlive_escape::plan::{Breakaway, Level, Plan, Reset, Route, Wish};
+pub use outlive_escape::plan::{Breakaway, Level, Plan, Reset, Route, Via, Wish};
 pub use outlive_escape::survey::Survey;
 pub use outlive_record::{
     Escape, Hazard, HazardKind, Leftover, Manager, OutputMode, Report, State as HazardState, Until,

@@ -7,7 +7,7 @@ use crate::survey::{Adoption, Stream};
 use outlive_os::signal;
 use outlive_record::{Manager, Way};
 
-const OFF: &str = "kept, since breakaway is off";
+pub(super) const OFF: &str = "kept, since breakaway is off";
 const PURPOSE: &str = "kept, since it may have been set on purpose";
 
 impl Case<'_> {

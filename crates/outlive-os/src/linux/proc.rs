@@ -221,3 +221,10 @@ fn unless_gone<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 pub fn in_job(_process: Option<&super::process::Process>) -> io::Result<bool> {
     Ok(false)
 }
+
+/// What the system calls itself, as uname(1) has it.
+pub fn system() -> String {
+    let read = |name| record(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
+    let parts = ["ostype", "osrelease"].map(|name| String::from_utf8_lossy(&read(name)).into_owned());
+    parts.map(|part| part.trim().to_owned()).join(" ")
+}

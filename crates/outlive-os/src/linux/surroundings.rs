@@ -302,3 +302,13 @@ pub fn job() -> Option<crate::Job> {
 pub fn console() -> bool {
     false
 }
+
+/// A process that could be another one's parent in place of this one (Windows).
+pub fn foster_parent() -> io::Result<(super::process::Process, String)> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Whether a process can be started by a service or a task (Windows).
+pub fn may_start_by(_via: outlive_record::Via) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}

@@ -1,10 +1,10 @@
 //! Starting a child apart from what ends its parent.
 
 use crate::error::{During, Result};
-use crate::leave::{self, Leaving, PATIENCE, PROCESSES};
+use crate::leave::{self, Barred, Leaving, PATIENCE, PROCESSES};
 use outlive_os::process::Process;
 use outlive_os::spawn::{GO, Gate, Spawn, SpawnError, Step};
-use outlive_os::{AsDescriptor, events, proc};
+use outlive_os::{AsDescriptor, Leave, events, proc, signal};
 use outlive_record::{Manager, ProcessLine, Way};
 use outlive_systemd::move_into_scope;
 use std::fs::File;
@@ -27,13 +27,17 @@ pub(super) fn start<'a>(
         let cgroups = match leave::cgroups(&route.bases, PROCESSES) {
             Ok(cgroups) => cgroups,
             Err(error) => {
-                leaving.without_cgroups(&error.to_string());
+                leaving.heed(Barred::Cgroup(error));
                 continue;
             }
         };
+        let parent = leaving.parent();
+        let exit = leave::job_exit(&route, parent.as_deref());
+        let through_parent = matches!(exit, Leave::Parent(_));
         let spawn = Spawn {
             cgroups: &cgroups,
             settings: &settings,
+            leave: exit,
             ..prepare()?
         };
         if let Way::Scoped(manager) = route.way {
@@ -43,8 +47,20 @@ pub(super) fn start<'a>(
             }
         }
         match start(spawn) {
-            Err(error) if error.step == Step::Cgroup => {
-                leaving.without_cgroups(&error.cause.to_string());
+            Err(error) if error.step == Step::Cgroup => leaving.heed(Barred::Cgroup(error.cause)),
+            Err(error) if error.step == Step::Breakaway => {
+                leaving.heed(Barred::Breakaway(error.cause));
+            }
+            Err(error) if error.step == Step::Process && through_parent => {
+                leaving.heed(Barred::Via(error.cause));
+            }
+            Ok(process) if leaving.is_in_outer_job(&process, &route) => {
+                if let Err(error) = leaving.route() {
+                    // What was required is not true of it. One that has ended has ended.
+                    let _ = process.signal(signal::KILL);
+                    return Err(error);
+                }
+                return Ok(Ok(process));
             }
             other => return Ok(other),
         }

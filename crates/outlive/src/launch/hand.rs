@@ -3,13 +3,13 @@
 
 use super::Order;
 use crate::error::{During, Error, Result};
-use crate::leave::{self, Bases, Begun, KEEPERS, PATIENCE};
+use crate::leave::{self, Barred, Bases, Begun, KEEPERS, Leaving, PATIENCE};
 use crate::process::spawn_apart;
 use outlive_escape::plan::Route;
 use outlive_os::process::Process;
 use outlive_os::socket::Connection;
 use outlive_os::spawn::{Spawn, Step, Strings};
-use outlive_os::{AsDescriptor, bytes, events, memory, role, socket};
+use outlive_os::{AsDescriptor, Leave, bytes, events, memory, role, socket};
 use outlive_record::{Answer, LAUNCH_LIMIT, Launch};
 use outlive_systemd::{Manager, Program, Service, start_service};
 use std::fs::File;
@@ -28,12 +28,18 @@ pub(super) struct Keeper {
     connection: Connection,
     /// Where its cgroups are.
     bases: Bases,
+    /// Whether it was started so that it leaves a job object.
+    left_job: bool,
 }
 
 impl Keeper {
     /// Who has inherited it: it is an orphan from its start.
     pub(super) fn parent(&self) -> Option<i32> {
         self.process.line().ok()?.map(|line| line.parent)
+    }
+
+    pub(super) fn process(&self) -> &Process {
+        &self.process
     }
 }
 
@@ -64,38 +70,46 @@ impl Order {
     /// and ends.
     pub(super) fn ahead(&self, begun: &Begun) -> Result<Option<Keeper>> {
         match begun.bases(&self.wish) {
-            Some(bases) => Ok(self.start_keeper(bases, begun.may_stay())?.ok()),
+            Some(bases) => Ok(self.start_keeper(bases, begun.may_stay(), Leave::Inherit)?.ok()),
             None => Ok(None),
         }
     }
 
-    /// Hands the launch to a keeper that was started ahead, or to another one: its answer, or why its
-    /// cgroup can't be joined.
-    pub(super) fn hand(
+    /// The keeper for this route: the one that was started ahead if that will do, or another one.
+    pub(super) fn keeper(
         &self,
-        launch: Launch,
         route: &Route,
-        may_stay: bool,
+        leaving: &Leaving,
         ahead: Option<Keeper>,
-    ) -> Result<Result<Answer, String>> {
-        let keeper = match ahead.filter(|keeper| keeper.bases == route.bases) {
-            Some(keeper) => keeper,
-            None => match self.start_keeper(route.bases.clone(), may_stay)? {
-                Ok(keeper) => keeper,
-                Err(why) => return Ok(Err(why)),
-            },
+    ) -> Result<Result<Keeper, Barred>> {
+        let parent = leaving.parent();
+        let exit = leave::job_exit(route, parent.as_deref());
+        let fits = |keeper: &Keeper| {
+            keeper.bases == route.bases && keeper.left_job == !matches!(exit, Leave::Inherit)
         };
-        self.send(&keeper.connection, &launch)?;
-        drop(launch);
-        self.answer(&keeper.connection).map(Ok)
+        match ahead.filter(fits) {
+            Some(keeper) => Ok(Ok(keeper)),
+            None => self.start_keeper(route.bases.clone(), leaving.may_stay(), exit),
+        }
     }
 
-    /// Starts a keeper, which then waits for its launch; or says why its cgroup can't be joined.
-    fn start_keeper(&self, bases: Bases, may_stay: bool) -> Result<Result<Keeper, String>> {
+    /// Hands the launch to a keeper: its answer.
+    pub(super) fn hand(&self, launch: &Launch, keeper: &Keeper) -> Result<Answer> {
+        self.send(&keeper.connection, launch)?;
+        self.answer(&keeper.connection)
+    }
+
+    /// Starts a keeper, which then waits for its launch; or says what bars its way.
+    fn start_keeper(
+        &self,
+        bases: Bases,
+        may_stay: bool,
+        exit: Leave<'_>,
+    ) -> Result<Result<Keeper, Barred>> {
         let joined = if may_stay { &Bases::new() } else { &bases };
         let cgroups = match leave::cgroups(joined, KEEPERS) {
             Ok(cgroups) => cgroups,
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(error) => return Ok(Err(Barred::Cgroup(error))),
         };
         let (ours, keepers) = socket::pair().during(|| self.failed("make a socket"))?;
         let null = events::null().during(|| self.failed("open the null device"))?;
@@ -129,6 +143,7 @@ impl Order {
             new_session: true,
             descriptors,
             cgroups: &cgroups,
+            leave: exit,
             ..Spawn::default()
         };
         let error = match spawn_apart(spawn) {
@@ -141,12 +156,17 @@ impl Order {
                     process,
                     connection: ours,
                     bases,
+                    left_job: !matches!(exit, Leave::Inherit),
                 }));
             }
             Err(error) => error,
         };
         match error.step {
-            Step::Cgroup => Ok(Err(error.cause.to_string())),
+            Step::Cgroup => Ok(Err(Barred::Cgroup(error.cause))),
+            Step::Breakaway => Ok(Err(Barred::Breakaway(error.cause))),
+            Step::Process if matches!(exit, Leave::Parent(_)) => {
+                Ok(Err(Barred::Via(error.cause)))
+            }
             Step::Exec => {
                 let what = format!("failed to run the keeper `{}`", self.keeper.display());
                 Err(Error::io(what, error.cause))

@@ -22,16 +22,16 @@ impl Order {
         if self.wish.breakaway == Breakaway::Require {
             self.require_no_cookies()?;
         }
-        let begun = Begun::new();
+        let begun = Begun::new()?;
         let mut ahead = self.ahead(&begun)?;
         let orphans_parent = ahead.as_ref().and_then(Keeper::parent);
         let mut leaving = Leaving::from(begun, orphans_parent, &self.wish)?;
         loop {
             let route = leaving.route()?;
             let plan = leaving.plan();
-            let launch = self.launch(&plan, &leaving);
-            let answer = match route.way {
-                Way::Delegated(manager) => match self.delegate(launch, leave::of(manager))? {
+            let answer = if let Way::Delegated(manager) = route.way {
+                let launch = self.launch(&plan, &leaving);
+                match self.delegate(launch, leave::of(manager))? {
                     Ok(Answer::OutsideSandbox { beyond }) => {
                         leaving.outside(manager, &beyond);
                         continue;
@@ -41,14 +41,19 @@ impl Order {
                         leaving.without(manager, why);
                         continue;
                     }
-                },
-                _ => match self.hand(launch, &route, leaving.may_stay(), ahead.take())? {
-                    Ok(answer) => answer,
-                    Err(why) => {
-                        leaving.without_cgroups(&why);
+                }
+            } else {
+                match self.keeper(&route, &leaving, ahead.take())? {
+                    Ok(keeper) if leaving.is_in_outer_job(keeper.process(), &route) => {
+                        ahead = Some(keeper);
                         continue;
                     }
-                },
+                    Ok(keeper) => self.hand(&self.launch(&plan, &leaving), &keeper)?,
+                    Err(barred) => {
+                        leaving.heed(barred);
+                        continue;
+                    }
+                }
             };
             return Ok(self.heed(answer)?.map(|()| plan));
         }
