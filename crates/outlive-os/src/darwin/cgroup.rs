@@ -1,0 +1,35 @@
+//! Containers that service managers end as a whole: there are none here.
+
+use std::io;
+use std::path::Path;
+
+/// A container that processes can be started in, which nobody can have.
+#[derive(Debug)]
+pub enum Cgroup {}
+
+impl Cgroup {
+    /// An error of kind `Unsupported`.
+    pub fn open(_path: &Path, _unified: bool) -> io::Result<Cgroup> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// An error of kind `Unsupported`.
+    pub fn make(_path: &Path, _unified: bool) -> io::Result<Cgroup> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// An error of kind `NotFound`.
+pub fn remove(_path: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::NotFound.into())
+}
+
+/// An error of kind `NotFound`.
+pub fn kill(_path: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::NotFound.into())
+}
+
+/// An error of kind `NotFound`.
+pub fn processes(_path: &Path) -> io::Result<Vec<i32>> {
+    Err(io::ErrorKind::NotFound.into())
+}

@@ -1,0 +1,76 @@
+//! macOS, from 10.15 on (`posix_spawn_file_actions_addchdir_np`). It has been built and linked, and
+//! never run; PLATFORMS.md lists what is used of it.
+
+#[path = "../unix/candidates.rs"]
+mod candidates;
+pub mod cgroup;
+pub mod events;
+mod file_actions;
+#[path = "../unix/folder.rs"]
+pub mod folder;
+mod fork;
+#[path = "evfilt_vnode.rs"]
+pub mod growth;
+mod kqueue;
+#[path = "../unix/lineage.rs"]
+mod lineage;
+#[path = "../unix/lock.rs"]
+pub mod lock;
+#[path = "shm.rs"]
+pub mod memory;
+pub mod output;
+#[path = "../unix/own.rs"]
+mod own;
+#[path = "../unix/pipes.rs"]
+mod pipes;
+pub mod proc;
+#[path = "evfilt_proc.rs"]
+pub mod process;
+pub mod role;
+pub mod settings;
+pub mod signal;
+pub mod socket;
+#[path = "posix_spawn.rs"]
+pub mod spawn;
+#[path = "../unix/start.rs"]
+mod start;
+#[path = "../linux/stream.rs"]
+pub mod stream;
+pub mod surroundings;
+mod sysctl;
+pub mod tree;
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// What this is built for.
+pub const KERNEL: crate::Kernel = crate::Kernel::Darwin;
+
+/// A descriptor that this process owns.
+pub type Descriptor = std::os::fd::OwnedFd;
+/// A descriptor on loan.
+pub type Borrowed<'a> = std::os::fd::BorrowedFd<'a>;
+pub use std::os::fd::AsFd as AsDescriptor;
+
+/// The bytes of an argument, path or variable.
+pub fn bytes(text: &OsStr) -> &[u8] {
+    text.as_bytes()
+}
+
+/// The argument, path or variable of these bytes.
+pub fn os_string(bytes: Vec<u8>) -> OsString {
+    OsString::from_vec(bytes)
+}
+
+/// The arguments of this process, the program's name first.
+pub fn arguments() -> Vec<OsString> {
+    std::env::args_os().collect()
+}
+
+/// What a system call gave, or why it failed.
+fn checked(result: i32) -> std::io::Result<i32> {
+    match result {
+        -1 => Err(std::io::Error::last_os_error()),
+        fine => Ok(fine),
+    }
+}

@@ -1,0 +1,158 @@
+//! What a keeper makes of its own process, and what it was given at its start.
+
+use super::surroundings::standard;
+use super::{Borrowed, Descriptor, console, events, inheritance};
+use std::fs;
+use std::io;
+use std::os::windows::fs::MetadataExt;
+use std::os::windows::io::{BorrowedHandle, IntoRawHandle};
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use windows_sys::Win32::System::Console::{
+    STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, SetStdHandle,
+};
+use windows_sys::Win32::System::Memory::{GetProcessHeap, HeapCompact};
+use windows_sys::Win32::System::Threading::{GetCurrentProcess, SetProcessWorkingSetSize};
+
+/// Is no longer ended by what its console has for it: the keeper goes when its job has gone. (A
+/// process has no name here but its program's.)
+pub fn become_keeper(_name: &str) -> io::Result<()> {
+    console::is_own();
+    console::bear()
+}
+
+/// Whether orphans among this process's descendants become its children: nobody's do.
+pub fn inherits_orphans() -> bool {
+    false
+}
+
+/// Leaves orphans to whoever is above: there is nothing to leave.
+pub fn inherit_no_orphans() {}
+
+/// Makes files for this user alone: who may do what is said by the folder that they are in.
+pub fn private_umask() -> u32 {
+    0
+}
+
+/// Lets this process have `count` descriptors: it may have 16 million handles.
+pub fn allow_descriptors(_count: u64) -> Option<u64> {
+    None
+}
+
+/// The socket that this process was started with as its standard input: nobody starts one so.
+pub fn take_standard_input_socket() -> Option<Descriptor> {
+    None
+}
+
+/// Makes the folder behind a descriptor this process's own: that goes by paths alone.
+pub fn enter_folder(_folder: Borrowed<'_>) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Gives back to the system what is no longer used: freed memory, and pages that were needed for the
+/// start only, which come back by themselves if they are needed after all (SetProcessWorkingSetSize).
+pub fn give_memory_back() {
+    // SAFETY: this process's own heap, and nothing but what is free in it is touched; of the working
+    // set it is only said what may leave it.
+    unsafe {
+        HeapCompact(GetProcessHeap(), 0);
+        SetProcessWorkingSetSize(GetCurrentProcess(), usize::MAX, usize::MAX);
+    }
+}
+
+/// Keeps no folder busy but the root of the system's drive, which nobody could remove.
+pub fn leave_folder() -> io::Result<()> {
+    let system = std::env::var_os("SystemRoot").unwrap_or_else(|| r"C:\Windows".into());
+    let system = PathBuf::from(system);
+    let root = system
+        .components()
+        .take_while(|part| !matches!(part, Component::Normal(_)));
+    std::env::set_current_dir(root.collect::<PathBuf>())
+}
+
+/// The descriptors that this process was started with, from 3 on without a gap. They can be taken
+/// once.
+pub fn inherited() -> io::Result<Vec<Descriptor>> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(io::Error::other(
+            "the inherited descriptors were taken before",
+        ));
+    }
+    // SAFETY: they are taken once, by the flag; the C runtime, which has them under their numbers, is
+    // not used for descriptors.
+    Ok(unsafe { inheritance::inherited() })
+}
+
+/// Makes `$main`, a `fn() -> i32`, what this program begins with, in place of a `main` that Rust's
+/// runtime calls: as on other systems, where that saves time.
+#[macro_export]
+macro_rules! program {
+    ($main:path) => {
+        /// What the C library calls.
+        #[unsafe(no_mangle)]
+        pub extern "C" fn main(_: i32, _: *const *const std::ffi::c_char) -> i32 {
+            $crate::role::begin($main)
+        }
+    };
+}
+
+/// What Rust's runtime does before `main`, as far as it is needed: standard handles that are not there
+/// become the null device. Does not return.
+pub fn begin(main: fn() -> i32) -> ! {
+    console::is_own();
+    let which = [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE];
+    for (which, number) in which.into_iter().zip(0..) {
+        if standard(number).is_none()
+            && let Ok(null) = events::null()
+        {
+            // SAFETY: a handle that nobody else owns, and that stays open.
+            unsafe { SetStdHandle(which, null.into_raw_handle()) };
+        }
+    }
+    // Not a plain return: this also writes out what standard output holds back.
+    std::process::exit(main())
+}
+
+/// This process's standard input.
+pub fn standard_input() -> Borrowed<'static> {
+    let handle = standard(0).unwrap_or(std::ptr::null_mut());
+    // SAFETY: nothing closes it; without one it is null, which every call refuses.
+    unsafe { BorrowedHandle::borrow_raw(handle) }
+}
+
+/// This process's user: 0 always, since a user has a security identifier here and no number; of
+/// others [`peer_user`](super::socket::Connection::peer_user) tells only that they are others.
+pub fn user() -> u32 {
+    0
+}
+
+/// The program by which a keeper is started that may run for as long as `program` is installed. A
+/// program that is running can't be replaced, so that keepers run from a copy of their own, which is
+/// made in the state folder `home` when there is none of this version of it.
+pub fn steady_program(program: &Path, home: &Path) -> io::Result<PathBuf> {
+    let folder = home.join("keepers");
+    if program.parent() == Some(&*folder) {
+        return Ok(program.to_owned());
+    }
+    let found = fs::metadata(program)?;
+    let (size, time) = (found.file_size(), found.last_write_time());
+    let name = program.file_stem().unwrap_or_default().to_string_lossy();
+    let copy = folder.join(format!("outlive-{size}-{time:x}-{name}.exe"));
+    let is_whole = || fs::metadata(&copy).is_ok_and(|copy| copy.file_size() == size);
+    if is_whole() {
+        return Ok(copy);
+    }
+    fs::create_dir_all(&folder)?;
+    let new = folder.join(format!(".new-{:08x}", super::proc::random()?));
+    let made = fs::copy(program, &new).and_then(|_| fs::rename(&new, &copy));
+    if made.is_err() {
+        // Perhaps it was not even made.
+        let _ = fs::remove_file(&new);
+    }
+    match made {
+        // Somebody else has made it meanwhile, and it is running.
+        Err(_) if is_whole() => Ok(copy),
+        made => made.map(|()| copy),
+    }
+}

@@ -1,0 +1,45 @@
+//! How a process is limited and scheduled: by job objects, whose limits nobody else's process can be
+//! given. What Unix has of it is not there.
+
+use super::surroundings::Limit;
+use outlive_record::Setting;
+
+/// What `--reset` sets back.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Which {
+    /// Resource limits.
+    pub limits: bool,
+    /// Of them the hard ones, too.
+    pub hard_limits: bool,
+    /// Niceness, policy, priority of input and output, timer slack.
+    pub nice: bool,
+    /// Processor affinity.
+    pub affinity: bool,
+    /// The adjustment of the out-of-memory score.
+    pub oom: bool,
+}
+
+/// How this process is limited and scheduled.
+pub fn current() -> Vec<Setting> {
+    Vec::new()
+}
+
+/// These settings, and of the others those that they say nothing of: there are none of either.
+pub fn instead(_others: Vec<Setting>, settings: Vec<Setting>) -> Vec<Setting> {
+    settings
+}
+
+/// This process's file mode creation mask.
+pub fn umask() -> u32 {
+    0
+}
+
+/// What processes usually start with.
+pub fn usual(_which: Which, _lower: &[Limit]) -> Vec<Setting> {
+    Vec::new()
+}
+
+/// Of these settings those that are not in force in a process, by name.
+pub fn refused(_pid: i32, _settings: &[Setting]) -> Vec<&'static str> {
+    Vec::new()
+}

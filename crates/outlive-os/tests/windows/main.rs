@@ -1,0 +1,19 @@
+//! The seam on Windows as its users meet it: real processes, real files. Where the contract is that of
+//! Linux the tests have the names of those in `tests/seam`.
+#![cfg(windows)]
+
+mod again;
+mod common;
+mod events;
+mod folder;
+mod job;
+mod lists;
+mod lock;
+mod memory;
+mod output;
+mod proc;
+mod process;
+mod puppet;
+mod socket;
+mod spawn;
+mod tree;

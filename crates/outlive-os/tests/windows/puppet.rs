@@ -1,0 +1,180 @@
+//! This very program as the programs that the tests start: by its own name it is told what to do.
+
+use crate::common::{Held, as_child, puppet, strings};
+use outlive_os::process::Process;
+use outlive_os::spawn::Spawn;
+use outlive_os::{AsDescriptor, Leave, bytes, proc, role, signal, surroundings};
+use std::env;
+use std::ffi::{OsString, c_int, c_uint, c_void};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, SetConsoleCtrlHandler};
+
+/// Its own name, if it is to be a puppet.
+pub(crate) const NAME: &str = "outlive's puppet";
+
+/// Run by the C runtime before `main`, since what Rust calls the main function of a test is not ours.
+#[used]
+#[unsafe(link_section = ".CRT$XCU")]
+static BEFORE_MAIN: extern "C" fn() = before_main;
+
+extern "C" fn before_main() {
+    let mut words = env::args_os();
+    if words.next().is_some_and(|name| name == NAME) {
+        let code = obey(words.collect());
+        io::stdout().flush().expect("somebody reads it");
+        std::process::exit(code.cast_signed());
+    }
+}
+
+unsafe extern "C" {
+    fn _write(descriptor: c_int, from: *const c_void, length: c_uint) -> c_int;
+}
+
+/// What else is on the C runtime's descriptor.
+fn write_by_number(number: &str, text: &str) {
+    let number = number.parse().expect("a number");
+    // SAFETY: bytes of ours and how many they are.
+    let written = unsafe { _write(number, text.as_ptr().cast(), text.len() as c_uint) };
+    assert_eq!(
+        written as usize,
+        text.len(),
+        "{}",
+        io::Error::last_os_error()
+    );
+}
+
+fn obey(words: Vec<OsString>) -> u32 {
+    let all: Vec<&str> = words.iter().filter_map(|word| word.to_str()).collect();
+    match &all[..] {
+        ["arguments", ..] => {
+            let hexadecimal = |word: &OsString| -> String {
+                let digits = bytes(word).iter().map(|byte| format!("{byte:02x}"));
+                digits.collect()
+            };
+            words[1..]
+                .iter()
+                .for_each(|word| println!("{}", hexadecimal(word)));
+            0
+        }
+        ["exit", code] => code.parse().expect("a number"),
+        ["say", out, error] => {
+            print!("{out}");
+            eprint!("{error}");
+            0
+        }
+        ["write", number, text] => {
+            write_by_number(number, text);
+            0
+        }
+        ["environment"] => {
+            env::vars().for_each(|(key, value)| println!("{key}={value}"));
+            0
+        }
+        ["folder"] => {
+            println!("{}", env::current_dir().expect("there is one").display());
+            0
+        }
+        ["job"] => {
+            println!("{:?}", surroundings::job());
+            0
+        }
+        ["place"] => {
+            println!("{:?}", proc::place().expect("it can be told"));
+            0
+        }
+        ["console"] => {
+            println!("{}", surroundings::console());
+            0
+        }
+        ["inherited"] => {
+            let taken = role::inherited().expect("they are taken for the first time");
+            println!("{}", taken.len());
+            for (place, handle) in taken.into_iter().enumerate() {
+                let written = write!(File::from(handle), "{place}");
+                written.expect("it can be written to");
+            }
+            assert!(role::inherited().is_err());
+            0
+        }
+        ["held"] => held(0),
+        ["held", code] => held(code.parse().expect("a number")),
+        ["polite"] => polite(),
+        ["keeper"] => keeper(),
+        ["start", leave, rest @ ..] => start(leave, rest),
+        _ => panic!("{all:?}"),
+    }
+}
+
+/// Says that it is there, and stands still until its input is at its end.
+fn held(code: u32) -> u32 {
+    println!();
+    wait_for_input();
+    code
+}
+
+unsafe extern "system" fn ask(event: u32) -> i32 {
+    std::process::exit(if event == CTRL_BREAK_EVENT { 41 } else { 42 })
+}
+
+/// Ends with code 41 when it is asked to end.
+fn polite() -> u32 {
+    // SAFETY: a function that ends the process.
+    assert_ne!(unsafe { SetConsoleCtrlHandler(Some(ask), 1) }, 0);
+    held(0)
+}
+
+/// Starts a polite puppet in a session of its own and asks it to end; says what came of it.
+fn keeper() -> u32 {
+    role::become_keeper("test").expect("anybody may be a keeper");
+    let spawn = Spawn {
+        new_session: true,
+        ..puppet(&["polite"])
+    };
+    let job = Held::start(spawn, as_child);
+    match job.process.signal(signal::TERM) {
+        Ok(()) => println!("{:?}", job.process.reap().expect("it can be waited for")),
+        Err(error) => println!("{error}"),
+    }
+    drop(job);
+    0
+}
+
+fn wait_for_input() {
+    io::stdout().flush().expect("somebody reads it");
+    let read = io::stdin().read_to_end(&mut Vec::new());
+    read.expect("it can be read");
+}
+
+/// Starts another puppet, says its id or what failed, and stands still.
+fn start(leave: &str, words: &[&str]) -> u32 {
+    let mut inherited = role::inherited().expect("they are taken for the first time");
+    let parent = leave
+        .parse()
+        .map(|pid| Process::open(pid).expect("it lives"));
+    let leave = match (leave, &parent) {
+        ("inherit", _) => Leave::Inherit,
+        ("breakaway", _) => Leave::Breakaway,
+        (_, Ok(parent)) => Leave::Parent(parent),
+        _ => panic!("{leave}"),
+    };
+    let input = inherited.pop();
+    let descriptors = input.iter().map(|input| (input.as_fd(), 0));
+    let mut spawn = Spawn {
+        leave,
+        new_session: true,
+        descriptors: descriptors.collect(),
+        ..puppet(words)
+    };
+    if words == ["no such program"] {
+        spawn.programs = strings(words);
+    }
+    match spawn.spawn() {
+        Ok(process) => println!("{}", process.pid()),
+        Err(error) => println!("{:?} {:?}", error.step, error.cause.raw_os_error()),
+    }
+    drop(spawn);
+    drop(input);
+    wait_for_input();
+    0
+}

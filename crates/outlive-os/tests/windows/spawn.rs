@@ -1,0 +1,6 @@
+//! Starting programs.
+
+mod arguments;
+mod descriptors;
+mod failures;
+mod storm;
