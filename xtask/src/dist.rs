@@ -10,7 +10,7 @@ use crate::elf;
 use crate::error::{Context, Error, Result};
 use crate::workspace::{Workspace, host, output, run};
 
-const FLAGS: &str = "-C target-feature=+crt-static -C relocation-model=static";
+pub(crate) const FLAGS: &str = "-C target-feature=+crt-static -C relocation-model=static";
 
 pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let copy = match arguments {

@@ -8,6 +8,7 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 pub(crate) struct Error {
     what: String,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    lacking: bool,
 }
 
 impl Error {
@@ -15,7 +16,20 @@ impl Error {
         Self {
             what: what.into(),
             cause: None,
+            lacking: false,
         }
+    }
+
+    /// Nothing went wrong: the machine lacks something, and a person has to see to it.
+    pub(crate) fn lacking(what: impl Into<String>) -> Self {
+        Self {
+            lacking: true,
+            ..Self::new(what)
+        }
+    }
+
+    pub(crate) fn is_lacking(&self) -> bool {
+        self.lacking
     }
 }
 
@@ -42,6 +56,7 @@ impl<T, E: std::error::Error + Send + Sync + 'static> Context<T> for std::result
         self.map_err(|cause| Error {
             what: what(),
             cause: Some(Box::new(cause)),
+            lacking: false,
         })
     }
 }

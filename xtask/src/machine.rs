@@ -155,7 +155,7 @@ fn make_root(root: &Path, list: &Path) -> Result<()> {
 }
 
 /// The name of the Debian release that this machine runs.
-fn release() -> Result<String> {
+pub(crate) fn release() -> Result<String> {
     let path = "/etc/os-release";
     let text = fs::read_to_string(path).context(|| format!("failed to read `{path}`"))?;
     let field = |name: &str| {

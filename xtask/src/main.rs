@@ -1,13 +1,17 @@
-//! The project's own tasks: `cargo xtask test`, `dist`, `bench`, `fuzz`, `survive`, `box`.
+//! The project's own tasks: `cargo xtask test`, `dist`, `bench`, `fuzz`, `survive`, `box`,
+//! `windows`, `musl`, `macos`.
 
 #![forbid(unsafe_code)]
 
 mod bench;
+mod cross;
 mod dist;
 mod elf;
 mod error;
 mod fuzz;
 mod machine;
+mod macos;
+mod musl;
 mod readme;
 mod report;
 mod seam;
@@ -16,6 +20,7 @@ mod source;
 mod test;
 mod tests_run;
 mod transcript;
+mod windows;
 mod workspace;
 
 use std::env;
@@ -46,6 +51,14 @@ usage: cargo xtask <task>
         nohup, setsid, daemonize, tmux and systemd-run; FILE is looked at instead of the release artefact
   box [--outlive FILE] [-- CMD…]
         boots such a machine, runs CMD in it (a shell by default), and powers it off
+  windows [-- ARGUMENT…]
+        sets up what builds for Windows and Wine to run it, below target/windows-toolchain, then
+        lints and runs the tests; `cargo nextest run` takes the ARGUMENTs
+  musl
+        builds `outlive` static with musl for x86-64 and aarch64, and tries both: the latter in an
+        emulated machine
+  macos
+        lints and links `outlive` for macOS; nothing here can run it
 ";
 
 fn main() -> ExitCode {
@@ -71,6 +84,9 @@ fn task(arguments: &[String]) -> Result<ExitCode> {
         "dist" => dist::main(&Workspace::find()?, rest),
         "bench" => bench::main(&Workspace::find()?, rest),
         "fuzz" => fuzz::main(&Workspace::find()?, rest),
+        "windows" => windows::main(&Workspace::find()?, rest),
+        "musl" => musl::main(&Workspace::find()?, rest),
+        "macos" => macos::main(&Workspace::find()?, rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())

@@ -5,7 +5,7 @@ use std::env;
 use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::workspace::{Workspace, run};
-use crate::{dist, fuzz, machine, readme, seam, setup, tests_run, value};
+use crate::{dist, fuzz, machine, readme, seam, setup, tests_run, value, windows};
 
 struct Options {
     only: Vec<String>,
@@ -103,6 +103,11 @@ const STEPS: &[Step] = &[
         name: "survive",
         needs: Some("dist"),
         run: |workspace, _| machine::test(workspace),
+    },
+    Step {
+        name: "windows",
+        needs: None,
+        run: |workspace, _| windows::test(workspace),
     },
     Step {
         name: "fuzz",

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write, stderr};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::error::{Context, Error, Result};
 use crate::workspace::Workspace;
@@ -11,13 +11,21 @@ use crate::workspace::Workspace;
 const SKIPPED: &str = "SKIPPED:";
 
 pub(crate) fn run(workspace: &Workspace) -> Result<String> {
+    counted(
+        workspace,
+        workspace.cargo(&["nextest", "run", "--workspace"]),
+    )
+}
+
+/// Runs `nextest`, a `cargo nextest run`; a note of how many tests passed, failed and were skipped.
+pub(crate) fn counted(workspace: &Workspace, mut nextest: Command) -> Result<String> {
     // Where nextest keeps it, wherever the target folder is.
     let junit = workspace.root.join("target/nextest/ci/junit.xml");
     if junit.exists() {
         fs::remove_file(&junit).context(|| format!("failed to remove `{}`", junit.display()))?;
     }
-    let mut command = workspace.cargo(&["nextest", "run", "--workspace", "--profile", "ci"]);
-    let mut child = command
+    let mut child = nextest
+        .env("NEXTEST_PROFILE", "ci")
         .stderr(Stdio::piped())
         .spawn()
         .context(|| "failed to start `cargo nextest`".to_owned())?;

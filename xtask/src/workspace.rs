@@ -44,7 +44,8 @@ impl Workspace {
     }
 }
 
-fn cargo() -> Command {
+/// The cargo that runs this program.
+pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // What `cargo run` set for this program says nothing about what is built next.
     for (name, _) in env::vars_os() {
