@@ -7,7 +7,7 @@ use crate::output;
 use crate::report::Result;
 use crate::run::Via;
 use outlive::{Plan, Survey, Wish};
-use outlive_os::proc;
+use outlive_os::{Kernel, proc};
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -88,12 +88,15 @@ fn describe(plan: &Plan, survey: &Survey) -> String {
         writeln!(out, "{text}").expect("memory");
     }
     out.push_str(&hazards::describe(&plan.report, Tense::WouldBe));
-    let (kernel, user) = (proc::system(), survey.user);
-    let manager = if survey.systemd {
-        "systemd"
-    } else {
-        "no systemd"
-    };
-    writeln!(out, "\noutlive {VERSION}, {kernel}, user {user}, {manager}").expect("memory");
+    write!(out, "\noutlive {VERSION}, {}", proc::system()).expect("memory");
+    if survey.kernel == Kernel::Linux {
+        let manager = if survey.systemd {
+            "systemd"
+        } else {
+            "no systemd"
+        };
+        write!(out, ", user {}, {manager}", survey.user).expect("memory");
+    }
+    out.push('\n');
     out
 }

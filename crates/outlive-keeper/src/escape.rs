@@ -9,7 +9,7 @@ use outlive_os::cgroup::Cgroup;
 use outlive_os::folder::Folder;
 use outlive_os::process::Process;
 use outlive_os::tree::Tree;
-use outlive_os::{bytes, os_string, proc, settings};
+use outlive_os::{KERNEL, Kernel, bytes, os_string, proc, settings};
 use outlive_record::{Answer, Caller, CgroupFolder, Launch, Report, Setting, Text};
 use std::path::{Path, PathBuf};
 
@@ -93,7 +93,10 @@ impl Own {
             folders: Vec::new(),
             cgroups: Vec::new(),
         };
-        let name = format!("{}.{}", launch.spec.id, std::process::id());
+        let mut name = format!("{}.{}", launch.spec.id, std::process::id());
+        if KERNEL == Kernel::Windows {
+            name.insert_str(0, "outlive-");
+        }
         for (base, unified) in bases(launch) {
             let folder = base.join(&name);
             if let Ok(cgroup) = Cgroup::make(&folder, unified) {
@@ -115,6 +118,10 @@ impl Own {
 
 /// The folders in which the job's cgroups are made.
 fn bases(launch: &Launch) -> Vec<(PathBuf, bool)> {
+    if KERNEL == Kernel::Windows {
+        // A job object, in the namespace that all sessions share ("Kernel object namespaces").
+        return vec![(PathBuf::from("Global"), false)];
+    }
     if launch.delegated.is_none() {
         let folders = launch.cgroups.iter();
         return folders

@@ -13,7 +13,7 @@
 //! ```
 
 use outlive_os::folder::{Folder, Unfit, is_same};
-use outlive_os::{AsDescriptor, lock, proc};
+use outlive_os::{AsDescriptor, KERNEL, Kernel, lock, proc};
 use outlive_record::{JobId, JobName, Place, ProcessLine, RECORD_LIMIT, Record, Unreadable};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -60,6 +60,17 @@ pub fn hint(cause: io::ErrorKind) -> Option<String> {
     Some(hint.to_owned())
 }
 
+/// How a person closes a folder to others.
+fn close(path: &Path) -> String {
+    let path = path.display();
+    match KERNEL {
+        Kernel::Windows => {
+            format!("icacls \"{path}\" /inheritance:r /grant:r %USERNAME%:(OI)(CI)F")
+        }
+        Kernel::Linux | Kernel::Darwin => format!("chmod 700 {path}"),
+    }
+}
+
 impl From<io::Error> for NoHome {
     fn from(cause: io::Error) -> NoHome {
         NoHome {
@@ -90,14 +101,11 @@ impl Home {
             ),
             Some(Unfit::SharedWithOthers) => (
                 "others may read it, and it has other things in it".to_owned(),
-                format!(
-                    "chmod 700 {}, or choose a folder of its own",
-                    path.display()
-                ),
+                format!("{}, or choose a folder of its own", close(path)),
             ),
             Some(Unfit::WritableByOthers) => (
                 "others may write to it".to_owned(),
-                format!("look at what is in it, then chmod 700 {}", path.display()),
+                format!("look at what is in it, then {}", close(path)),
             ),
         };
         Err(NoHome {

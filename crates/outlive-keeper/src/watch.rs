@@ -106,6 +106,8 @@ impl Keeper {
             self.accept();
         }
         if ready.contains(&activity_at) {
+            // It would keep us awake until the look; one that goes is made anew after it.
+            self.activity.take_if(|it| it.clear().is_err());
             self.look_soon();
         }
         while let Some(news) = self.job.tree.news()? {

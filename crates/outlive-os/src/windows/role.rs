@@ -1,5 +1,6 @@
 //! What a keeper makes of its own process, and what it was given at its start.
 
+use super::folder::Folder;
 use super::surroundings::standard;
 use super::{Borrowed, Descriptor, console, events, inheritance};
 use std::fs;
@@ -139,11 +140,18 @@ pub fn steady_program(program: &Path, home: &Path) -> io::Result<PathBuf> {
     let (size, time) = (found.file_size(), found.last_write_time());
     let name = program.file_stem().unwrap_or_default().to_string_lossy();
     let copy = folder.join(format!("outlive-{size}-{time:x}-{name}.exe"));
+    Folder::make(home)?;
+    let private = Folder::open(home)?;
+    // What others could put there would be run.
+    if private.check_private()?.is_some() {
+        let why = "others have access to the state folder";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
     let is_whole = || fs::metadata(&copy).is_ok_and(|copy| copy.file_size() == size);
     if is_whole() {
         return Ok(copy);
     }
-    fs::create_dir_all(&folder)?;
+    private.make_sub("keepers")?;
     let new = folder.join(format!(".new-{:08x}", super::proc::random()?));
     let made = fs::copy(program, &new).and_then(|_| fs::rename(&new, &copy));
     if made.is_err() {

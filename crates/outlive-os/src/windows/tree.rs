@@ -143,7 +143,7 @@ impl Tree {
     }
 
     /// What has happened, if anything.
-    pub fn next(&self) -> io::Result<Option<News>> {
+    pub fn news(&self) -> io::Result<Option<News>> {
         match &self.signals {
             // Resets the event, which is both's, once it has nothing.
             Some(signals) => {

@@ -23,7 +23,7 @@ fn job() -> [Cgroup; 1] {
 fn told(tree: &mut Tree) -> Vec<Reaped> {
     loop {
         events::wait(&[tree.as_fd()], None).expect("it can be waited for");
-        if tree.next().expect("it can be asked") == Some(News::Ended) {
+        if tree.news().expect("it can be asked") == Some(News::Ended) {
             break;
         }
     }
