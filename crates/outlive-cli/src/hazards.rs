@@ -3,7 +3,8 @@
 use crate::report;
 use crate::text;
 use anstyle::{AnsiColor, Style};
-use outlive::{Escape, HazardKind, HazardState, Report, Way};
+use outlive::{Escape, Hazard, HazardKind, HazardState, Report, Way};
+use outlive_os::{KERNEL, Kernel};
 use std::fmt::Write;
 
 /// Whether it is said of a job or of one that is not started yet.
@@ -62,7 +63,7 @@ pub(crate) fn describe(report: &Report, tense: Tense) -> String {
     if tense == Tense::WouldBe {
         let absent: Vec<String> = escapes
             .iter()
-            .filter(|it| !is_told(it))
+            .filter(|it| !is_told(it) && is_known_to(KERNEL, it.hazard))
             .map(|it| it.hazard.to_string())
             .collect();
         let dimmed = Style::new().dimmed();
@@ -82,6 +83,22 @@ pub(crate) fn describe(report: &Report, tense: Tense) -> String {
         writeln!(out, "  {dimmed}none here{dimmed:#}  {lines}").expect("memory");
     }
     out
+}
+
+/// Whether a system has such a thing at all: what it can't have is not told of as missing.
+fn is_known_to(kernel: Kernel, hazard: Hazard) -> bool {
+    use Hazard::{Cgroup, ParentDeath, PidNamespace, ProcessGroup, Sandbox, Session, Signals};
+    let of_linux = matches!(
+        hazard,
+        ParentDeath | Hazard::Subreaper | Cgroup | PidNamespace
+    );
+    match kernel {
+        Kernel::Linux => hazard != Hazard::JobObject,
+        Kernel::Darwin => hazard != Hazard::JobObject && !of_linux,
+        Kernel::Windows => {
+            !of_linux && !matches!(hazard, ProcessGroup | Session | Signals | Sandbox)
+        }
+    }
 }
 
 fn rank(escape: &Escape) -> u8 {
