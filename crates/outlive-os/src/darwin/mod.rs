@@ -34,7 +34,7 @@ pub mod socket;
 pub mod spawn;
 #[path = "../unix/start.rs"]
 mod start;
-#[path = "../linux/stream.rs"]
+#[path = "../unix/stream.rs"]
 pub mod stream;
 pub mod surroundings;
 mod sysctl;

@@ -1,7 +1,8 @@
 //! What a keeper makes of its own process, and what it was given at its start.
 
 pub use super::own::{
-    allow_descriptors, enter_folder, leave_folder, private_umask, steady_program, user,
+    allow_descriptors, enter_folder, leave_folder, name, open_folder, private_umask, start_by,
+    steady_program, user,
 };
 pub use super::start::{begin, inherited, standard_input, take_standard_input_socket};
 

@@ -4,6 +4,8 @@
 //! its session, and runs a program whose environment is hidden
 //! ([`environment`](super::proc::environment)), is not found.
 
+pub use super::lineage::is_of_another_job;
+
 use super::cgroup::Cgroup;
 use super::kqueue::Kqueue;
 use super::process::{self, Process, Waited, reap_any};
@@ -32,15 +34,6 @@ pub struct Tree {
     session_over: bool,
     /// Those that were asked to end, by id and start time.
     asked: Vec<(i32, u64)>,
-}
-
-/// Whether a process is of another job: one that was started from within this one and is meant to
-/// outlive it, its keeper or, where that is gone, any process of it.
-pub fn is_of_another_job(pid: i32, marks: &Marks) -> bool {
-    let environment = proc::environment(pid);
-    proc::variable(&environment, marks.keeper).is_some()
-        || proc::variable(&environment, marks.variable)
-            .is_some_and(|other| other != marks.id.as_bytes())
 }
 
 impl Tree {

@@ -1,104 +1,15 @@
 //! Waiting for several things at once, and what a keeper waits for.
 
+pub use super::pipes::{Ender, Inflow, ending, inflow, null, read_both, wait};
+
 use super::signal;
-use rustix::event::{PollFd, PollFlags, Timespec};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::time::{Duration, Instant};
-
-/// Waits until at least one of `descriptors` is readable, at its end or broken; their places.
-/// None at all if the time ran out first.
-pub fn wait(descriptors: &[BorrowedFd<'_>], timeout: Option<Duration>) -> io::Result<Vec<usize>> {
-    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let mut polled: Vec<_> = descriptors
-        .iter()
-        .map(|it| PollFd::from_borrowed_fd(*it, PollFlags::IN))
-        .collect();
-    loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let left = left.map(|left| Timespec {
-            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: left.subsec_nanos().into(),
-        });
-        match rustix::event::poll(&mut polled, left.as_ref()) {
-            Ok(_) => break,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let ready = polled
-        .iter()
-        .enumerate()
-        .filter(|(_, it)| !it.revents().is_empty());
-    Ok(ready.map(|(place, _)| place).collect())
-}
 
 /// The two ends of a pipe: what is written to the second is read from the first.
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?)
-}
-
-/// The reading end of a pipe, which can be waited on.
-#[derive(Debug)]
-pub struct Inflow(File);
-
-/// A pipe whose reading end can be waited on, and its writing end.
-pub fn inflow() -> io::Result<(Inflow, OwnedFd)> {
-    let (from, to) = pipe()?;
-    rustix::io::ioctl_fionbio(&from, true)?;
-    Ok((Inflow(from.into()), to))
-}
-
-impl Inflow {
-    /// What is there now: an error of kind `WouldBlock` if there is nothing, 0 bytes at the end.
-    pub fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.0.read(bytes)
-    }
-}
-
-impl AsFd for Inflow {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
-/// Who drops it, or ends, makes the descriptor ready that came with it.
-#[derive(Debug)]
-pub struct Ender(#[expect(dead_code, reason = "it is there to be closed")] OwnedFd);
-
-/// A descriptor that is ready, for whoever holds a copy of it, once its `Ender` is gone: the reading
-/// end of a pipe that nobody writes to.
-pub fn ending() -> io::Result<(OwnedFd, Ender)> {
-    let (from, to) = pipe()?;
-    Ok((from, Ender(to)))
-}
-
-/// Reads both to their ends, whichever has something: a program that fills one pipe while we wait
-/// for the other would wait for ever.
-pub fn read_both(mut pipes: [Option<File>; 2]) -> io::Result<[Vec<u8>; 2]> {
-    let mut read = [Vec::new(), Vec::new()];
-    let mut buffer = vec![0; 64 << 10];
-    while pipes.iter().any(Option::is_some) {
-        let open: Vec<usize> = (0..2).filter(|&at| pipes[at].is_some()).collect();
-        let watched: Vec<BorrowedFd<'_>> = pipes.iter().flatten().map(AsFd::as_fd).collect();
-        for ready in wait(&watched, None)? {
-            let at = open[ready];
-            let Some(pipe) = &mut pipes[at] else { continue };
-            match pipe.read(&mut buffer)? {
-                0 => pipes[at] = None,
-                length => read[at].extend_from_slice(&buffer[..length]),
-            }
-        }
-    }
-    Ok(read)
-}
-
-/// The null device (null(4)), open for reading and writing.
-pub fn null() -> io::Result<OwnedFd> {
-    let null = File::options().read(true).write(true).open("/dev/null");
-    null.map(OwnedFd::from)
 }
 
 /// Signals that arrive as events (signalfd(2)) and no longer strike.

@@ -1,17 +1,27 @@
 //! Linux, from 5.11 on (`close_range` with `CLOSE_RANGE_CLOEXEC`); PLATFORMS.md lists what is used
 //! of which version.
 
+#[path = "../unix/candidates.rs"]
+mod candidates;
 pub mod cgroup;
 mod child;
 mod clone;
 pub mod events;
+#[path = "../unix/folder.rs"]
 pub mod folder;
 #[path = "inotify.rs"]
 pub mod growth;
+#[path = "../unix/lineage.rs"]
+mod lineage;
+#[path = "../unix/lock.rs"]
 pub mod lock;
 pub mod memory;
 mod orphan;
 pub mod output;
+#[path = "../unix/own.rs"]
+mod own;
+#[path = "../unix/pipes.rs"]
+mod pipes;
 pub mod proc;
 #[path = "pidfd.rs"]
 pub mod process;
@@ -20,6 +30,9 @@ pub mod settings;
 pub mod signal;
 pub mod socket;
 pub mod spawn;
+#[path = "../unix/start.rs"]
+mod start;
+#[path = "../unix/stream.rs"]
 pub mod stream;
 pub mod surroundings;
 pub mod tree;

@@ -3,7 +3,7 @@
 use rustix::fs::{FallocateFlags, SeekFrom};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
 use super::folder::Folder;
@@ -106,7 +106,7 @@ pub struct Activity(OwnedFd);
 impl Activity {
     /// For the files of this folder; the news comes as the signal [`signal::ACTIVITY`].
     pub fn of(folder: &Folder) -> io::Result<Activity> {
-        Ok(Activity(folder.descriptor().try_clone()?))
+        Ok(Activity(folder.as_fd().try_clone_to_owned()?))
     }
 
     /// What becomes ready with the news; none here, since it comes as a signal.
@@ -122,6 +122,11 @@ impl Activity {
             -1 => Err(io::Error::last_os_error()),
             _ => Ok(()),
         }
+    }
+
+    /// Forgets what was told, until it is armed again: a signal that has come is forgotten already.
+    pub fn clear(&self) -> io::Result<()> {
+        Ok(())
     }
 }
 

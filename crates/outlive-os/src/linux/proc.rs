@@ -1,5 +1,7 @@
 //! What the kernel tells of processes and of this machine, in proc(5).
 
+pub use super::lineage::{descendants, variable};
+
 use super::surroundings::{record, whole};
 use outlive_record::{Bounds, Place, ProcessLine};
 use std::fs;
@@ -68,29 +70,6 @@ pub fn own_children() -> io::Result<Vec<i32>> {
     }
 }
 
-/// The processes among `all` that descend from `root`, without it and without the trees of those
-/// that `apart` picks out.
-pub fn descendants(
-    all: &[ProcessLine],
-    root: i32,
-    apart: impl Fn(&ProcessLine) -> bool,
-) -> Vec<ProcessLine> {
-    let mut found: Vec<ProcessLine> = Vec::new();
-    let mut parents = vec![root];
-    while let Some(parent) = parents.pop() {
-        for line in all
-            .iter()
-            .filter(|line| line.parent == parent && line.pid != root)
-        {
-            if !found.iter().any(|known| known.pid == line.pid) && !apart(line) {
-                parents.push(line.pid);
-                found.push(*line);
-            }
-        }
-    }
-    found
-}
-
 /// The environment that a process was started with, each variable ended by a NUL. Empty if it
 /// belongs to another user.
 pub fn environment(pid: i32) -> Vec<u8> {
@@ -139,14 +118,6 @@ pub fn bounds(pid: Option<i32>) -> Bounds {
             .trim_end_matches(['\0', '\n'])
             .to_owned(),
     }
-}
-
-/// The value of a variable in such an environment.
-pub fn variable<'a>(environment: &'a [u8], key: &str) -> Option<&'a [u8]> {
-    let mut values = environment
-        .split(|&b| b == 0)
-        .filter_map(|it| it.strip_prefix(key.as_bytes()));
-    values.find_map(|it| it.strip_prefix(b"="))
 }
 
 /// Whether one of the first descriptors (0 to 9) of a process is open for writing on the file with
@@ -225,6 +196,7 @@ pub fn in_job(_process: Option<&super::process::Process>) -> io::Result<bool> {
 /// What the system calls itself, as uname(1) has it.
 pub fn system() -> String {
     let read = |name| record(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
-    let parts = ["ostype", "osrelease"].map(|name| String::from_utf8_lossy(&read(name)).into_owned());
+    let parts =
+        ["ostype", "osrelease"].map(|name| String::from_utf8_lossy(&read(name)).into_owned());
     parts.map(|part| part.trim().to_owned()).join(" ")
 }

@@ -43,16 +43,12 @@ pub fn current() -> Vec<Setting> {
         libc::getpriority(libc::PRIO_PROCESS, 0)
     }));
     settings.extend(affinity(0).map(Setting::Affinity));
-    // SAFETY: takes a number.
-    let policy = unsafe { libc::sched_getscheduler(0) };
-    let mut parameter = libc::sched_param { sched_priority: 0 };
-    // SAFETY: a structure of ours.
-    let read = unsafe { libc::sched_getparam(0, &mut parameter) };
-    if policy >= 0 && read == 0 {
-        settings.push(Setting::Scheduler {
-            policy,
-            priority: parameter.sched_priority,
-        });
+    let mut priority = 0i32;
+    // SAFETY: the structure, which is ours, is this one number (kernel: `struct sched_param`). The raw
+    // call, since musl's refuses it.
+    let read = unsafe { libc::syscall(libc::SYS_sched_getparam, 0, &raw mut priority) };
+    if let (Some(policy), 0) = (policy(0), read) {
+        settings.push(Setting::Scheduler { policy, priority });
     }
     // SAFETY: takes numbers: this process (IOPRIO_WHO_PROCESS is 1).
     let priority = unsafe { libc::syscall(libc::SYS_ioprio_get, 1, 0) };
@@ -178,11 +174,7 @@ fn is_in_force(pid: i32, setting: &Setting) -> bool {
         Setting::Affinity(mask) => {
             mask.contains(&u64::MAX) || affinity(pid).is_none_or(|it| it == *mask)
         }
-        Setting::Scheduler { policy, .. } => {
-            // SAFETY: takes a number.
-            let found = unsafe { libc::sched_getscheduler(pid) };
-            found < 0 || found == *policy
-        }
+        Setting::Scheduler { policy: wanted, .. } => policy(pid).is_none_or(|it| it == *wanted),
         Setting::IoPriority(priority) => {
             // SAFETY: takes numbers: one process (IOPRIO_WHO_PROCESS is 1).
             let found = unsafe { libc::syscall(libc::SYS_ioprio_get, 1, pid) };
@@ -199,6 +191,13 @@ fn status_field(name: &str, pid: i32) -> Option<String> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let value = status.lines().find_map(|line| line.strip_prefix(name))?;
     Some(value.trim().to_owned())
+}
+
+/// The scheduling policy of a process (0 is this one), by the raw call, since musl's refuses it.
+fn policy(pid: i32) -> Option<i32> {
+    // SAFETY: takes a number.
+    let policy = unsafe { libc::syscall(libc::SYS_sched_getscheduler, pid) };
+    i32::try_from(policy).ok().filter(|policy| *policy >= 0)
 }
 
 fn affinity(pid: i32) -> Option<Vec<u64>> {
@@ -266,11 +265,9 @@ fn set(setting: &Setting) {
             };
         }
         Setting::Scheduler { policy, priority } => {
-            let parameter = libc::sched_param {
-                sched_priority: *priority,
-            };
-            // SAFETY: a structure of ours is read.
-            unsafe { libc::sched_setscheduler(0, *policy, &raw const parameter) };
+            let priority = std::ptr::from_ref(priority);
+            // SAFETY: the structure that is read is this one number, which is ours.
+            unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, *policy, priority) };
         }
         Setting::IoPriority(priority) => {
             // SAFETY: takes numbers: this process (IOPRIO_WHO_PROCESS is 1).

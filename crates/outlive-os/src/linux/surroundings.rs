@@ -2,10 +2,11 @@
 //! calls. Nothing here changes anything or needs a privilege.
 
 pub use super::orphan::orphans_parent;
+pub use super::start::{Open, open_at};
+
 use outlive_record::RESOURCES;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatxAttributes, StatxFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags};
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 /// Reads a file that the kernel makes as one record, in one read(2): most of proc(5).
@@ -32,34 +33,6 @@ fn read(path: &Path, one_record: bool) -> io::Result<Vec<u8>> {
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-    }
-}
-
-/// What is open at a descriptor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Open {
-    /// Nothing.
-    Nothing,
-    /// A terminal.
-    Terminal,
-    /// A pipe or a socket.
-    Pipe,
-    /// Something else.
-    Other,
-}
-
-/// What is open at a descriptor's number: a standard one's, which nobody owns.
-pub fn open_at(number: i32) -> Open {
-    // SAFETY: it is only asked what it is open on, which a closed one answers with an error.
-    let fd = unsafe { BorrowedFd::borrow_raw(number) };
-    let Ok(found) = rustix::fs::fstat(fd) else {
-        return Open::Nothing;
-    };
-    match FileType::from_raw_mode(found.st_mode) {
-        FileType::Fifo | FileType::Socket => Open::Pipe,
-        // SAFETY: takes a number.
-        FileType::CharacterDevice if unsafe { libc::isatty(number) } == 1 => Open::Terminal,
-        _ => Open::Other,
     }
 }
 

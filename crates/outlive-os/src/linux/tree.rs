@@ -1,6 +1,8 @@
 //! A job's processes, as their keeper holds them: all that descend from it, which inherits the
 //! orphans among them (PR_SET_CHILD_SUBREAPER, prctl(2)).
 
+pub use super::lineage::is_of_another_job;
+
 use super::cgroup::Cgroup;
 use super::events::Signals;
 use super::process::{Process, Waited, reap_any};
@@ -24,15 +26,6 @@ pub struct Tree {
     others: Vec<i32>,
     /// Those that were asked to end, by id and start time.
     asked: Vec<(i32, u64)>,
-}
-
-/// Whether a process is of another job: one that was started from within this one and is meant to
-/// outlive it, its keeper or, where that is gone, any process of it.
-pub fn is_of_another_job(pid: i32, marks: &Marks) -> bool {
-    let environment = proc::environment(pid);
-    proc::variable(&environment, marks.keeper).is_some()
-        || proc::variable(&environment, marks.variable)
-            .is_some_and(|other| other != marks.id.as_bytes())
 }
 
 impl Tree {

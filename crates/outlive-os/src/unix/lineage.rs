@@ -1,5 +1,7 @@
 //! What is told from lists of processes and from environments, wherever they come from.
 
+use super::proc::environment;
+use crate::Marks;
 use outlive_record::ProcessLine;
 
 /// The processes among `all` that descend from `root`, without it and without the trees of those
@@ -31,4 +33,12 @@ pub fn variable<'a>(environment: &'a [u8], key: &str) -> Option<&'a [u8]> {
         .split(|&b| b == 0)
         .filter_map(|it| it.strip_prefix(key.as_bytes()));
     values.find_map(|it| it.strip_prefix(b"="))
+}
+
+/// Whether a process is of another job: one that was started from within this one and is meant to
+/// outlive it, its keeper or, where that is gone, any process of it.
+pub fn is_of_another_job(pid: i32, marks: &Marks) -> bool {
+    let environment = environment(pid);
+    variable(&environment, marks.keeper).is_some()
+        || variable(&environment, marks.variable).is_some_and(|other| other != marks.id.as_bytes())
 }

@@ -1,7 +1,8 @@
 //! What a process makes of itself by what every Unix has.
 
+use std::ffi::OsString;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Gives this process another file mode creation mask; the one that was in force before.
@@ -27,6 +28,25 @@ pub fn allow_descriptors(count: u64) -> Option<u64> {
     let current = Some(maximum.map_or(count, |maximum| maximum.min(count)));
     let raised = setrlimit(Resource::Nofile, Rlimit { current, maximum });
     raised.is_ok().then_some(before)
+}
+
+/// Opens a folder so that another process can make it its own.
+pub fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+    std::fs::File::open(path).map(Into::into)
+}
+
+/// The name by which this program knows what it is to be.
+pub fn name() -> Option<OsString> {
+    crate::arguments().into_iter().next()
+}
+
+/// Has a service or a task start a program (Windows).
+pub fn start_by(
+    _via: outlive_record::Via,
+    _program: &Path,
+    _arguments: &[&str],
+) -> io::Result<super::socket::Connection> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Makes the folder behind a descriptor this process's own.
