@@ -52,7 +52,6 @@ macro_rules! overview {
     subcommand_required = true,
     arg_required_else_help = true,
     max_term_width = 100,
-    disable_help_subcommand = true,
     after_help = overview!(),
     after_long_help = concat!(overview!(), "\n\n", heading!("Exit codes:"), "
   A job's own where the command is about its end (wait, run --follow): its exit

@@ -47,6 +47,15 @@ fn refused(arguments: &[&str]) -> String {
 }
 
 #[test]
+fn help_is_a_command_too() {
+    for verb in VERBS {
+        let asked = outlive(&["help", verb]);
+        let flagged = outlive(&[verb, "--help"]);
+        assert_eq!(stdout(&asked), stdout(&flagged), "{verb}");
+    }
+}
+
+#[test]
 fn every_command_explains_itself_with_examples() {
     for verb in VERBS {
         for flag in ["-h", "--help"] {
