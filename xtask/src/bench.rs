@@ -7,6 +7,7 @@ use crate::dist;
 use crate::error::{Error, Result};
 use crate::machine::Machine;
 use crate::setup;
+use crate::windows;
 use crate::workspace::{Workspace, run};
 
 /// Debian packages of the programs that the measurements compare with.
@@ -20,6 +21,9 @@ const PEERS: &[&str] = &[
 ];
 
 pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    if arguments.iter().any(|it| it == "--windows") {
+        return windows::bench(workspace);
+    }
     let mut passed_on = Vec::new();
     for argument in arguments {
         match argument.as_str() {

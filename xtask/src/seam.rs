@@ -23,6 +23,11 @@ const EXCEPTIONS: &[Exception] = &[
         prefix: "crates/outlive-os/",
         may: Allowed::Everything,
     },
+    // Tests that are for Windows alone, with job objects of their own.
+    Exception {
+        prefix: "crates/outlive-windows/",
+        may: Allowed::Everything,
+    },
     // Puppets: programs that misbehave on purpose.
     Exception {
         prefix: "crates/outlive-testkit/",

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::tests_run;
 use crate::workspace::{Workspace, run};
+use std::process::Command;
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
 
@@ -83,6 +84,28 @@ pub(crate) fn test(workspace: &Workspace) -> Result<String> {
     let notes = [windows.wine.version(), &tests, &clippy];
     let notes: Vec<_> = notes.into_iter().filter(|note| !note.is_empty()).collect();
     Ok(notes.join(", "))
+}
+
+/// `cargo xtask bench --windows`.
+pub(crate) fn bench(workspace: &Workspace) -> Result<()> {
+    let windows = Windows::prepare(workspace)?;
+    let build = ["build", "--release", "--target", TARGET, "--package"];
+    let cargo = |words: &[&str]| {
+        windows
+            .toolchain
+            .cargo(workspace, &[&build, words].concat())
+    };
+    run(&mut cargo(&["outlive-cli", "--bin", "outlive"]))?;
+    run(&mut cargo(&["outlive-windows", "--examples"]))?;
+    let built = workspace.target.join(TARGET).join("release");
+    let example = |name: &str| built.join("examples").join(name);
+    let _server = windows.wine.start()?;
+    let mut measure = Command::new(windows.wine.loader());
+    measure.envs(windows.wine.variables());
+    measure.arg(example("startup.exe"));
+    run(measure
+        .arg(built.join("outlive.exe"))
+        .arg(example("minimal.exe")))
 }
 
 impl Windows {

@@ -166,7 +166,7 @@ enum Verb {
 
 /// Reads the command line, carries it out and gives the code to exit with.
 pub(crate) fn main() -> i32 {
-    let verb = match Cli::try_parse() {
+    let verb = match Cli::try_parse_from(outlive_os::arguments()) {
         Ok(cli) => cli.verb,
         Err(error) => {
             // Whoever closed the output has no use for it.

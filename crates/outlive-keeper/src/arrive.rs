@@ -42,7 +42,7 @@ pub(crate) struct Arrival {
 pub(crate) fn launcher() -> Option<(Connection, Vec<Descriptor>)> {
     let mut inherited = role::inherited().ok()?;
     if inherited.is_empty() {
-        // A manager has one descriptor to give. The launcher waits for a word on it.
+        // A manager has one descriptor to give, others have none. The launcher waits for a word on it.
         let launcher = Connection::from_descriptor(role::take_standard_input_socket()?);
         launcher.send(b"hello", None).ok()?;
         return Some((launcher, inherited));

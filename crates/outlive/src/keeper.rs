@@ -1,7 +1,7 @@
 //! Which executable is a job's keeper.
 
 use crate::error::{Error, Kind, Result};
-use outlive_os::proc;
+use outlive_os::{proc, role};
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +15,7 @@ static INITIALISED: AtomicBool = AtomicBool::new(false);
 ///
 /// [`Jobs::start`]: crate::Jobs::start
 pub fn init() {
-    let name = outlive_os::arguments().into_iter().next();
-    if name.is_some_and(|name| name == outlive_keeper::ROLE) {
+    if role::name().is_some_and(|name| name == outlive_keeper::ROLE) {
         std::process::exit(outlive_keeper::main());
     }
     INITIALISED.store(true, Ordering::Relaxed);

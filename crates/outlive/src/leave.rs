@@ -2,7 +2,7 @@
 
 mod job_object;
 
-pub(crate) use job_object::job_exit;
+pub(crate) use job_object::{job_exit, starter};
 
 use crate::error::{During, Error, Kind, Result};
 use outlive_escape::kernel::cgroup::{self, Hierarchy, Owner};
@@ -12,8 +12,8 @@ use outlive_escape::plan::{
 use outlive_escape::survey::{Adoption, Glance, Survey};
 use outlive_os::cgroup::Cgroup;
 use outlive_os::process::Process;
-use outlive_os::{KERNEL, Kernel, proc};
 use outlive_os::settings::{self, Which};
+use outlive_os::{KERNEL, Kernel, proc};
 use outlive_record::{Caller, CgroupFolder, Manager, Setting, Text, Way};
 use outlive_systemd as systemd;
 use std::borrow::Cow;

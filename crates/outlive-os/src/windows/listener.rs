@@ -23,7 +23,7 @@ pub struct Listener {
     connecting: Mutex<Operation>,
 }
 
-fn start_to_listen(pipe: OwnedHandle, event: &Arc<OwnedHandle>) -> Operation {
+pub(super) fn start_to_listen(pipe: OwnedHandle, event: &Arc<OwnedHandle>) -> Operation {
     let mut connecting = Operation::new(Arc::new(pipe), event.clone());
     connecting.start(0, |handle, _, overlapped| {
         // SAFETY: the structure stays where it is until the operation is over.

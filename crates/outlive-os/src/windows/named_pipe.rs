@@ -74,7 +74,7 @@ pub(super) fn make_pipe(name: &[u16], flags: u32, instances: u32) -> io::Result<
     })
 }
 
-fn open_pipe(name: &[u16]) -> io::Result<OwnedHandle> {
+pub(super) fn open_pipe(name: &[u16]) -> io::Result<OwnedHandle> {
     let access = GENERIC_READ | GENERIC_WRITE;
     // Who listens may know who we are, and not act in our name.
     let flags = FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION;

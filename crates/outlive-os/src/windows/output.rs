@@ -137,7 +137,7 @@ pub fn free_space(file: BorrowedHandle<'_>) -> io::Result<u64> {
 }
 
 /// The size from which on a file can't bear a mark.
-pub const MARK_LIMIT: u64 = 0;
+pub const MARK_LIMIT: u64 = u64::MAX;
 
 /// Marks a file so that it shows when it was cut short. Nothing does that here: what is allocated
 /// behind a file's end goes when the last handle of it is closed.

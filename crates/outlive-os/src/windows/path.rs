@@ -28,3 +28,17 @@ pub(super) fn verbatim(path: &Path) -> io::Result<PathBuf> {
     whole.push(parts.as_path());
     Ok(whole.into())
 }
+
+/// A path as people write it, of one that the system gives back: many programs can't have the other
+/// form as their folder.
+pub(super) fn plain(path: OsString) -> PathBuf {
+    let bytes = super::bytes(&path);
+    let Some(rest) = bytes.strip_prefix(br"\\?\") else {
+        return path.into();
+    };
+    let plain = match rest.strip_prefix(br"UNC\") {
+        Some(rest) => [br"\\", rest].concat(),
+        None => rest.to_vec(),
+    };
+    super::os_string(plain).into()
+}

@@ -15,12 +15,14 @@ use std::sync::OnceLock;
 use windows_sys::Wdk::System::SystemInformation::{
     NtQuerySystemInformation, SystemProcessInformation,
 };
+use windows_sys::Wdk::System::SystemServices::RtlGetVersion;
 use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, ProcessBasicInformation};
 use windows_sys::Win32::Foundation::{
     ERROR_ACCESS_DENIED, FILETIME, HANDLE, STATUS_INFO_LENGTH_MISMATCH, UNICODE_STRING,
 };
 use windows_sys::Win32::System::JobObjects::IsProcessInJob;
 use windows_sys::Win32::System::RemoteDesktop::ProcessIdToSessionId;
+use windows_sys::Win32::System::SystemInformation::OSVERSIONINFOW;
 use windows_sys::Win32::System::Threading::{
     GetCurrentProcess, GetProcessTimes, PROCESS_BASIC_INFORMATION,
     PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE,
@@ -256,4 +258,22 @@ pub fn in_job(process: Option<&Process>) -> io::Result<bool> {
     // SAFETY: handles that are open, and the answer is written; no job object means any.
     call::check(unsafe { IsProcessInJob(handle, std::ptr::null_mut(), &mut inside) })?;
     Ok(inside != 0)
+}
+
+/// What the system calls itself, such as "Windows 10.0.19045". GetVersionEx would tell programs without
+/// a manifest of an older one.
+pub fn system() -> String {
+    let mut version = OSVERSIONINFOW {
+        dwOSVersionInfoSize: size_of::<OSVERSIONINFOW>() as u32,
+        ..OSVERSIONINFOW::default()
+    };
+    // SAFETY: a structure of ours that says its size; the call can't fail.
+    unsafe { RtlGetVersion(&raw mut version) };
+    let OSVERSIONINFOW {
+        dwMajorVersion: major,
+        dwMinorVersion: minor,
+        dwBuildNumber: build,
+        ..
+    } = version;
+    format!("Windows {major}.{minor}.{build}")
 }

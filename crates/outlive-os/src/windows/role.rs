@@ -1,14 +1,20 @@
 //! What a keeper makes of its own process, and what it was given at its start.
 
+pub use super::delegate::start_by;
 use super::folder::Folder;
 use super::surroundings::standard;
-use super::{Borrowed, Descriptor, console, events, inheritance};
+use super::{Borrowed, Descriptor, console, delegate, events, inheritance, path};
+use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::windows::fs::MetadataExt;
-use std::os::windows::io::{BorrowedHandle, IntoRawHandle};
+use std::os::windows::ffi::OsStringExt;
+use std::os::windows::fs::{MetadataExt, OpenOptionsExt};
+use std::os::windows::io::{AsRawHandle, BorrowedHandle, IntoRawHandle};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use windows_sys::Win32::Storage::FileSystem::{
+    FILE_FLAG_BACKUP_SEMANTICS, FILE_NAME_NORMALIZED, GetFinalPathNameByHandleW,
+};
 use windows_sys::Win32::System::Console::{
     STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, SetStdHandle,
 };
@@ -40,14 +46,41 @@ pub fn allow_descriptors(_count: u64) -> Option<u64> {
     None
 }
 
-/// The socket that this process was started with as its standard input: nobody starts one so.
+/// The socket to whoever had somebody else start this process: it is told its name.
 pub fn take_standard_input_socket() -> Option<Descriptor> {
-    None
+    delegate::connection()
 }
 
-/// Makes the folder behind a descriptor this process's own: that goes by paths alone.
-pub fn enter_folder(_folder: Borrowed<'_>) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+/// The name by which this program knows what it is to be.
+pub fn name() -> Option<OsString> {
+    delegate::name()
+}
+
+/// Opens a folder so that another process can make it its own.
+pub fn open_folder(path: &Path) -> io::Result<Descriptor> {
+    let mut options = fs::File::options();
+    // Without that flag only files can be opened (CreateFileW).
+    options.read(true).custom_flags(FILE_FLAG_BACKUP_SEMANTICS);
+    options.open(path).map(Into::into)
+}
+
+/// Makes the folder behind a descriptor this process's own. That goes by paths alone.
+pub fn enter_folder(folder: Borrowed<'_>) -> io::Result<()> {
+    let mut path = vec![0; 260];
+    loop {
+        let (handle, into, room) = (folder.as_raw_handle(), path.as_mut_ptr(), path.len() as u32);
+        // SAFETY: a handle that is open, and a buffer of ours and its length.
+        let length = unsafe { GetFinalPathNameByHandleW(handle, into, room, FILE_NAME_NORMALIZED) };
+        match length as usize {
+            0 => return Err(io::Error::last_os_error()),
+            length if length < path.len() => {
+                path.truncate(length);
+                return std::env::set_current_dir(path::plain(OsString::from_wide(&path)));
+            }
+            // As long as that, with its NUL.
+            length => path.resize(length, 0),
+        }
+    }
 }
 
 /// Gives back to the system what is no longer used: freed memory, and pages that were needed for the

@@ -4,16 +4,18 @@ use super::call::{check, owned};
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle};
 use std::ptr::null_mut;
-use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, GetLastError};
+use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, GetLastError, LocalFree};
+use windows_sys::Win32::Security::Authorization::ConvertSidToStringSidW;
 use windows_sys::Win32::Security::{
     ACCESS_ALLOWED_ACE, ACL, ACL_REVISION, AddAccessAllowedAceEx, CONTAINER_INHERIT_ACE,
     CheckTokenMembership, CreateWellKnownSid, DACL_SECURITY_INFORMATION, EqualSid, GetAce,
     GetKernelObjectSecurity, GetLengthSid, GetSecurityDescriptorDacl, GetSecurityDescriptorOwner,
     GetTokenInformation, InitializeAcl, InitializeSecurityDescriptor, OBJECT_INHERIT_ACE,
     OWNER_SECURITY_INFORMATION, PSID, SE_DACL_PROTECTED, SECURITY_ATTRIBUTES, SECURITY_DESCRIPTOR,
-    SECURITY_MAX_SID_SIZE, SetSecurityDescriptorControl, SetSecurityDescriptorDacl,
-    SetSecurityDescriptorOwner, TOKEN_QUERY, TOKEN_USER, TokenUser, WELL_KNOWN_SID_TYPE,
-    WinBuiltinAdministratorsSid, WinCreatorOwnerRightsSid, WinCreatorOwnerSid, WinLocalSystemSid,
+    SECURITY_MAX_SID_SIZE, SID_AND_ATTRIBUTES, SetSecurityDescriptorControl,
+    SetSecurityDescriptorDacl, SetSecurityDescriptorOwner, TOKEN_INFORMATION_CLASS, TOKEN_QUERY,
+    TokenIntegrityLevel, TokenUser, WELL_KNOWN_SID_TYPE, WinBuiltinAdministratorsSid,
+    WinCreatorOwnerRightsSid, WinCreatorOwnerSid, WinLocalSystemSid,
 };
 use windows_sys::Win32::Storage::FileSystem::FILE_ALL_ACCESS;
 use windows_sys::Win32::System::SystemServices::{
@@ -59,6 +61,16 @@ impl Sid {
 
     /// The user that a process runs as.
     pub(super) fn of_process(process: BorrowedHandle<'_>) -> io::Result<Sid> {
+        Sid::in_token(process, TokenUser)
+    }
+
+    /// How far a process is trusted: an identifier, too (mandatory integrity control).
+    fn integrity(process: BorrowedHandle<'_>) -> io::Result<Sid> {
+        Sid::in_token(process, TokenIntegrityLevel)
+    }
+
+    /// What begins with an identifier in a process's token: TOKEN_USER, TOKEN_MANDATORY_LABEL.
+    fn in_token(process: BorrowedHandle<'_>, which: TOKEN_INFORMATION_CLASS) -> io::Result<Sid> {
         let mut token = null_mut();
         // SAFETY: a handle that is open; the token is written if the call succeeds.
         check(unsafe { OpenProcessToken(process.as_raw_handle(), TOKEN_QUERY, &raw mut token) })?;
@@ -66,10 +78,14 @@ impl Sid {
         let about = filled(|room, needed| {
             let (into, length) = (room.as_mut_ptr().cast(), length(room));
             // SAFETY: the room is as long as it is said to be.
-            unsafe { GetTokenInformation(token.as_raw_handle(), TokenUser, into, length, needed) }
+            unsafe { GetTokenInformation(token.as_raw_handle(), which, into, length, needed) }
         })?;
         // SAFETY: the room holds this structure, and in it the identifier that it points to.
-        unsafe { Ok(Sid::copy((*about.as_ptr().cast::<TOKEN_USER>()).User.Sid)) }
+        unsafe {
+            Ok(Sid::copy(
+                (*about.as_ptr().cast::<SID_AND_ATTRIBUTES>()).Sid,
+            ))
+        }
     }
 
     fn well_known(which: WELL_KNOWN_SID_TYPE) -> io::Result<Sid> {
@@ -101,6 +117,19 @@ impl Sid {
         self.0.as_ptr().cast_mut().cast()
     }
 
+    /// As people write it: S-1-5-…
+    pub(super) fn text(&self) -> io::Result<String> {
+        let mut text = null_mut();
+        // SAFETY: an identifier; the text is written if the call succeeds, and ours to be freed.
+        unsafe {
+            check(ConvertSidToStringSidW(self.pointer(), &raw mut text))?;
+            let length = (0..).take_while(|at| *text.add(*at) != 0).count();
+            let copy = String::from_utf16_lossy(std::slice::from_raw_parts(text, length));
+            LocalFree(text.cast());
+            Ok(copy)
+        }
+    }
+
     /// Whether this process has the rights of a group.
     fn is_ours(&self) -> bool {
         let mut is_member = 0;
@@ -121,6 +150,14 @@ impl PartialEq for Sid {
 pub(super) fn is_this_users(process: BorrowedHandle<'_>) -> io::Result<bool> {
     let user = Sid::of_process(process)?;
     Ok(user == Sid::own()? || user == Sid::well_known(WinLocalSystemSid)?)
+}
+
+/// Whether a process has this one's user, and is trusted as far.
+pub(super) fn has_our_standing(process: BorrowedHandle<'_>) -> io::Result<bool> {
+    // SAFETY: the handle that means this process is always open.
+    let own = unsafe { BorrowedHandle::borrow_raw(GetCurrentProcess()) };
+    let is_ours = Sid::of_process(process)? == Sid::of_process(own)?;
+    Ok(is_ours && Sid::integrity(process)? == Sid::integrity(own)?)
 }
 
 /// For what is to be made for this user and the system alone.

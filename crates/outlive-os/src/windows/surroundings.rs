@@ -1,6 +1,8 @@
 //! What surrounds this process: its job object and its console. Nothing here changes anything or
 //! needs a privilege.
 
+pub use super::delegate::may_start_by;
+pub use super::foster::foster_parent;
 use super::{call, proc};
 use crate::Job;
 use std::io;

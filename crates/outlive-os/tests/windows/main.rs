@@ -4,8 +4,10 @@
 
 mod again;
 mod common;
+mod delegate;
 mod events;
 mod folder;
+mod foster;
 mod job;
 mod lists;
 mod lock;

@@ -2,8 +2,10 @@
 
 use crate::common::{Held, as_child, puppet, strings};
 use outlive_os::process::Process;
+use outlive_os::socket::Connection;
 use outlive_os::spawn::Spawn;
 use outlive_os::{AsDescriptor, Leave, bytes, proc, role, signal, surroundings};
+use outlive_record::Via;
 use std::env;
 use std::ffi::{OsString, c_int, c_uint, c_void};
 use std::fs::File;
@@ -19,8 +21,9 @@ pub(crate) const NAME: &str = "outlive's puppet";
 static BEFORE_MAIN: extern "C" fn() = before_main;
 
 extern "C" fn before_main() {
-    let mut words = env::args_os();
-    if words.next().is_some_and(|name| name == NAME) {
+    if role::name().is_some_and(|name| name == NAME) {
+        // Who can't give it another name names it once more.
+        let words = env::args_os().skip(1).skip_while(|word| word == NAME);
         let code = obey(words.collect());
         io::stdout().flush().expect("somebody reads it");
         std::process::exit(code.cast_signed());
@@ -83,6 +86,9 @@ fn obey(words: Vec<OsString>) -> u32 {
             println!("{:?}", proc::place().expect("it can be told"));
             0
         }
+        ["foster"] => foster(),
+        ["ask service"] => ask_service(),
+        ["delegated", ..] => delegated(),
         ["console"] => {
             println!("{}", surroundings::console());
             0
@@ -137,6 +143,53 @@ fn keeper() -> u32 {
         Err(error) => println!("{error}"),
     }
     drop(job);
+    0
+}
+
+/// Says who could be a parent in its place, and starts a puppet by that.
+fn foster() -> u32 {
+    let (parent, name) = surroundings::foster_parent().expect("there is one");
+    let spawn = Spawn {
+        leave: Leave::Parent(&parent),
+        ..puppet(&["held"])
+    };
+    let child = Held::start(spawn, as_child);
+    let is_in_one = proc::in_job(Some(&child.process)).expect("it can be asked");
+    println!("{} {name} {is_in_one}", parent.pid());
+    child.end();
+    0
+}
+
+/// Has a service start a puppet, and says what that says of itself.
+fn ask_service() -> u32 {
+    let program = env::current_exe().expect("a program knows its path");
+    let here = role::open_folder(".".as_ref()).expect("there is one");
+    match role::start_by(Via::Service, &program, &[NAME, "delegated"]) {
+        Ok(puppet) => {
+            puppet.send(b"-", Some(here.as_fd())).expect("it listens");
+            let (said, _) = puppet.receive(4096).expect("it answers");
+            println!("{}", String::from_utf8_lossy(&said));
+        }
+        Err(error) => println!("{error}"),
+    }
+    0
+}
+
+/// Goes to the folder that it is given, and says whether it is in a job object and where it is.
+fn delegated() -> u32 {
+    let Some(end) = role::take_standard_input_socket() else {
+        return 1;
+    };
+    let starter = Connection::from_descriptor(end);
+    let (_, folder) = starter.receive(16).expect("it is told something");
+    let folder = folder.expect("it is given its folder");
+    role::enter_folder(folder.as_fd()).expect("it may go there");
+    let is_in_one = proc::in_job(None).expect("it can be asked");
+    let here = env::current_dir().expect("there is one");
+    let said = format!("{is_in_one} {}", here.display());
+    starter
+        .send(said.as_bytes(), None)
+        .expect("it waits for it");
     0
 }
 

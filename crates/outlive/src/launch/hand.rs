@@ -1,24 +1,24 @@
-//! Handing a launch to a keeper: to one that this process starts, or to one that a systemd manager
-//! starts for it.
+//! Handing a launch to a keeper: to one that this process starts, or to one that a systemd manager, a
+//! service or a task starts for it.
 
 use super::Order;
 use crate::error::{During, Error, Result};
 use crate::leave::{self, Barred, Bases, Begun, KEEPERS, Leaving, PATIENCE};
 use crate::process::spawn_apart;
-use outlive_escape::plan::Route;
+use outlive_escape::plan::{Route, Via};
 use outlive_os::process::Process;
 use outlive_os::socket::Connection;
 use outlive_os::spawn::{Spawn, Step, Strings};
-use outlive_os::{AsDescriptor, Leave, bytes, events, memory, role, socket};
+use outlive_os::{AsDescriptor, Descriptor, Leave, bytes, events, memory, role, socket};
 use outlive_record::{Answer, LAUNCH_LIMIT, Launch};
 use outlive_systemd::{Manager, Program, Service, start_service};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The longest answer of a new keeper: it may quote a path.
 const ANSWER_LIMIT: usize = 64 << 10;
-/// How long a keeper that a manager has started may take to answer, which takes it milliseconds:
+/// How long a keeper that somebody else has started may take to answer, which takes it milliseconds:
 /// its end can't be told, since the manager holds its end of the socket, too.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 
@@ -70,7 +70,9 @@ impl Order {
     /// and ends.
     pub(super) fn ahead(&self, begun: &Begun) -> Result<Option<Keeper>> {
         match begun.bases(&self.wish) {
-            Some(bases) => Ok(self.start_keeper(bases, begun.may_stay(), Leave::Inherit)?.ok()),
+            Some(bases) => Ok(self
+                .start_keeper(bases, begun.may_stay(), Leave::Inherit)?
+                .ok()),
             None => Ok(None),
         }
     }
@@ -85,7 +87,7 @@ impl Order {
         let parent = leaving.parent();
         let exit = leave::job_exit(route, parent.as_deref());
         let fits = |keeper: &Keeper| {
-            keeper.bases == route.bases && keeper.left_job == !matches!(exit, Leave::Inherit)
+            keeper.bases == route.bases && keeper.left_job != matches!(exit, Leave::Inherit)
         };
         match ahead.filter(fits) {
             Some(keeper) => Ok(Ok(keeper)),
@@ -125,9 +127,7 @@ impl Order {
         };
         let (key, value) = outlive_keeper::MARK;
         let folder = self.folder.as_deref();
-        let keeper = role::steady_program(&self.keeper, &self.home);
-        let keeper =
-            keeper.during(|| format!("failed to copy the keeper `{}`", self.keeper.display()))?;
+        let keeper = self.steady_keeper()?;
         let spawn = Spawn {
             programs: strings(&[&[bytes(keeper.as_os_str())]])?,
             arguments: strings(&[
@@ -164,9 +164,7 @@ impl Order {
         match error.step {
             Step::Cgroup => Ok(Err(Barred::Cgroup(error.cause))),
             Step::Breakaway => Ok(Err(Barred::Breakaway(error.cause))),
-            Step::Process if matches!(exit, Leave::Parent(_)) => {
-                Ok(Err(Barred::Via(error.cause)))
-            }
+            Step::Process if matches!(exit, Leave::Parent(_)) => Ok(Err(Barred::Via(error.cause))),
             Step::Exec => {
                 let what = format!("failed to run the keeper `{}`", self.keeper.display());
                 Err(Error::io(what, error.cause))
@@ -186,9 +184,7 @@ impl Order {
         manager: Manager,
     ) -> Result<Result<Answer, String>> {
         let user = role::user();
-        let path = self.folder.as_deref().unwrap_or(Path::new("."));
-        let folder = File::open(path)
-            .during(|| format!("failed to change folder to `{}`", path.display()))?;
+        let folder = self.opened_folder()?;
         let (ours, keepers) = socket::pair().during(|| self.failed("make a socket"))?;
         // By our own descriptor: what a path means to the manager may be another's file.
         let program = File::open(&self.keeper)
@@ -206,32 +202,72 @@ impl Order {
             return Ok(Err(failure.to_string()));
         }
         drop((keepers, program));
+        let answer = self.hand_to_another(&ours, &folder, &launch)?;
+        Ok(answer.ok_or_else(|| "its keeper says nothing".to_owned()))
+    }
+
+    /// Has a service or a task start the keeper: its answer, or what bars that.
+    pub(super) fn delegate_by(&self, via: Via, launch: &Launch) -> Result<Result<Answer, Barred>> {
+        let folder = self.opened_folder()?;
+        let program = self.steady_keeper()?;
+        let arguments = [outlive_keeper::ROLE, self.spec.id.as_str()];
+        let keeper = match role::start_by(via, &program, &arguments) {
+            Ok(keeper) => keeper,
+            Err(why) => return Ok(Err(Barred::Via(why))),
+        };
+        let answer = self.hand_to_another(&keeper, &folder, launch)?;
+        let silent = || Barred::Via(std::io::Error::other("its keeper says nothing"));
+        Ok(answer.ok_or_else(silent))
+    }
+
+    /// Hands the launch, the folder and the slots to a keeper that somebody else has started: its
+    /// answer, or nothing if it is not there.
+    fn hand_to_another(
+        &self,
+        keeper: &Connection,
+        folder: &Descriptor,
+        launch: &Launch,
+    ) -> Result<Option<Answer>> {
         // Nothing is handed over before somebody is there: a keeper that comes too late for us finds
         // nothing to start.
-        if !self.says_something(&ours)? {
-            return Ok(Err("its keeper says nothing".to_owned()));
+        if !self.says_something(keeper)? {
+            return Ok(None);
         }
-        let hello = ours.receive(ANSWER_LIMIT);
+        let hello = keeper.receive(ANSWER_LIMIT);
         hello.during(|| self.failed("hear from the keeper"))?;
-        self.send(&ours, &launch)?;
+        self.send(keeper, launch)?;
         let slots = self.slots.iter().map(AsDescriptor::as_fd);
         for descriptor in std::iter::once(folder.as_fd()).chain(slots) {
-            ours.send(b"-", Some(descriptor))
+            keeper
+                .send(b"-", Some(descriptor))
                 .during(|| self.failed("hand over the launch"))?;
         }
-        match self.says_something(&ours)? {
-            true => self.answer(&ours).map(Ok),
+        match self.says_something(keeper)? {
+            true => self.answer(keeper).map(Some),
             false => {
                 // It has all that it needs, and may still start the job.
                 let what = self.failed("hear from the keeper");
                 let cause = std::io::Error::from(std::io::ErrorKind::TimedOut);
+                let id = &self.spec.id;
                 let hint = format!("look whether it runs: outlive show {id}");
                 Err(Error::io(what, cause).hint_at(hint))
             }
         }
     }
 
-    /// Waits for a word of a keeper that a manager has started; whether it came in time.
+    /// Where the job starts, for a keeper that does not have this process's folder.
+    fn opened_folder(&self) -> Result<Descriptor> {
+        let path = self.folder.as_deref().unwrap_or(Path::new("."));
+        let folder = role::open_folder(path);
+        folder.during(|| format!("failed to change folder to `{}`", path.display()))
+    }
+
+    fn steady_keeper(&self) -> Result<PathBuf> {
+        let keeper = role::steady_program(&self.keeper, &self.home);
+        keeper.during(|| format!("failed to copy the keeper `{}`", self.keeper.display()))
+    }
+
+    /// Waits for a word of a keeper that somebody else has started; whether it came in time.
     fn says_something(&self, keeper: &Connection) -> Result<bool> {
         let said = events::wait(&[keeper.as_fd()], Some(ANSWER_TIME));
         let said = said.during(|| self.failed("wait for the keeper"))?;

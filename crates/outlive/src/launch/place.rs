@@ -42,6 +42,15 @@ impl Order {
                         continue;
                     }
                 }
+            } else if let Some(via) = leave::starter(&route) {
+                let launch = self.launch(&plan, &leaving);
+                match self.delegate_by(via, &launch)? {
+                    Ok(answer) => answer,
+                    Err(barred) => {
+                        leaving.heed(barred);
+                        continue;
+                    }
+                }
             } else {
                 match self.keeper(&route, &leaving, ahead.take())? {
                     Ok(keeper) if leaving.is_in_outer_job(keeper.process(), &route) => {
@@ -123,8 +132,10 @@ impl Order {
         launch.report = plan.report.clone().brief();
         launch.caller = leaving.caller();
         let usual = leaving.usual(plan.route.reset);
-        launch.settings = match plan.route.way {
-            Way::Delegated(_) => {
+        let is_ours =
+            !matches!(plan.route.way, Way::Delegated(_)) && leave::starter(&plan.route).is_none();
+        launch.settings = match is_ours {
+            false => {
                 launch.delegated = Some(self.strangers());
                 let mut settings = settings::current();
                 if leaving.survey().sandbox.no_new_privs && !self.wish.leave_sandbox {
@@ -132,12 +143,12 @@ impl Order {
                 }
                 settings::instead(settings, usual)
             }
-            _ => usual,
+            true => usual,
         };
         launch
     }
 
-    /// What a keeper that a manager starts does not have from this process.
+    /// What a keeper that somebody else starts does not have from this process.
     fn strangers(&self) -> Delegated {
         Delegated {
             descriptors: 1 + self.slots.len(),

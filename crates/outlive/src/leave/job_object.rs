@@ -16,6 +16,15 @@ pub(crate) fn job_exit<'a>(route: &Route, parent: Option<&'a Process>) -> Leave<
     }
 }
 
+/// Who starts the keeper on this route, if that is neither this process nor a manager.
+pub(crate) fn starter(route: &Route) -> Option<Via> {
+    match route.exit {
+        JobExit::Service => Some(Via::Service),
+        JobExit::Task => Some(Via::Task),
+        JobExit::Inherit | JobExit::Breakaway | JobExit::Parent => None,
+    }
+}
+
 impl Leaving {
     /// Looks for the way out that was asked for.
     pub(super) fn passage(&mut self, via: Via) -> Passage {
