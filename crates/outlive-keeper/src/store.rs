@@ -405,15 +405,22 @@ pub fn remove(home: &Home, id: &JobId, name: Option<&JobName>) -> io::Result<boo
 
 /// Whether a folder of a job that was being started has been abandoned: nobody holds its lock, and
 /// it was not made just now. Between two steps of a launch there are microseconds; an hour leaves
-/// room for a clock that jumps.
+/// room for a clock that jumps. Where a folder is hidden by a file of that name, that file may have
+/// been left alone.
 pub fn is_abandoned(jobs: &Folder, name: &str) -> bool {
-    let Ok(folder) = jobs.sub(name) else {
-        return false;
+    let (held, modified) = match jobs.sub(name) {
+        Ok(folder) => {
+            let lock = folder.file(LOCK);
+            let held = lock.is_ok_and(|file| lock::is_held(file.as_fd()).unwrap_or(true));
+            (held, folder.modified())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let about = jobs.file(name).and_then(|file| file.metadata());
+            (false, about.and_then(|about| about.modified()))
+        }
+        Err(_) => return false,
     };
-    let held = folder
-        .file(LOCK)
-        .is_ok_and(|file| lock::is_held(file.as_fd()).unwrap_or(true));
-    let age = folder.modified().map(|it| it.elapsed().unwrap_or_default());
+    let age = modified.map(|it| it.elapsed().unwrap_or_default());
     !held && age.is_ok_and(|age| age > std::time::Duration::from_secs(3600))
 }
 
@@ -438,6 +445,19 @@ mod tests {
             "{pid} ({name}) S 1 {pid} {pid} 0 -1 4 1 2 3 4 5 6 7 8 20 0 1 0 {} 1 2\n",
             pid * 10
         )
+    }
+
+    /// On Windows such a file hides a folder, and its maker may be killed before it makes the folder.
+    #[test]
+    fn a_file_in_place_of_a_new_job_is_abandoned_where_one_may_be_left() {
+        let path = tempfile::tempdir().expect("a folder can be made");
+        let jobs = Folder::open(path.path()).expect("our own folder");
+        let file = File::create(path.path().join(".new-x")).expect("our own folder");
+        assert!(!is_abandoned(&jobs, ".new-x"));
+        assert!(!is_abandoned(&jobs, ".new-missing"));
+        let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+        file.set_modified(long_ago).expect("our own file");
+        assert_eq!(is_abandoned(&jobs, ".new-x"), KERNEL == Kernel::Windows);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::store::{CONTROL, RECORD};
 use crate::table::{Action, Choice, Event, Phase, next};
 use jiff::Timestamp;
 use outlive_os::events;
-use outlive_os::output::Activity;
+use outlive_os::output::{Activity, LATE};
 use outlive_os::socket::Connection;
 use outlive_os::tree::Tree;
 use outlive_os::{AsDescriptor, Borrowed, Descriptor, Exit, News, Reaped, role};
@@ -123,6 +123,8 @@ impl Keeper {
         }
         if self.grace_over.take_if(|at| *at <= now).is_some() {
             self.on(Event::GraceOver);
+            // If nothing was left to be ended, nothing tells of an end any more.
+            self.reap();
         }
         Ok(())
     }
@@ -289,11 +291,17 @@ impl Keeper {
                 None => refused("its standard input is not open"),
             },
         };
-        let descriptor = descriptor.as_ref().map(AsDescriptor::as_fd);
-        if self.connections[place]
-            .send(&reply.to_bytes(), descriptor)
-            .is_err()
-        {
+        let connection = &self.connections[place];
+        let lent = descriptor.as_ref().map(AsDescriptor::as_fd);
+        let sent = connection.send(&reply.to_bytes(), lent).or_else(|error| {
+            if lent.is_none() {
+                return Err(error);
+            }
+            // Windows closes an elevated process to the same user's others.
+            let why = format!("the descriptor can't be passed on: {error}");
+            connection.send(&Reply::Refused(why).to_bytes(), None)
+        });
+        if sent.is_err() {
             self.connections.remove(place);
         }
     }
@@ -328,6 +336,8 @@ impl Keeper {
             Ok((look, activity)) => {
                 self.activity = Some(activity);
                 self.after(look);
+                let late = LATE.and_then(|late| Instant::now().checked_add(late));
+                self.look_at = self.look_at.or(late);
             }
             Err(error) => {
                 let uncapped = Some(format!("its folder can't be watched: {error}"));

@@ -72,6 +72,16 @@ pub(crate) fn next(job: &Job, sign: &Sign) -> Result<Sign> {
             Ok(Some(pipe)) => return Ok(Sign::Told(pipe)),
             Ok(None) => {}
             Err(error) if error.is_not_running() => {}
+            // The keeper can't lend what tells of the end, and would refuse it again.
+            Err(error) if error.kind() == Kind::Unsupported => {
+                let waiting = || format!("failed to wait for `{}`", job.label());
+                let seen = job.look_here()?;
+                match seen.living_keeper().during(waiting)? {
+                    Some(keeper) => return Ok(Sign::Process(keeper)),
+                    None if seen.kept => return Err(error),
+                    None => {}
+                }
+            }
             Err(error) => return Err(error),
         }
     }

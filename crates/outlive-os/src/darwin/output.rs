@@ -133,3 +133,6 @@ impl Activity {
 pub fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     file.read_exact_at(bytes, offset)
 }
+
+/// How late a file's growth may be told at most, if it may be told late.
+pub const LATE: Option<std::time::Duration> = None;

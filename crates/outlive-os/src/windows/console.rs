@@ -1,7 +1,7 @@
 //! Asking a process to end: Ctrl-Break on its console, WM_CLOSE to its windows.
 
-use super::call;
 use super::surroundings::{is_console, standard};
+use super::{call, ctrl_handler};
 use std::io;
 use std::mem::transmute;
 use std::os::windows::io::IntoRawHandle;
@@ -22,6 +22,8 @@ use windows_sys::core::{BOOL, s, w};
 /// Whether this process's console is ours to leave for a moment, and with it its standard handles: it
 /// is a program of outlive's own and not one that uses the library.
 static MAY_LEAVE: AtomicBool = AtomicBool::new(false);
+/// Whether this process bears what a console has for it.
+static BEARS: AtomicBool = AtomicBool::new(false);
 /// One at a time: a process has one console.
 static ONE: Mutex<()> = Mutex::new(());
 
@@ -32,8 +34,26 @@ pub(super) fn is_own() {
 
 /// Makes this process bear what a console has for it, as long as it can be borne.
 pub(super) fn bear() -> io::Result<()> {
+    BEARS.store(true, Ordering::Relaxed);
+    ignore()
+}
+
+fn ignore() -> io::Result<()> {
     // SAFETY: a function that touches nothing.
     call::check(unsafe { SetConsoleCtrlHandler(Some(do_nothing), 1) })
+}
+
+/// Sets this process's handlers as they were before it went to another console: with each change of
+/// console the list of them is a new one (SetConsoleCtrlHandler), but Wine keeps it.
+fn set_handlers_again() {
+    // SAFETY: names a function.
+    unsafe { SetConsoleCtrlHandler(Some(do_nothing), 0) };
+    if BEARS.load(Ordering::Relaxed) {
+        // Nothing can be done without; it was allowed before.
+        let _ = ignore();
+    }
+    // The last one set is the first one asked.
+    let _ = ctrl_handler::set_again();
 }
 
 /// Runs in a thread of its own that the system starts (HandlerRoutine callback function).
@@ -47,13 +67,9 @@ unsafe extern "system" fn do_nothing(event: u32) -> BOOL {
     1
 }
 
-/// Asks a process to end; whether there was a way to.
-pub(super) fn ask(pid: i32) -> bool {
-    let heard = interrupt(pid);
-    close_windows(pid.cast_unsigned()) || heard
-}
-
-/// Sends Ctrl-Break to the process group that a process leads; whether there was a way to.
+/// Sends Ctrl-Break to the process group that a process leads; whether there was a way to. It must be
+/// sure to lead one: for any other process everybody on its console would get it, this process among
+/// them (GenerateConsoleCtrlEvent takes such an id for 0).
 pub(super) fn interrupt(pid: i32) -> bool {
     let pid = pid.cast_unsigned();
     let _one = ONE.lock();
@@ -67,12 +83,13 @@ pub(super) fn interrupt(pid: i32) -> bool {
         return false;
     }
     let standard = Standard::set_aside();
-    // What a process bears is forgotten when it is attached to another console.
+    // Only once it is there, which sets the list of handlers back.
     // SAFETY: takes a number.
-    let sent = unsafe { AttachConsole(pid) } != 0 && bear().is_ok() && send();
+    let sent = unsafe { AttachConsole(pid) } != 0 && ignore().is_ok() && send();
     // SAFETY: takes nothing.
     unsafe { FreeConsole() };
     standard.put_back(attached.len() > 1);
+    set_handlers_again();
     sent
 }
 
@@ -147,7 +164,7 @@ struct Search {
 
 /// Sends WM_CLOSE to the windows of a process; whether it has any. Those functions are loaded only
 /// now: a program with windows is started more slowly, and the system treats it as one at a log-off.
-fn close_windows(pid: u32) -> bool {
+pub(super) fn close_windows(pid: i32) -> bool {
     let none = std::ptr::null_mut();
     // SAFETY: a constant name; of the system's own folder only.
     let library = unsafe { LoadLibraryExW(w!("user32.dll"), none, LOAD_LIBRARY_SEARCH_SYSTEM32) };
@@ -155,7 +172,7 @@ fn close_windows(pid: u32) -> bool {
         return false;
     }
     // SAFETY: it is loaded until below.
-    let found = unsafe { close_windows_by(library, pid) };
+    let found = unsafe { close_windows_by(library, pid.cast_unsigned()) };
     // SAFETY: loaded above.
     unsafe { FreeLibrary(library) };
     found.unwrap_or(false)

@@ -17,8 +17,9 @@ use std::path::{Path, PathBuf};
 use windows_sys::Win32::Foundation::{
     DUPLICATE_SAME_ACCESS, DuplicateHandle, ERROR_ACCESS_DENIED, ERROR_BAD_EXE_FORMAT,
     ERROR_BAD_NETPATH, ERROR_BAD_PATHNAME, ERROR_COMMITMENT_LIMIT, ERROR_DIRECTORY,
-    ERROR_FILE_NOT_FOUND, ERROR_INVALID_NAME, ERROR_NO_SYSTEM_RESOURCES, ERROR_NOT_ENOUGH_MEMORY,
-    ERROR_NOT_ENOUGH_QUOTA, ERROR_PATH_NOT_FOUND, HANDLE,
+    ERROR_FILE_NOT_FOUND, ERROR_INVALID_NAME, ERROR_INVALID_PARAMETER, ERROR_NO_SYSTEM_RESOURCES,
+    ERROR_NOT_ENOUGH_MEMORY, ERROR_NOT_ENOUGH_QUOTA, ERROR_NOT_SUPPORTED, ERROR_PATH_NOT_FOUND,
+    HANDLE,
 };
 use windows_sys::Win32::Storage::FileSystem::WriteFile;
 use windows_sys::Win32::System::IO::{OVERLAPPED, OVERLAPPED_0, OVERLAPPED_0_0};
@@ -61,15 +62,25 @@ impl Spawn<'_> {
         let holder = self.parent().map_err(fail(Step::Process))?;
         // Without a console to share it would be given a window.
         let hidden = self.new_session || holder.is_some() || !surroundings::console();
+        let through_parent = holder.is_some();
         let inheritance = Inheritance::new(self, holder, hidden);
-        let mut inheritance = inheritance.map_err(fail(Step::Descriptors))?;
+        let mut inheritance = inheritance.map_err(|cause| {
+            // That it lets nobody put handles into it speaks against that parent.
+            let is_barred = through_parent && call::is(&cause, ERROR_ACCESS_DENIED);
+            let step = if is_barred {
+                Step::Process
+            } else {
+                Step::Descriptors
+            };
+            SpawnError { step, cause }
+        })?;
         // What is announced is not to be left suspended, in whatever moment this process ends.
         let own_job = match self.cgroups {
             [] if self.announce.is_some() => Some(Cgroup::unnamed().map_err(fail(Step::Cgroup))?),
             _ => None,
         };
         let jobs: Vec<&Cgroup> = self.cgroups.iter().chain(&own_job).collect();
-        let _leash = match (self.announce, jobs.first()) {
+        let leash = match (self.announce, jobs.first()) {
             (Some(_), Some(job)) => Some(Leash::new(job).map_err(fail(Step::Cgroup))?),
             _ => None,
         };
@@ -84,7 +95,7 @@ impl Spawn<'_> {
         let made = made.first_that_runs(&mut inheritance)?;
         drop(inheritance);
         if let Some(file) = self.announce {
-            made.announce(file, jobs[0])?;
+            made.announce(file, jobs[0], leash)?;
         }
         Ok(made.process)
     }
@@ -187,10 +198,12 @@ impl Request<'_> {
                     }
                     Err(error) => error,
                 };
+                if let Some(step) = self.refused(&error, &file) {
+                    return fail(step, error);
+                }
                 let one_of = |codes: &[u32]| codes.iter().any(|code| call::is(&error, *code));
                 match () {
                     () if file.is_folder() => reason = call::error(ERROR_ACCESS_DENIED),
-                    () if self.is_held_back(&error, &file) => return fail(Step::Breakaway, error),
                     () if one_of(&MISSING) => {}
                     () if one_of(&UNFIT) => reason = error,
                     () if one_of(&NO_ROOM) => return fail(Step::Process, error),
@@ -201,13 +214,23 @@ impl Request<'_> {
         fail(Step::Exec, reason)
     }
 
-    /// Whether an error is that of a job object that lets nobody go. It is the same as that of a file
-    /// that may not be run.
-    fn is_held_back(&self, error: &io::Error, file: &ProgramFile) -> bool {
-        matches!(self.spawn.leave, Leave::Breakaway)
-            && call::is(error, ERROR_ACCESS_DENIED)
-            && proc::in_job(None).unwrap_or(false)
-            && file.may_be_run()
+    /// What is refused by this error, if it is not the file: to leave the job object, that parent, or
+    /// those job objects to be in. Each is told by the error of a file that may not be run, or is not
+    /// known to an old system.
+    fn refused(&self, error: &io::Error, file: &ProgramFile) -> Option<Step> {
+        let is = |code| call::is(error, code);
+        let denied = is(ERROR_ACCESS_DENIED);
+        let joins = !self.spawn.cgroups.is_empty();
+        let step = match self.spawn.leave {
+            Leave::Breakaway if denied && proc::in_job(None).unwrap_or(false) => Step::Breakaway,
+            Leave::Parent(_) if denied => Step::Process,
+            _ if joins && (denied || is(ERROR_NOT_SUPPORTED) || is(ERROR_INVALID_PARAMETER)) => {
+                Step::Cgroup
+            }
+            _ => return None,
+        };
+        // A folder is not opened for that.
+        file.may_be_run().then_some(step)
     }
 
     fn run(&self, file: &ProgramFile, inheritance: &mut Inheritance) -> io::Result<Made> {
@@ -268,8 +291,9 @@ impl Request<'_> {
             )
         })?;
         let process = call::owned(made.hProcess)?;
+        let leads = self.flags & CREATE_NEW_PROCESS_GROUP != 0;
         Ok(Made {
-            process: Process::new(made.dwProcessId.cast_signed(), process),
+            process: Process::started(made.dwProcessId.cast_signed(), process, leads),
             thread: call::owned(made.hThread)?,
             program: OsString::new(),
         })
@@ -277,9 +301,14 @@ impl Request<'_> {
 }
 
 impl Made {
-    /// Writes its line behind what is in the file and lets it go on. If that fails nothing of it is
-    /// left.
-    fn announce(&self, file: super::Borrowed<'_>, job: &Cgroup) -> Result<(), SpawnError> {
+    /// Writes its line behind what is in the file, takes it off the leash and lets it go on. If that
+    /// fails nothing of it is left.
+    fn announce(
+        &self,
+        file: super::Borrowed<'_>,
+        job: &Cgroup,
+        leash: Option<Leash<'_>>,
+    ) -> Result<(), SpawnError> {
         let written = proc::of_handle(self.process.raw())
             .and_then(|line| append(file.as_raw_handle(), &proc::text(&line, &self.program)));
         // SAFETY: a thread that we own.
@@ -288,7 +317,12 @@ impl Made {
             _ => Ok(()),
         };
         let started = match written {
-            Ok(()) => resume().map_err(|cause| (Step::Process, cause)),
+            Ok(()) => {
+                self.give(job);
+                // From its first step on it lives without us.
+                drop(leash);
+                resume().map_err(|cause| (Step::Process, cause))
+            }
             Err(cause) => Err((Step::Announce, cause)),
         };
         if let Err((step, cause)) = started {
@@ -297,7 +331,6 @@ impl Made {
             let _ = self.process.wait_end(None);
             return Err(SpawnError { step, cause });
         }
-        self.give(job);
         Ok(())
     }
 
@@ -306,7 +339,7 @@ impl Made {
     fn give(&self, job: &Cgroup) {
         let (from, to) = (job.raw(), self.process.raw());
         let mut copy = std::ptr::null_mut();
-        // It may have ended already, and then needs none.
+        // Somebody may have ended it already, and then it needs none.
         // SAFETY: handles that are open; the copy is that process's, and goes with it.
         unsafe {
             let here = GetCurrentProcess();

@@ -55,6 +55,25 @@ unsafe extern "system" fn handle(event: u32) -> BOOL {
     1
 }
 
+fn set() -> io::Result<()> {
+    // SAFETY: the handler lives as long as the process, and touches what is static only.
+    match unsafe { SetConsoleCtrlHandler(Some(handle), 1) } {
+        0 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Takes again what this process has taken: with its console it has lost its handlers.
+pub(super) fn set_again() -> io::Result<()> {
+    if ARRIVED.get().is_none() {
+        return Ok(());
+    }
+    // Where it was not lost it is not to be there twice.
+    // SAFETY: names a function.
+    unsafe { SetConsoleCtrlHandler(Some(handle), 0) };
+    set()
+}
+
 impl Signals {
     /// Takes these signals for this process: INTERRUPT is Ctrl-C; TERM is Ctrl-Break, the log-off and
     /// the shut-down; HANG_UP is the closing of the console's window.
@@ -69,10 +88,7 @@ impl Signals {
         ARRIVED.get_or_init(|| event);
         let heeded = signals.iter().fold(0, |all, signal| all | bit(*signal));
         HEEDED.fetch_or(heeded, Ordering::Relaxed);
-        // SAFETY: the handler lives as long as the process, and touches what is static only.
-        if unsafe { SetConsoleCtrlHandler(Some(handle), 1) } == 0 {
-            return Err(io::Error::last_os_error());
-        }
+        set()?;
         Ok(Signals(()))
     }
 

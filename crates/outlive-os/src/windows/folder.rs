@@ -347,6 +347,7 @@ impl Folder {
     /// Removes a file; nothing happens if it is not there.
     pub fn remove(&self, name: &str) -> io::Result<()> {
         let path = self.file_at(name)?;
+        gone(fs::remove_file(replace::now(&path)))?;
         let about = match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             about => about?,

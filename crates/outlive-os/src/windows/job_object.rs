@@ -1,18 +1,20 @@
 //! Job objects: a process's container for what it may use, and what is ended as a whole.
 
 use super::call;
+use super::process::Process;
 use super::security::Private;
 use std::io;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::path::Path;
 use windows_sys::Win32::Foundation::{ERROR_ALREADY_EXISTS, ERROR_MORE_DATA, GetLastError, HANDLE};
 use windows_sys::Win32::System::JobObjects::{
-    CreateJobObjectW, JOB_OBJECT_LIMIT_BREAKAWAY_OK, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
-    JOBOBJECT_ASSOCIATE_COMPLETION_PORT, JOBOBJECT_BASIC_ACCOUNTING_INFORMATION,
-    JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JOBOBJECTINFOCLASS,
-    JobObjectAssociateCompletionPortInformation, JobObjectBasicAccountingInformation,
-    JobObjectBasicProcessIdList, JobObjectExtendedLimitInformation, OpenJobObjectW,
-    QueryInformationJobObject, SetInformationJobObject, TerminateJobObject,
+    CreateJobObjectW, IsProcessInJob, JOB_OBJECT_LIMIT_BREAKAWAY_OK,
+    JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, JOBOBJECT_ASSOCIATE_COMPLETION_PORT,
+    JOBOBJECT_BASIC_ACCOUNTING_INFORMATION, JOBOBJECT_EXTENDED_LIMIT_INFORMATION,
+    JOBOBJECTINFOCLASS, JobObjectAssociateCompletionPortInformation,
+    JobObjectBasicAccountingInformation, JobObjectBasicProcessIdList,
+    JobObjectExtendedLimitInformation, OpenJobObjectW, QueryInformationJobObject,
+    SetInformationJobObject, TerminateJobObject,
 };
 use windows_sys::Win32::System::SystemServices::{JOB_OBJECT_QUERY, JOB_OBJECT_TERMINATE};
 
@@ -124,6 +126,14 @@ impl Cgroup {
         let count = unsafe { list.as_ptr().cast::<u32>().add(1).read() } as usize;
         let ids = list.iter().skip(COUNTS).take(count);
         Ok(ids.map(|id| (*id as u32).cast_signed()).collect())
+    }
+
+    /// Whether a process is in it or in a job object within it.
+    pub(super) fn has(&self, process: &Process) -> io::Result<bool> {
+        let mut is_in = 0;
+        // SAFETY: handles that are open, and the answer is written.
+        call::check(unsafe { IsProcessInJob(process.raw(), self.raw(), &mut is_in) })?;
+        Ok(is_in != 0)
     }
 
     /// Ends all its processes, of those in job objects within it too.

@@ -11,6 +11,7 @@
 use super::call::{self, check, is, owned, wide};
 use super::events::random_name;
 use super::folder::Folder;
+use super::listener::Knock;
 pub use super::listener::Listener;
 use super::overlapped::{Operation, Until, event, write};
 use super::passing::{Given, Head};
@@ -164,6 +165,8 @@ pub struct Connection {
     reading: Mutex<Operation>,
     /// Who is at the other end, if the pipe itself can't tell.
     peer: Mutex<Option<io::Result<OwnedHandle>>>,
+    /// The last of all: whoever is woken finds the pipe free.
+    after: Option<Knock>,
 }
 
 type Packet = (Vec<u8>, Option<OwnedHandle>);
@@ -185,7 +188,13 @@ impl Connection {
             trust,
             reading: Mutex::new(reading),
             peer: Mutex::new(None),
+            after: None,
         }
+    }
+
+    /// Has a listener look again once this is gone.
+    pub(super) fn knock_after(&mut self, knock: Knock) {
+        self.after = Some(knock);
     }
 
     /// A connection that came as an inherited descriptor.

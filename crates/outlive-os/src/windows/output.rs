@@ -191,3 +191,8 @@ pub fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<(
     }
     Ok(())
 }
+
+/// How late a file's growth may be told at most, if it may be told late: NTFS tells of it when its
+/// cache is flushed or a handle closed (FindFirstChangeNotification, remarks), which may be much
+/// later. So often a keeper looks at its job's output.
+pub const LATE: Option<std::time::Duration> = Some(std::time::Duration::from_secs(5));

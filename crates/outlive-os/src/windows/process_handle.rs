@@ -32,6 +32,9 @@ const RIGHTS: [u32; 4] = {
 pub struct Process {
     pid: i32,
     handle: OwnedHandle,
+    /// Whether it is known to lead a process group (CREATE_NEW_PROCESS_GROUP): Windows does not tell
+    /// of others' groups.
+    leads: bool,
 }
 
 /// Opens the process that bears `pid` now.
@@ -54,7 +57,21 @@ pub(super) fn open(pid: i32, rights: u32) -> io::Result<OwnedHandle> {
 
 impl Process {
     pub(super) fn new(pid: i32, handle: OwnedHandle) -> Process {
-        Process { pid, handle }
+        Process {
+            pid,
+            handle,
+            leads: false,
+        }
+    }
+
+    /// One that was started just now; whether as a process group's leader.
+    pub(super) fn started(pid: i32, handle: OwnedHandle, leads: bool) -> Process {
+        Process { pid, handle, leads }
+    }
+
+    pub(super) fn try_clone(&self) -> io::Result<Process> {
+        let handle = self.handle.try_clone()?;
+        Ok(Process { handle, ..*self })
     }
 
     /// The process that bears `pid` now, whoever that is.
@@ -62,7 +79,7 @@ impl Process {
         let mut refused = io::ErrorKind::NotFound.into();
         for rights in RIGHTS {
             match open(pid, rights) {
-                Ok(handle) => return Ok(Process { pid, handle }),
+                Ok(handle) => return Ok(Process::new(pid, handle)),
                 Err(error) if call::is(&error, ERROR_ACCESS_DENIED) => refused = error,
                 Err(error) => return Err(error),
             }
@@ -96,7 +113,8 @@ impl Process {
     }
 
     /// Sends what comes nearest to a signal; 0 only checks that it is there. Something that has
-    /// ended is not found.
+    /// ended is not found. Ctrl-Break can be sent only to what was started here, in a session of its
+    /// own; anything else is asked by its windows.
     pub fn signal(&self, signal: i32) -> io::Result<()> {
         if self.wait_end(Some(Duration::ZERO))? {
             return Err(io::ErrorKind::NotFound.into());
@@ -104,17 +122,26 @@ impl Process {
         match signal {
             0 => Ok(()),
             signal::KILL => self.terminate(),
-            signal::TERM if console::ask(self.pid) => Ok(()),
-            signal::BREAK if console::interrupt(self.pid) => Ok(()),
+            signal::TERM if self.interrupt() | self.close_windows() => Ok(()),
+            signal::BREAK if self.interrupt() => Ok(()),
             signal::TERM | signal::BREAK => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
-                "it has no console and no window by which it could be asked",
+                "it has no console that is known for its own and no window by which it could be asked",
             )),
             _ => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "Windows has no such signal",
             )),
         }
+    }
+
+    fn interrupt(&self) -> bool {
+        self.leads && console::interrupt(self.pid)
+    }
+
+    /// Asks it by its windows to end; whether it has any.
+    fn close_windows(&self) -> bool {
+        console::close_windows(self.pid)
     }
 
     fn terminate(&self) -> io::Result<()> {

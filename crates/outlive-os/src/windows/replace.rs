@@ -3,7 +3,8 @@
 //! NTFS replaces a file under its readers (FILE_RENAME_POSIX_SEMANTICS, from Windows 10 1709 on).
 //! Where that is refused, by older systems, other file systems or Wine, it is written over, and
 //! then readers are kept out by a lock of one byte, which they share (LockFileEx). Before that the
-//! new bytes are there as `NAME.now`, whole: if the writer is killed, that is what counts.
+//! new bytes are there as `NAME%now`, whole: if the writer is killed, that is what counts. No name
+//! that is asked for is the name of such a file ([`escaped`](super::file_name::escaped)).
 
 use super::call::is;
 use super::folder::open;
@@ -21,9 +22,9 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     beside.into()
 }
 
-/// The new bytes while the old ones are being written over.
-fn now(path: &Path) -> PathBuf {
-    beside(path, ".now")
+/// The new bytes while the old ones are being written over, or can't be.
+pub(super) fn now(path: &Path) -> PathBuf {
+    beside(path, "%now")
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -45,7 +46,7 @@ pub(super) fn read<T>(path: &Path, read: impl FnOnce(&File) -> io::Result<T>) ->
 /// Replaces a file whole. If there is no room for a second file the bytes are written over the old
 /// ones, which need no new room as long as they fit into the clusters that are there.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let (new, now) = (beside(path, ".new"), now(path));
+    let (new, now) = (beside(path, "%new"), now(path));
     let written = write_new(&new, bytes);
     let full = |error: &io::Error| {
         matches!(
@@ -72,6 +73,10 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     };
     let result = write_over(path, bytes, Some(&new), &now);
     match (result, refused) {
+        // Somebody else has it open and lets nobody write; what is beside it counts until then.
+        (Err(error), _) if is(&error, ERROR_SHARING_VIOLATION) => {
+            fs::rename(&new, &now).map_err(|_| error)
+        }
         // It is not there to be written over, so that was not why.
         (Err(error), Some(refused)) if error.kind() == io::ErrorKind::NotFound => Err(refused),
         (result, _) => result,
@@ -102,7 +107,8 @@ fn write_over(path: &Path, bytes: &[u8], new: Option<&Path>, now: &Path) -> io::
         file.sync_data()?;
     }
     match fs::remove_file(now) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        // One that stays says the same.
+        Err(error) if new.is_none() && error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }

@@ -3,15 +3,19 @@
 pub use super::delegate::start_by;
 use super::folder::Folder;
 use super::surroundings::standard;
-use super::{Borrowed, Descriptor, console, delegate, events, inheritance, path};
+use super::{Borrowed, Descriptor, call, console, delegate, events, inheritance, path};
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, BufRead};
 use std::os::windows::ffi::OsStringExt;
 use std::os::windows::fs::{MetadataExt, OpenOptionsExt};
 use std::os::windows::io::{AsRawHandle, BorrowedHandle, IntoRawHandle};
 use std::path::{Component, Path, PathBuf};
+use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, Ordering};
+use windows_sys::Win32::Security::{
+    GetTokenInformation, TOKEN_ELEVATION, TOKEN_QUERY, TokenElevation,
+};
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_FLAG_BACKUP_SEMANTICS, FILE_NAME_NORMALIZED, GetFinalPathNameByHandleW,
 };
@@ -19,12 +23,20 @@ use windows_sys::Win32::System::Console::{
     STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, SetStdHandle,
 };
 use windows_sys::Win32::System::Memory::{GetProcessHeap, HeapCompact};
-use windows_sys::Win32::System::Threading::{GetCurrentProcess, SetProcessWorkingSetSize};
+use windows_sys::Win32::System::Threading::{
+    GetCurrentProcess, OpenProcessToken, SetProcessShutdownParameters, SetProcessWorkingSetSize,
+};
 
-/// Is no longer ended by what its console has for it: the keeper goes when its job has gone. (A
-/// process has no name here but its program's.)
+/// A keeper's turn at a log-off or shut-down: what has a higher number comes first, and jobs have
+/// 0x280 as a rule (SetProcessShutdownParameters).
+const SHUTDOWN_LEVEL: u32 = 0x200;
+
+/// Is no longer ended by what its console has for it, and ends with its session only after its job:
+/// the keeper goes when its job has gone. (A process has no name here but its program's.)
 pub fn become_keeper(_name: &str) -> io::Result<()> {
     console::is_own();
+    // SAFETY: takes numbers.
+    call::check(unsafe { SetProcessShutdownParameters(SHUTDOWN_LEVEL, 0) })?;
     console::bear()
 }
 
@@ -164,7 +176,13 @@ pub fn user() -> u32 {
 /// The program by which a keeper is started that may run for as long as `program` is installed. A
 /// program that is running can't be replaced, so that keepers run from a copy of their own, which is
 /// made in the state folder `home` when there is none of this version of it.
+///
+/// An elevated process uses the program itself: this user's other processes may write to the state
+/// folder, and what they put there would run with rights that they don't have.
 pub fn steady_program(program: &Path, home: &Path) -> io::Result<PathBuf> {
+    if is_elevated()? {
+        return Ok(program.to_owned());
+    }
     let folder = home.join("keepers");
     if program.parent() == Some(&*folder) {
         return Ok(program.to_owned());
@@ -180,8 +198,7 @@ pub fn steady_program(program: &Path, home: &Path) -> io::Result<PathBuf> {
         let why = "others have access to the state folder";
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
     }
-    let is_whole = || fs::metadata(&copy).is_ok_and(|copy| copy.file_size() == size);
-    if is_whole() {
+    if has_same_bytes(program, &copy) {
         return Ok(copy);
     }
     private.make_sub("keepers")?;
@@ -193,7 +210,42 @@ pub fn steady_program(program: &Path, home: &Path) -> io::Result<PathBuf> {
     }
     match made {
         // Somebody else has made it meanwhile, and it is running.
-        Err(_) if is_whole() => Ok(copy),
+        Err(_) if has_same_bytes(program, &copy) => Ok(copy),
         made => made.map(|()| copy),
     }
+}
+
+/// Whether this process has more rights than this user's others (User Account Control).
+fn is_elevated() -> io::Result<bool> {
+    let mut token = null_mut();
+    // SAFETY: the handle that means this process is always open; the token is written if the call
+    // succeeds.
+    call::check(unsafe { OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &raw mut token) })?;
+    let token = call::owned(token)?;
+    let mut elevation = TOKEN_ELEVATION::default();
+    let (size, mut written) = (size_of::<TOKEN_ELEVATION>() as u32, 0);
+    // SAFETY: the structure is the one that is asked for, and as long as it is said to be.
+    call::check(unsafe {
+        let (token, into) = (token.as_raw_handle(), (&raw mut elevation).cast());
+        GetTokenInformation(token, TokenElevation, into, size, &raw mut written)
+    })?;
+    Ok(elevation.TokenIsElevated != 0)
+}
+
+/// Whether two files can be read and hold the same.
+fn has_same_bytes(one: &Path, other: &Path) -> bool {
+    let open = |path| fs::File::open(path).map(|file| io::BufReader::with_capacity(64 << 10, file));
+    let compare = || {
+        let (mut one, mut other) = (open(one)?, open(other)?);
+        loop {
+            let (ours, theirs) = (one.fill_buf()?, other.fill_buf()?);
+            let length = ours.len().min(theirs.len());
+            if length == 0 || ours[..length] != theirs[..length] {
+                return io::Result::Ok(ours.is_empty() && theirs.is_empty());
+            }
+            one.consume(length);
+            other.consume(length);
+        }
+    };
+    compare().unwrap_or(false)
 }

@@ -113,10 +113,9 @@ impl Tree {
 
     /// Its main process has been started.
     pub fn begin(&mut self, main: &Process) {
-        let Ok(process) = main.as_handle().try_clone_to_owned() else {
+        let Ok(process) = main.try_clone() else {
             return;
         };
-        let process = Process::new(main.pid(), process);
         // The job object's messages are not sure to arrive; that the main process has ended is told
         // by itself.
         if self.wait_for(&process).is_err() {
@@ -206,13 +205,36 @@ impl Tree {
         Ok(found)
     }
 
+    /// Opens a process of the job; none if it is gone or not ours to open.
+    fn open(&self, line: &ProcessLine) -> Option<Process> {
+        let process = Process::open_same(line.pid, line.start_time).ok()??;
+        // Between the list of ids and the look at it another one may have come by its id.
+        let is_ours = |job: &Cgroup| job.has(&process).unwrap_or(false);
+        self.job.as_ref().is_none_or(is_ours).then_some(process)
+    }
+
+    /// Only the main process is known to lead a process group. Ctrl-Break reaches with it those of its
+    /// children that share its group; to anybody else it can't be sent alone.
+    fn send(&self, line: &ProcessLine, signal: i32) {
+        // Gone, or not ours to signal: neither can be helped here.
+        let _ = match &self.main {
+            // As long as its handle is open its id is its own.
+            Some(main) if main.process.pid() == line.pid => main.process.signal(signal),
+            _ => match self.open(line) {
+                Some(process) => process.signal(signal),
+                None => Ok(()),
+            },
+        };
+    }
+
     /// Sends a signal to every process of the job, once. One that may not be signalled is passed over
     /// here and seen by [`is_empty`](Tree::is_empty).
     pub fn signal_all(&mut self, signal: i32) -> io::Result<()> {
         if signal == signal::KILL {
             return self.kill();
         }
-        self.members()?.iter().for_each(|line| send(line, signal));
+        let members = self.members()?;
+        members.iter().for_each(|line| self.send(line, signal));
         Ok(())
     }
 
@@ -220,7 +242,9 @@ impl Tree {
     pub fn ask(&mut self) -> io::Result<()> {
         let mut members = self.members()?;
         members.retain(|line| !self.asked.contains(&(line.pid, line.start_time)));
-        members.iter().for_each(|line| send(line, signal::TERM));
+        members
+            .iter()
+            .for_each(|line| self.send(line, signal::TERM));
         let asked = members.iter().map(|line| (line.pid, line.start_time));
         self.asked.extend(asked);
         Ok(())
@@ -231,8 +255,8 @@ impl Tree {
     /// To be repeated, with a reaping in between, until nothing is left.
     pub fn kill(&mut self) -> io::Result<()> {
         let members = self.members()?;
-        let open = |line: &ProcessLine| Process::open_same(line.pid, line.start_time).ok()?;
-        let dying: Vec<Process> = members.iter().filter_map(open).collect();
+        let open = members.iter().filter_map(|line| self.open(line));
+        let dying: Vec<Process> = open.collect();
         match &self.job {
             Some(job) => job.terminate()?,
             // Those that are not ours to end can't be helped.
@@ -275,13 +299,6 @@ fn next_message(port: &OwnedHandle) -> Option<u32> {
     // process id, which is not followed.
     let result = unsafe { GetQueuedCompletionStatus(port, &mut message, &mut key, pid, INFINITE) };
     (result != 0 && key == JOB).then_some(message)
-}
-
-fn send(line: &ProcessLine, signal: i32) {
-    // Gone, or not ours to signal: neither can be helped here.
-    if let Ok(Some(process)) = Process::open_same(line.pid, line.start_time) {
-        let _ = process.signal(signal);
-    }
 }
 
 impl Drop for Tree {

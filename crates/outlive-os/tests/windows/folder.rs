@@ -5,7 +5,7 @@ use crate::lists;
 use outlive_os::folder::{Folder, Unfit, identity, is_same};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
-use std::os::windows::fs::{symlink_dir, symlink_file};
+use std::os::windows::fs::{OpenOptionsExt, symlink_dir, symlink_file};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -120,12 +120,58 @@ fn a_writer_that_is_killed_leaves_a_whole_file() {
 fn what_a_writer_was_about_to_write_counts() {
     let (path, folder) = folder();
     fs::write(path.path().join("file"), "half").expect("our own folder");
-    fs::write(path.path().join("file.now"), "whole").expect("our own folder");
-    fs::write(path.path().join("file.new"), "ha").expect("our own folder");
+    fs::write(path.path().join("file%now"), "whole").expect("our own folder");
+    fs::write(path.path().join("file%new"), "ha").expect("our own folder");
     assert_eq!(folder.read("file", 100).expect("our own file"), b"whole");
     folder.replace("file", b"next").expect("our own folder");
     assert_eq!(folder.read("file", 100).expect("our own file"), b"next");
     assert_eq!(folder.names().expect("our own folder"), ["file"]);
+}
+
+#[test]
+fn no_name_stands_for_a_file_beside_another() {
+    let (path, folder) = folder();
+    for ending in ["now", "new"] {
+        let names =
+            ["file", &format!("file.{ending}"), &format!("file%{ending}")].map(str::to_owned);
+        for name in &names {
+            folder
+                .replace(name, name.as_bytes())
+                .expect("our own folder");
+        }
+        for name in &names {
+            let bytes = folder.read(name, 100).expect("our own file");
+            assert_eq!(bytes, name.as_bytes());
+            folder.remove(name).expect("our own folder");
+        }
+        let beside = path.path().join(format!("file%{ending}"));
+        fs::write(&beside, "").expect("our own folder");
+        assert!(folder.names().expect("our own folder").is_empty());
+        fs::remove_file(beside).expect("our own folder");
+    }
+}
+
+#[test]
+fn who_lets_nobody_write_holds_up_no_writer() {
+    const FILE_SHARE_READ: u32 = 1;
+    let (path, folder) = folder();
+    folder.replace("file", b"old").expect("our own folder");
+    let mut options = File::options();
+    let options = options.read(true).share_mode(FILE_SHARE_READ);
+    let reader = options
+        .open(path.path().join("file"))
+        .expect("our own file");
+    for bytes in [b"new", b"end"] {
+        folder.replace("file", bytes).expect("it is kept beside");
+        assert_eq!(folder.read("file", 100).expect("our own file"), bytes);
+    }
+    assert_eq!(folder.names().expect("our own folder"), ["file"]);
+    drop(reader);
+    folder.replace("file", b"last").expect("our own folder");
+    assert_eq!(folder.read("file", 100).expect("our own file"), b"last");
+    folder.remove("file").expect("our own folder");
+    let left: Vec<_> = fs::read_dir(path.path()).expect("our own folder").collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 /// Somebody who does not know how we read: nothing can be done against them on systems that do not
@@ -175,9 +221,9 @@ fn no_link_is_followed() {
     refused(folder.remove_sub("sub"));
     assert_eq!(other.names().expect("our own folder"), ["target"]);
     // A link in the way of what is written first, and at the place of the file itself.
-    symlink_file(&target, path.path().join("file.new")).expect("our own folder");
+    symlink_file(&target, path.path().join("file%new")).expect("our own folder");
     refused(folder.replace("file", b"new"));
-    folder.remove("file.new").expect("our own folder");
+    fs::remove_file(path.path().join("file%new")).expect("our own folder");
     folder
         .replace("file", b"new")
         .expect("the link is replaced, not followed");

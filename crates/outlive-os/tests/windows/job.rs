@@ -1,9 +1,9 @@
 //! Job objects: who leaves them, and who ends with them.
 
-use crate::common::{Held, as_child, printed, puppet};
+use crate::common::{Held, as_child, printed, puppet, started, strings};
 use outlive_os::cgroup::{self, Cgroup};
 use outlive_os::process::{Exit, Process};
-use outlive_os::spawn::Spawn;
+use outlive_os::spawn::{Spawn, Step};
 use outlive_os::{AsDescriptor, Descriptor, Leave, events, proc};
 use std::io::ErrorKind;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
@@ -198,6 +198,57 @@ fn a_child_of_another_parent_leaves() {
     assert_eq!(line.parent, me.cast_signed());
     drop(job);
     family.only_the_child_lives();
+}
+
+#[test]
+fn a_parent_that_takes_no_handles_is_told_from_a_program_that_can_not_be_run() {
+    let ended = started(puppet(&["exit", "0"]), as_child);
+    ended.wait_end(None).expect("it can be waited for");
+    let spawn = Spawn {
+        leave: Leave::Parent(&ended),
+        ..puppet(&["exit", "0"])
+    };
+    assert_eq!(
+        as_child(spawn).expect_err("it has ended").step,
+        Step::Process
+    );
+}
+
+/// One that has processes elsewhere can't become part of another one (nested jobs).
+#[test]
+fn job_objects_that_take_nobody_are_told_from_a_program_that_can_not_be_run() {
+    let jobs = [(); 2].map(|()| Cgroup::make(&name(), true).expect("it can be made"));
+    let within = |cgroups| Spawn {
+        cgroups,
+        ..puppet(&["held"])
+    };
+    let other = Held::start(within(&jobs[1..]), as_child);
+    let error = as_child(within(&jobs)).expect_err("they are not nested");
+    assert_eq!(
+        (error.step, error.cause.raw_os_error()),
+        (Step::Cgroup, Some(5))
+    );
+    let mut missing = within(&jobs);
+    missing.programs = strings(["no such program"]);
+    assert_eq!(
+        as_child(missing).expect_err("there is none").step,
+        Step::Exec
+    );
+    other.end();
+}
+
+/// What it does must not be undone by the end of whoever started it.
+#[test]
+fn an_announced_process_is_off_the_leash_from_its_first_step() {
+    let job = [Cgroup::make(&name(), true).expect("it can be made")];
+    let file = tempfile::tempfile().expect("a file can be made");
+    let spawn = Spawn {
+        cgroups: &job,
+        announce: Some(file.as_fd()),
+        ..puppet(&["job"])
+    };
+    let said = printed(spawn, as_child);
+    assert!(said.contains("kill_on_close: false"), "{said}");
 }
 
 #[test]

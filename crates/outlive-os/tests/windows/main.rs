@@ -16,6 +16,7 @@ mod output;
 mod proc;
 mod process;
 mod puppet;
+mod role;
 mod socket;
 mod spawn;
 mod tree;

@@ -107,7 +107,7 @@ fn one_in_a_session_of_its_own_is_asked_by_ctrl_break() {
     for new_session in [false, true] {
         let spawn = Spawn {
             new_session,
-            ..puppet(&["keeper"])
+            ..puppet(&["keeper", "own"])
         };
         let said = printed(spawn, as_child);
         if is_wine() && said.contains("no console") {
@@ -116,6 +116,27 @@ fn one_in_a_session_of_its_own_is_asked_by_ctrl_break() {
             assert_eq!(said.trim(), "Some(Code(41))");
         }
     }
+}
+
+/// Else Ctrl-Break would go to everybody on its console, its keeper among them.
+#[test]
+fn one_that_is_not_known_to_lead_a_group_gets_no_ctrl_break() {
+    for new_session in [false, true] {
+        for job in ["shared", "by id"] {
+            let spawn = Spawn {
+                new_session,
+                ..puppet(&["keeper", job])
+            };
+            let said = printed(spawn, as_child);
+            assert!(said.contains("no console that is known"), "{job}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_keeper_is_ended_with_its_session_after_its_job() {
+    // Others have 0x280, and the higher are ended first.
+    assert_eq!(printed(puppet(&["turn"]), as_child).trim(), "0x200 0");
 }
 
 /// It is not for a library to leave the console of the program that uses it.

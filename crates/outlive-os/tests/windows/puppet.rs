@@ -11,6 +11,7 @@ use std::ffi::{OsString, c_int, c_uint, c_void};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, SetConsoleCtrlHandler};
+use windows_sys::Win32::System::Threading::GetProcessShutdownParameters;
 
 /// Its own name, if it is to be a puppet.
 pub(crate) const NAME: &str = "outlive's puppet";
@@ -106,7 +107,8 @@ fn obey(words: Vec<OsString>) -> u32 {
         ["held"] => held(0),
         ["held", code] => held(code.parse().expect("a number")),
         ["polite"] => polite(),
-        ["keeper"] => keeper(),
+        ["keeper", job] => keeper(job),
+        ["turn"] => turn(),
         ["start", leave, rest @ ..] => start(leave, rest),
         _ => panic!("{all:?}"),
     }
@@ -130,15 +132,29 @@ fn polite() -> u32 {
     held(0)
 }
 
-/// Starts a polite puppet in a session of its own and asks it to end; says what came of it.
-fn keeper() -> u32 {
+/// Says a keeper's turn at the end of its session.
+fn turn() -> u32 {
+    role::become_keeper("test").expect("anybody may be a keeper");
+    let (mut level, mut flags) = (0, 0);
+    // SAFETY: two numbers that are written.
+    let told = unsafe { GetProcessShutdownParameters(&mut level, &mut flags) };
+    assert_ne!(told, 0);
+    println!("{level:#x} {flags}");
+    0
+}
+
+/// Starts a polite puppet, in a session of its own or not, and asks it to end, perhaps as one that it
+/// knows by its id alone; says what came of it.
+fn keeper(job: &str) -> u32 {
     role::become_keeper("test").expect("anybody may be a keeper");
     let spawn = Spawn {
-        new_session: true,
+        new_session: job != "shared",
         ..puppet(&["polite"])
     };
+    let by_id = job == "by id";
     let job = Held::start(spawn, as_child);
-    match job.process.signal(signal::TERM) {
+    let opened = by_id.then(|| Process::open(job.process.pid()).expect("it lives"));
+    match opened.as_ref().unwrap_or(&job.process).signal(signal::TERM) {
         Ok(()) => println!("{:?}", job.process.reap().expect("it can be waited for")),
         Err(error) => println!("{error}"),
     }

@@ -7,8 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::leave::{self, Begun, Leaving};
 use outlive_escape::cookies::is_cookie;
 use outlive_escape::plan::{Breakaway, Plan};
-use outlive_os::{bytes, os_string, proc};
-use outlive_os::{settings, spawn};
+use outlive_os::{KERNEL, Kernel, bytes, os_string, proc, settings, spawn};
 use outlive_record::{Answer, Delegated, Launch, Leftover, OutputMode, Setting, Text, Way};
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -111,10 +110,13 @@ impl Order {
         let path = self.environment.get(OsStr::new("PATH"));
         let programs = spawn::candidates(&program, path);
         // To look for it here, while the keeper starts, is less than to try to execute it there. A
-        // relative path is looked for there, since the job may start in another folder.
+        // relative path is looked for there, since the job may start in another folder; and so is
+        // what may mean `foo.exe` as well as `foo`.
         let is_missing = |program: &Vec<u8>| {
             let path = PathBuf::from(os_string(program.clone()));
-            path.is_absolute() && path.try_exists().is_ok_and(|there| !there)
+            KERNEL != Kernel::Windows
+                && path.is_absolute()
+                && path.try_exists().is_ok_and(|there| !there)
         };
         let (missing, found): (Vec<_>, Vec<_>) = programs.into_iter().partition(is_missing);
         let programs = if found.is_empty() { missing } else { found };

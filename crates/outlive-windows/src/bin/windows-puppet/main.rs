@@ -1,0 +1,103 @@
+//! A program that does what a test tells it over a connection, and ends when that is closed.
+#![forbid(unsafe_code)]
+
+use outlive::{Breakaway, Child, Command, ExitStatus, Stdio};
+use std::env;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::TcpStream;
+
+fn main() {
+    let words: Vec<_> = env::args_os().skip(1).collect();
+    let text: Vec<&str> = words.iter().filter_map(|word| word.to_str()).collect();
+    match &text[..] {
+        ["arguments", ..] => words[1..].iter().for_each(|word| {
+            let bytes = word.as_encoded_bytes().iter();
+            let digits: String = bytes.map(|byte| format!("{byte:02x}")).collect();
+            println!("{digits}");
+        }),
+        ["exit", code] => exit(code),
+        ["at", port, name] => obey(port, name),
+        _ => panic!("{words:?}"),
+    }
+}
+
+/// Ends with any code that Windows has.
+fn exit(code: &str) -> ! {
+    let code: u32 = code.parse().expect("a number");
+    std::process::exit(code.cast_signed())
+}
+
+/// Says its name and id and then carries out one order after the other.
+fn obey(port: &str, name: &str) {
+    let address = format!("127.0.0.1:{port}");
+    let mut answers = TcpStream::connect(address).expect("the test listens");
+    let orders = BufReader::new(answers.try_clone().expect("a socket can be cloned"));
+    let mut answer = |text: &str| {
+        // Whoever ended the test hears nothing any more.
+        let _ = answers.write_all(format!("{text}\n").as_bytes());
+    };
+    answer(&format!("{name} {}", std::process::id()));
+    let mut child: Option<Child> = None;
+    for order in orders.lines().map_while(Result::ok) {
+        let (verb, rest) = order.split_once(' ').unwrap_or((&order, ""));
+        match verb {
+            "exit" => exit(rest),
+            "say" => {
+                println!("{rest}");
+                io::stdout().flush().expect("its output can be written");
+                answer("done");
+            }
+            "read" => {
+                let mut line = String::new();
+                let count = io::stdin().read_line(&mut line);
+                let ended = count.expect("its input can be read") == 0;
+                answer(if ended { "end" } else { line.trim_end() });
+            }
+            "variable" => answer(&env::var(rest).unwrap_or_default()),
+            "start" => {
+                let program = env::current_exe().expect("a program knows its path");
+                let mut command = std::process::Command::new(program);
+                command.args(["at", port, rest]);
+                let child = command.spawn().expect("this program can be started");
+                // It ends by itself, and whoever waits for it is the test.
+                drop(child);
+                answer("done");
+            }
+            "spawn" => match library(port, rest).spawn() {
+                Ok(started) => {
+                    answer(&started.id().to_string());
+                    child = Some(started);
+                }
+                Err(error) => answer(&error.to_string()),
+            },
+            "disown" => match library(port, rest).disown() {
+                Ok(process) => answer(&process.id().to_string()),
+                Err(error) => answer(&error.to_string()),
+            },
+            "wait" => {
+                let exit = child.as_mut().expect("it was spawned").wait();
+                let code = exit.map(|status: ExitStatus| status.code());
+                answer(&format!("{code:?}"));
+            }
+            _ => panic!("{order}"),
+        }
+    }
+}
+
+/// This program by the library: "NAME" or "NAME require".
+fn library(port: &str, words: &str) -> Command {
+    let (name, require) = words
+        .split_once(' ')
+        .map_or((words, false), |(name, how)| (name, how == "require"));
+    let program = env::current_exe().expect("a program knows its path");
+    let mut command = Command::new(program);
+    command
+        .args(["at", port, name])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if require {
+        command.breakaway(Breakaway::Require);
+    }
+    command
+}
