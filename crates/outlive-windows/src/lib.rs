@@ -2,13 +2,13 @@
 //! person would. Elsewhere it is empty.
 //!
 //! Nothing here waits by the clock: a test learns that something happened because it was told, by
-//! a [`Puppet`]'s word or its end, or by a process's end. The one clock is a guard ([`GUARD`]) that
+//! a `Puppet`'s word or its end, or by a process's end. The one clock is a guard (`GUARD`) that
 //! fails a test which would hang for ever.
 //!
-//! - [`Home`]: an `OUTLIVE_HOME` of the test's own, the commands run on it, and the check at the
+//! - `Home`: an `OUTLIVE_HOME` of the test's own, the commands run on it, and the check at the
 //!   end that no process of it is left.
-//! - [`Stage`] and [`Puppet`]: a job that does what the test tells it, and says when it has.
-//! - [`Foreign`]: somebody else's job object, with the command or a puppet inside of it.
+//! - `Stage` and `Puppet`: a job that does what the test tells it, and says when it has.
+//! - `Foreign`: somebody else's job object, with the command or a puppet inside of it.
 #![cfg(windows)]
 
 mod foreign;

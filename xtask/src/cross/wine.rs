@@ -3,9 +3,9 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use super::need;
 use crate::error::{Context, Error, Result};
@@ -96,7 +96,7 @@ impl Wine {
             }
             _ => {}
         }
-        let server = Server(&half);
+        let server = Server::of(&half);
         half.run(&["wineboot", "--init"])?;
         // Wine 8 says by itself that it is Windows 7.
         let version = ["/v", "Version", "/d", "win10", "/f"];
@@ -125,13 +125,42 @@ impl Wine {
         ]
     }
 
-    /// Keeps a server running: one that a test starts would hold that test's output open.
+    /// Keeps a server and a desktop running: those that a test starts would hold that test's output
+    /// open.
     pub(crate) fn start(&self) -> Result<Server<'_>> {
-        let server = Server(self);
+        let mut server = Server::of(self);
+        // One that a killed run has left.
+        server.end();
         // It ends by itself a minute after the last program, should nobody end it.
         self.serve("-p60")?;
         self.run(&["cmd", "/c", "exit"])?;
+        server.desktop = Some(self.hold_desktop()?);
         Ok(server)
+    }
+
+    /// A shell that has looked for its own windows, which starts the desktop's process, and now
+    /// waits for its next line: the desktop ends with its last user.
+    fn hold_desktop(&self) -> Result<Child> {
+        let failed = || "failed to start a desktop".to_owned();
+        let mut shell = Command::new(&self.loader)
+            .args(["cmd", "/q"])
+            .envs(self.variables())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context(failed)?;
+        if let Some(input) = &mut shell.stdin {
+            let lines = b"taskkill /im cmd.exe & echo it is there\r\n";
+            input.write_all(lines).context(failed)?;
+        }
+        let said = shell.stdout.take().map(BufReader::new);
+        for line in said.into_iter().flat_map(BufRead::lines) {
+            if line.context(failed)?.ends_with("it is there") {
+                return Ok(shell);
+            }
+        }
+        Err(Error::new(format!("{}: its shell has ended", failed())))
     }
 
     fn serve(&self, what: &str) -> Result<()> {
@@ -167,13 +196,30 @@ impl Wine {
 }
 
 /// The server of one prefix, and all that runs in it; ended when this is dropped.
-pub(crate) struct Server<'a>(&'a Wine);
+pub(crate) struct Server<'a> {
+    wine: &'a Wine,
+    desktop: Option<Child>,
+}
+
+impl<'a> Server<'a> {
+    fn of(wine: &'a Wine) -> Self {
+        let desktop = None;
+        Self { wine, desktop }
+    }
+
+    fn end(&self) {
+        // Fails where none runs any more; -w waits until it has written its registry.
+        let _ = self.wine.serve("-k");
+        let _ = self.wine.serve("-w");
+    }
+}
 
 impl Drop for Server<'_> {
     fn drop(&mut self) {
-        // Fails where none runs any more; -w waits until it has written its registry.
-        let _ = self.0.serve("-k");
-        let _ = self.0.serve("-w");
+        self.end();
+        if let Some(desktop) = &mut self.desktop {
+            let _ = desktop.wait();
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use outlive_os::{AsDescriptor, lock};
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc;
 use std::thread;
 
 fn writable(path: &Path) -> File {
@@ -84,20 +85,20 @@ fn who_looks_is_never_in_the_way_of_who_takes() {
     let path = folder.path().join("lock");
     fs::write(&path, "").expect("our own folder");
     let over = AtomicBool::new(false);
+    let (saw, seen) = mpsc::channel();
     thread::scope(|scope| {
-        let lookers: Vec<_> = (0..4)
-            .map(|_| {
-                scope.spawn(|| {
-                    let look = File::open(&path).expect("our own file");
-                    let mut held = 0;
-                    while !over.load(Relaxed) {
-                        held +=
-                            u32::from(lock::is_held(look.as_fd()).expect("it can be looked at"));
+        for saw in vec![saw; 4] {
+            let (path, over) = (&path, &over);
+            scope.spawn(move || {
+                let look = File::open(path).expect("our own file");
+                let mut saw = Some(saw);
+                while !over.load(Relaxed) {
+                    if lock::is_held(look.as_fd()).expect("it can be looked at") {
+                        saw.take().map(|saw| saw.send(()));
                     }
-                    held
-                })
-            })
-            .collect();
+                }
+            });
+        }
         for round in 0..40 {
             let file = writable(&path);
             assert!(
@@ -105,11 +106,11 @@ fn who_looks_is_never_in_the_way_of_who_takes() {
                 "{round}"
             );
         }
+        // Held for long now, so that each of them has seen it held at least once.
+        let file = writable(&path);
+        assert!(lock::take(file.as_fd()).expect("it can be taken"));
+        let seen = seen.iter().count();
         over.store(true, Relaxed);
-        let held: u32 = lookers
-            .into_iter()
-            .map(|it| it.join().expect("no panic"))
-            .sum();
-        assert!(held > 0, "nobody has ever seen it held");
+        assert_eq!(seen, 4);
     });
 }
