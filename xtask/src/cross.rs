@@ -3,6 +3,7 @@
 
 mod debian;
 pub(crate) mod emulator;
+pub(crate) mod node;
 mod std_source;
 mod sysroot;
 pub(crate) mod wine;

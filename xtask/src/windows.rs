@@ -1,7 +1,7 @@
 //! `cargo xtask windows`: builds for Windows, and runs the tests there with Wine.
 
 use crate::cross::wine::Wine;
-use crate::cross::{self, Place, Toolchain};
+use crate::cross::{self, Place, Toolchain, node};
 use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::tests_run;
@@ -34,11 +34,14 @@ const TESTED: &[&str] = &[
 /// Their test targets: the others drive Linux.
 const TESTS: &[&str] = &["windows*", "cookies", "plan", "survey", "texts"];
 
+/// Where tests find a program of somebody else's.
+const NODE: &str = "OUTLIVE_TEST_NODE";
+
 /// The toolchain, and what runs what it builds.
 struct Windows {
     toolchain: Toolchain,
     wine: Wine,
-    _place: Place,
+    place: Place,
 }
 
 /// `cargo xtask windows [-- NEXTEST ARGUMENTS]`.
@@ -126,7 +129,7 @@ impl Windows {
         Ok(Self {
             toolchain,
             wine,
-            _place: place,
+            place,
         })
     }
 
@@ -178,6 +181,10 @@ impl Windows {
         run(&mut nextest(&["--no-run"]))?;
         let server = self.wine.start()?;
         let mut tests = nextest(&[]);
+        match node::for_windows(&self.place.downloads)? {
+            Ok(node) => drop(tests.env(NODE, node)),
+            Err(why) => eprintln!("Node.js for Windows is not to be had: {why}"),
+        }
         tests.args(passed_on);
         let note = tests_run::counted(workspace, tests);
         drop(server);

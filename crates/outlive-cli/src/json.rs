@@ -65,6 +65,8 @@ pub(crate) fn way(way: Way) -> (&'static str, Option<&'static str>) {
         Way::Direct => ("direct", None),
         Way::Scoped(manager) => ("scoped", Some(name(manager))),
         Way::Delegated(manager) => ("delegated", Some(name(manager))),
+        Way::Service => ("service", None),
+        Way::Task => ("task", None),
     }
 }
 

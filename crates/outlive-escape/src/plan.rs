@@ -131,10 +131,6 @@ pub enum JobExit {
     Breakaway,
     /// With another parent (PROC_THREAD_ATTRIBUTE_PARENT_PROCESS), in whose job objects it is.
     Parent,
-    /// As a service, by the service control manager.
-    Service,
-    /// By the Task Scheduler.
-    Task,
 }
 
 /// What is done at a launch.
@@ -360,6 +356,11 @@ impl<'a> Case<'a> {
 
     /// Who starts the process, and whether lingering is enabled for it.
     fn way(&self) -> (Way, bool) {
+        match self.via() {
+            Some(Via::Service) => return (Way::Service, false),
+            Some(Via::Task) => return (Way::Task, false),
+            Some(Via::Parent) | None => {}
+        }
         let stays_in_users_manager =
             self.by_user_manager && self.survey.user != 0 && self.wish.breakaway != Breakaway::Off;
         let direct = (Way::Direct, stays_in_users_manager && self.may_linger());
@@ -419,7 +420,7 @@ impl<'a> Case<'a> {
             Hazard::ParentDeath => self.parent_death(),
             Hazard::Subreaper => self.subreaper(way),
             Hazard::Cgroup => self.cgroup(route),
-            Hazard::JobObject => self.job_object(route.exit),
+            Hazard::JobObject => self.job_object(route),
             Hazard::LogOut => self.log_out(route),
             Hazard::Cookies => self.cookies(),
             Hazard::Signals => self.signals(),

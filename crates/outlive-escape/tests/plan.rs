@@ -154,6 +154,7 @@ fn what_holds_in_every_case() {
 
         // There are no job objects.
         assert_eq!(plan.route.exit, JobExit::Inherit, "{}", case());
+        assert!(!matches!(way, Way::Service | Way::Task), "{}", case());
         let job = plan.report.escape(Hazard::JobObject);
         let of_job = job.map(|it| (it.state, &*it.detail));
         assert_eq!(of_job, Some((State::NotPresent, "")), "{}", case());
@@ -187,7 +188,7 @@ fn what_holds_in_every_case() {
 
         // A manager is asked only if it is there, or lingering brings it up.
         match way {
-            Way::Direct => {}
+            Way::Direct | Way::Service | Way::Task => {}
             Way::Scoped(manager) | Way::Delegated(manager) => {
                 let reach = match manager {
                     Manager::User => &helpers.user,

@@ -136,7 +136,8 @@ fn what_holds_in_every_case() {
         let case = || format!("{survey:?}\n{helpers:?}\n{wish:?}\n{plan:#?}");
         let exit = plan.route.exit;
         assert_eq!(exit, route(survey, helpers, wish).exit, "{}", case());
-        assert_eq!(plan.route.way, Way::Direct, "{}", case());
+        let way = plan.route.way;
+        assert_eq!(way, plan.report.way, "{}", case());
         assert!(plan.route.bases.is_empty() && !plan.route.enable_linger);
         assert!(!depends_on_log_out(survey, helpers, wish));
         assert_eq!(depends_on_unit(survey, helpers, wish), None);
@@ -144,11 +145,12 @@ fn what_holds_in_every_case() {
         assert_eq!(told, Hazard::ALL, "{}", case());
 
         // Somebody else starts it only if that was asked for by name, and may be taken.
-        let named = match exit {
-            JobExit::Inherit | JobExit::Breakaway => None,
-            JobExit::Parent => Some(Via::Parent),
-            JobExit::Service => Some(Via::Service),
-            JobExit::Task => Some(Via::Task),
+        let named = match (way, exit) {
+            (Way::Direct, JobExit::Inherit | JobExit::Breakaway) => None,
+            (Way::Direct, JobExit::Parent) => Some(Via::Parent),
+            (Way::Service, JobExit::Inherit) => Some(Via::Service),
+            (Way::Task, JobExit::Inherit) => Some(Via::Task),
+            _ => panic!("{}", case()),
         };
         let is_off = wish.breakaway == Breakaway::Off;
         let is_shut = matches!(helpers.via, Passage::Failed(_))
@@ -206,9 +208,9 @@ fn what_holds_in_every_case() {
 
         // A log-off is outlived only by what is in no session of a log-on.
         let log_off = of(&plan, Hazard::LogOut).state;
-        let expected = match (survey.process.session, exit) {
+        let expected = match (survey.process.session, way) {
             (0, _) => State::NotPresent,
-            (_, JobExit::Service | JobExit::Task) => State::Left,
+            (_, Way::Service | Way::Task) => State::Left,
             _ => State::Kept,
         };
         assert_eq!(log_off, expected, "{}", case());
@@ -303,7 +305,18 @@ fn what_is_said_of_a_job_object() {
     let breaks = "it breaks away; what limits the job object stays there";
     let silent = "new processes are outside of it (SILENT_BREAKAWAY_OK)";
     type Said<'a> = (State, &'a str, &'a str, Option<&'a str>);
-    type Row<'a> = (&'a str, JobObject, Helpers, Wish, (JobExit, Said<'a>));
+    type Row<'a> = (
+        &'a str,
+        JobObject,
+        Helpers,
+        Wish,
+        ((Way, JobExit), Said<'a>),
+    );
+    const INHERIT: (Way, JobExit) = (Way::Direct, JobExit::Inherit);
+    const BREAKAWAY: (Way, JobExit) = (Way::Direct, JobExit::Breakaway);
+    const PARENT: (Way, JobExit) = (Way::Direct, JobExit::Parent);
+    const SERVICE: (Way, JobExit) = (Way::Service, JobExit::Inherit);
+    const TASK: (Way, JobExit) = (Way::Task, JobExit::Inherit);
     let wish = Wish::default();
     let none = Helpers::default;
     let (left, kept, remains) = (State::Left, State::Kept, State::Remains);
@@ -313,28 +326,28 @@ fn what_is_said_of_a_job_object() {
             opens(),
             none(),
             wish,
-            (JobExit::Breakaway, (left, CLOSES, breaks, None)),
+            (BREAKAWAY, (left, CLOSES, breaks, None)),
         ),
         (
             "silent",
             job(false, true, false),
             none(),
             wish,
-            (JobExit::Inherit, (left, ENDS, silent, None)),
+            (INHERIT, (left, ENDS, silent, None)),
         ),
         (
             "silent, and off",
             job(false, true, false),
             none(),
             off(),
-            (JobExit::Inherit, (left, ENDS, silent, None)),
+            (INHERIT, (left, ENDS, silent, None)),
         ),
         (
             "refused",
             closed(),
             none(),
             wish,
-            (JobExit::Inherit, (remains, CLOSES, NOBODY, ALL_WAYS)),
+            (INHERIT, (remains, CLOSES, NOBODY, ALL_WAYS)),
         ),
         (
             "refused, by somebody",
@@ -342,7 +355,7 @@ fn what_is_said_of_a_job_object() {
             none(),
             wish,
             (
-                JobExit::Inherit,
+                INHERIT,
                 (
                     remains,
                     "all that is in this job object may be ended as one (it may be of process 77)",
@@ -357,7 +370,7 @@ fn what_is_said_of_a_job_object() {
             none(),
             off(),
             (
-                JobExit::Inherit,
+                INHERIT,
                 (kept, CLOSES, "kept, since breakaway is off", None),
             ),
         ),
@@ -367,7 +380,7 @@ fn what_is_said_of_a_job_object() {
             refused(),
             wish,
             (
-                JobExit::Inherit,
+                INHERIT,
                 (
                     remains,
                     CLOSES,
@@ -382,7 +395,7 @@ fn what_is_said_of_a_job_object() {
             outer(),
             wish,
             (
-                JobExit::Breakaway,
+                BREAKAWAY,
                 (
                     remains,
                     CLOSES,
@@ -397,7 +410,7 @@ fn what_is_said_of_a_job_object() {
             none(),
             via(Via::Parent),
             (
-                JobExit::Parent,
+                PARENT,
                 (
                     left,
                     CLOSES,
@@ -412,7 +425,7 @@ fn what_is_said_of_a_job_object() {
             by("explorer.exe (process 812)"),
             child(via(Via::Parent)),
             (
-                JobExit::Parent,
+                PARENT,
                 (
                     left,
                     CLOSES,
@@ -428,7 +441,7 @@ fn what_is_said_of_a_job_object() {
             failed("no other process of this user is outside of it"),
             via(Via::Parent),
             (
-                JobExit::Inherit,
+                INHERIT,
                 (
                     remains,
                     CLOSES,
@@ -444,7 +457,7 @@ fn what_is_said_of_a_job_object() {
             none(),
             via(Via::Service),
             (
-                JobExit::Service,
+                SERVICE,
                 (
                     left,
                     CLOSES,
@@ -459,7 +472,7 @@ fn what_is_said_of_a_job_object() {
             failed("access denied (error 5)"),
             via(Via::Service),
             (
-                JobExit::Breakaway,
+                BREAKAWAY,
                 (
                     left,
                     CLOSES,
@@ -475,7 +488,7 @@ fn what_is_said_of_a_job_object() {
             none(),
             child(via(Via::Service)),
             (
-                JobExit::Inherit,
+                INHERIT,
                 (
                     remains,
                     CLOSES,
@@ -490,15 +503,13 @@ fn what_is_said_of_a_job_object() {
             closed(),
             none(),
             via(Via::Task),
-            (
-                JobExit::Task,
-                (left, CLOSES, "the Task Scheduler starts it", None),
-            ),
+            (TASK, (left, CLOSES, "the Task Scheduler starts it", None)),
         ),
     ];
     for (name, job, helpers, wish, expected) in rows {
         let plan = plan(&desktop(Some(job)), &helpers, &wish);
-        let found = (plan.route.exit, said(&plan, Hazard::JobObject));
+        let route = (plan.route.way, plan.route.exit);
+        let found = (route, said(&plan, Hazard::JobObject));
         assert_eq!(found, expected, "{name}");
     }
 }

@@ -151,6 +151,10 @@ pub enum Way {
     Scoped(Manager),
     /// A systemd manager: it is nobody's descendant.
     Delegated(Manager),
+    /// Windows' service control manager, as a service of its own.
+    Service,
+    /// Windows' Task Scheduler.
+    Task,
 }
 
 /// A systemd manager.
@@ -169,6 +173,8 @@ impl fmt::Display for Way {
             Way::Direct => f.write_str("direct"),
             Way::Scoped(manager) => write!(f, "scoped by {manager}"),
             Way::Delegated(manager) => write!(f, "delegated to {manager}"),
+            Way::Service => f.write_str("by the service control manager"),
+            Way::Task => f.write_str("by the Task Scheduler"),
         }
     }
 }

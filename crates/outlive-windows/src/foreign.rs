@@ -18,22 +18,32 @@ use windows_sys::Win32::System::JobObjects::{
 /// JOB_OBJECT_ALL_ACCESS (winnt.h).
 const ALL: u32 = 0x1F_003F;
 
-/// A job object with limits. What is in it and may be ended with it is when this goes.
+/// A job object with limits, by itself or within others. What is in it and may be ended with it is
+/// when this goes.
 #[derive(Debug)]
 pub struct Foreign {
     path: PathBuf,
-    job: Cgroup,
+    /// It and those around it, the outermost first.
+    jobs: Vec<Cgroup>,
     _handle: OwnedHandle,
 }
 
 impl Foreign {
     /// One with these limits, such as [`crate::KILL`].
     pub fn new(flags: u32) -> Foreign {
+        Foreign::within(&[], flags)
+    }
+
+    /// The same, nested: what is started in it is in all of `around` too, the outermost first.
+    pub fn within(around: &[&Foreign], flags: u32) -> Foreign {
         let random = || proc::random().expect("it can be had");
         let name = format!(r"Local\outlive-test-{:08x}{:08x}", random(), random());
         let units: Vec<u16> = name.encode_utf16().chain([0]).collect();
         let path = PathBuf::from(name);
-        let job = Cgroup::make(&path, true).expect("a job object can be made");
+        let own = Cgroup::make(&path, true).expect("a job object can be made");
+        let around = around.iter().map(|it| Cgroup::open(&it.path, true));
+        let mut jobs: Vec<_> = around.map(|it| it.expect("it is there")).collect();
+        jobs.push(own);
         let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
         limits.BasicLimitInformation.LimitFlags = flags;
         let (class, size) = (
@@ -50,7 +60,7 @@ impl Foreign {
         };
         Foreign {
             path,
-            job,
+            jobs,
             _handle: handle,
         }
     }
@@ -121,7 +131,7 @@ impl Foreign {
             programs: strings(&words[..1]),
             arguments: strings(words),
             environment: Some(environment),
-            cgroups: std::slice::from_ref(&self.job),
+            cgroups: &self.jobs,
             ..Spawn::default()
         }
     }

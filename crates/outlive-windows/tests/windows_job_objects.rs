@@ -138,16 +138,17 @@ fn nobody_has_to_leave_one_that_lets_go_silently() {
     assert_eq!(home.call(["wait", &id]).code, 4);
 }
 
-#[test]
-fn another_parent_leads_out_of_one_that_lets_nobody_go() {
+/// A job leaves one that lets nobody go by another way, which is verified and told of.
+#[track_caller]
+fn leads_out(options: &[&str], way: &str) {
     let (home, stage) = (Home::new(), Stage::new());
     let foreign = Foreign::new(KILL);
-    let options = ["--via", "parent", "--breakaway", "require"];
-    let said = run(&foreign, &home, &stage, &options);
+    let said = run(&foreign, &home, &stage, options);
     assert_eq!(said.code, 0, "{said}");
     let (id, mut job) = (said.text(), stage.enter());
     assert!(!foreign.has(job.pid));
     let shown = home.show(&id);
+    assert_eq!(shown["way"], way);
     assert_eq!(said_of_it(&shown["report"])["state"], "left", "{shown}");
     drop(foreign);
     assert_eq!(job.ask("say out"), "done");
@@ -155,6 +156,67 @@ fn another_parent_leads_out_of_one_that_lets_nobody_go() {
     job.ended();
     assert_eq!(home.call(["wait", &id]).code, 6);
     assert_eq!(home.ok(["logs", &id]), "out");
+}
+
+#[test]
+fn another_parent_leads_out_of_one_that_lets_nobody_go() {
+    leads_out(&["--via", "parent", "--breakaway", "require"], "direct");
+}
+
+#[test]
+fn a_service_leads_out_of_one_that_lets_nobody_go() {
+    // Not `--breakaway require`: Wine's services are in the session of the log-on, which is seen, and
+    // would be refused.
+    leads_out(&["--via", "service"], "service");
+}
+
+#[test]
+fn nested_ones_are_left_where_all_of_them_allow_it() {
+    let (home, stage) = (Home::new(), Stage::new());
+    let outer = Foreign::new(KILL | BREAKAWAY);
+    let inner = Foreign::within(&[&outer], KILL | BREAKAWAY);
+    let said = run(&inner, &home, &stage, &["--breakaway", "require"]);
+    assert_eq!(said.code, 0, "{said}");
+    let (id, mut job) = (said.text(), stage.enter());
+    assert!(!inner.has(job.pid) && !outer.has(job.pid));
+    drop((inner, outer));
+    job.tell("exit 5");
+    job.ended();
+    assert_eq!(home.call(["wait", &id]).code, 5);
+}
+
+/// Of two nested ones one lets nobody go: the job remains in that one, which is told of, and where
+/// leaving is required nothing is started.
+#[track_caller]
+fn remains_in_nested(outer: u32, inner: u32) {
+    let (home, stage) = (Home::new(), Stage::new());
+    let outer = Foreign::new(outer);
+    let inner = Foreign::within(&[&outer], inner);
+    let said = run(&inner, &home, &stage, &["--breakaway", "require"]);
+    assert_eq!(said.code, 125, "{said}");
+    assert!(said.errors().contains("job object"), "{said}");
+    assert!(home.list().is_empty());
+    assert!(stage.entered().is_empty());
+
+    let said = run(&inner, &home, &stage, &[]);
+    assert_eq!(said.code, 0, "{said}");
+    assert!(said.errors().contains("job object"), "{said}");
+    let job = stage.enter();
+    assert!(outer.has(job.pid));
+    let shown = home.show(&said.text());
+    assert_eq!(said_of_it(&shown["report"])["state"], "remains", "{shown}");
+    outer.terminate();
+    job.ended();
+}
+
+#[test]
+fn a_job_remains_where_the_inner_one_lets_nobody_go() {
+    remains_in_nested(KILL | BREAKAWAY, KILL);
+}
+
+#[test]
+fn a_job_remains_where_the_outer_one_lets_nobody_go() {
+    remains_in_nested(KILL, KILL | BREAKAWAY);
 }
 
 #[test]

@@ -1,15 +1,14 @@
 //! How the caller's job object is left.
 
 use super::words::OFF;
-use super::{Breakaway, Case, JobExit, Kernel, Level, Passage, Via, Words};
+use super::{Breakaway, Case, JobExit, Kernel, Level, Passage, Route, Via, Way, Words};
 use crate::survey::JobObject;
 
 impl Case<'_> {
     pub(super) fn job_exit(&self) -> JobExit {
         match self.via() {
             Some(Via::Parent) => return JobExit::Parent,
-            Some(Via::Service) => return JobExit::Service,
-            Some(Via::Task) => return JobExit::Task,
+            Some(Via::Service | Via::Task) => return JobExit::Inherit,
             None => {}
         }
         let opens = |job: &JobObject| {
@@ -67,16 +66,16 @@ impl Case<'_> {
     }
 
     /// Whether the process is outside of the innermost job object.
-    fn leaves_job(&self, exit: JobExit) -> bool {
+    fn leaves_job(&self, route: &Route) -> bool {
         let silently = self
             .survey
             .job
             .as_ref()
             .is_some_and(|it| it.silent_breakaway);
-        exit != JobExit::Inherit || silently
+        route.way != Way::Direct || route.exit != JobExit::Inherit || silently
     }
 
-    pub(super) fn job_object(&self, exit: JobExit) -> Words {
+    pub(super) fn job_object(&self, route: &Route) -> Words {
         let Some(job) = &self.survey.job else {
             return Words::absent("");
         };
@@ -89,29 +88,29 @@ impl Case<'_> {
             detail = format!("{detail} (it may be of process {maker})");
         }
         let left = |how: &str| Words::left(detail.clone(), how);
-        match exit {
-            JobExit::Parent => match &self.helpers.via {
+        match (route.way, route.exit) {
+            (Way::Service, _) => left("the service control manager starts it, as a service"),
+            (Way::Task, _) => left("the Task Scheduler starts it"),
+            (_, JobExit::Parent) => match &self.helpers.via {
                 Passage::By(who) => left(&format!(
                     "{who} is made its parent, and gives it its token and quotas"
                 )),
                 _ => left("another process is made its parent, and gives it its token and quotas"),
             },
-            JobExit::Service => left("the service control manager starts it, as a service"),
-            JobExit::Task => left("the Task Scheduler starts it"),
-            _ if self.leaves_job(exit) && !self.helpers.outer_job => {
-                left(&self.said_of_via(match exit {
+            _ if self.leaves_job(route) && !self.helpers.outer_job => {
+                left(&self.said_of_via(match route.exit {
                     JobExit::Breakaway => "it breaks away; what limits the job object stays there",
                     _ => "new processes are outside of it (SILENT_BREAKAWAY_OK)",
                 }))
             }
             _ if self.wish.breakaway == Breakaway::Off => Words::kept(detail, OFF),
-            _ => self.stays_in_job(detail, job, exit),
+            _ => self.stays_in_job(detail, job, route),
         }
     }
 
-    fn stays_in_job(&self, detail: String, job: &JobObject, exit: JobExit) -> Words {
+    fn stays_in_job(&self, detail: String, job: &JobObject, route: &Route) -> Words {
         let why = match &self.helpers.breakaway_refused {
-            _ if self.helpers.outer_job && self.leaves_job(exit) => {
+            _ if self.helpers.outer_job && self.leaves_job(route) => {
                 "it leaves this one for one around it, which does not let it go".to_owned()
             }
             Some(why) if job.breakaway_ok => {
@@ -125,12 +124,12 @@ impl Case<'_> {
     }
 
     /// Of what a process may use, Windows limits what a job object limits.
-    pub(super) fn job_limits(&self, exit: JobExit) -> Words {
+    pub(super) fn job_limits(&self, route: &Route) -> Words {
         let limits = match &self.survey.job {
             Some(job) if !job.limits.is_empty() => job.limits.join(", "),
             _ => return Words::absent(""),
         };
-        match self.leaves_job(exit) {
+        match self.leaves_job(route) {
             true => Words::left(limits, "they are the job object's, and stay there"),
             false => Words::kept(limits, "they are the job object's, and go with it"),
         }

@@ -1,7 +1,7 @@
 //! What takes another form on Windows.
 
 use super::words::OFF;
-use super::{Breakaway, Case, JobExit, Kernel, Route, Via, Words};
+use super::{Breakaway, Case, Kernel, Route, Via, Way, Words};
 use outlive_record::Hazard;
 
 impl Case<'_> {
@@ -15,8 +15,8 @@ impl Case<'_> {
             // Ctrl-C goes to all of a console, and a log-off ends all of a session: there are no
             // others to be ended by.
             Hazard::ProcessGroup | Hazard::Session => Some(Words::absent("")),
-            Hazard::LogOut => Some(self.log_off(route.exit)),
-            Hazard::Limits => Some(self.job_limits(route.exit)),
+            Hazard::LogOut => Some(self.log_off(route.way)),
+            Hazard::Limits => Some(self.job_limits(route)),
             _ => None,
         }
     }
@@ -35,15 +35,15 @@ impl Case<'_> {
     /// A log-off ends the processes of its session ("Logging Off"); services are in session 0. It is
     /// kept where it is not left, and no danger: as with a shutdown, whoever does it knows that it
     /// ends all that they run, and nearly every caller has that around it.
-    fn log_off(&self, exit: JobExit) -> Words {
+    fn log_off(&self, way: Way) -> Words {
         let session = self.survey.process.session;
         if session == 0 {
             return Words::absent("session 0 is the services', and has no log-off");
         }
         let detail = format!("a log-off ends all that is in session {session}");
-        match exit {
-            JobExit::Service => Words::left(detail, "a service is in session 0"),
-            JobExit::Task => Words::left(detail, "its task is in session 0"),
+        match way {
+            Way::Service => Words::left(detail, "a service is in session 0"),
+            Way::Task => Words::left(detail, "its task is in session 0"),
             _ if self.wish.breakaway == Breakaway::Off => Words::kept(detail, OFF),
             _ => {
                 let how = "kept, since only a service or a task outlives it";

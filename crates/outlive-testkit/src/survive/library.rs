@@ -112,6 +112,8 @@ fn shown(report: &Report, took: Option<u128>) -> Value {
         Way::Direct => ("direct", None),
         Way::Scoped(manager) => ("scoped", Some(name(manager))),
         Way::Delegated(manager) => ("delegated", Some(name(manager))),
+        Way::Service => ("service", None),
+        Way::Task => ("task", None),
     };
     let entries: Vec<Value> = report.escapes.iter().map(entry).collect();
     json!({

@@ -4,6 +4,7 @@ use super::Leaving;
 use outlive_escape::plan::{JobExit, Passage, Route, Via};
 use outlive_os::process::Process;
 use outlive_os::{Leave, proc, surroundings};
+use outlive_record::Way;
 use std::io;
 use std::sync::Arc;
 
@@ -18,10 +19,10 @@ pub(crate) fn job_exit<'a>(route: &Route, parent: Option<&'a Process>) -> Leave<
 
 /// Who starts the keeper on this route, if that is neither this process nor a manager.
 pub(crate) fn starter(route: &Route) -> Option<Via> {
-    match route.exit {
-        JobExit::Service => Some(Via::Service),
-        JobExit::Task => Some(Via::Task),
-        JobExit::Inherit | JobExit::Breakaway | JobExit::Parent => None,
+    match route.way {
+        Way::Service => Some(Via::Service),
+        Way::Task => Some(Via::Task),
+        Way::Direct | Way::Scoped(_) | Way::Delegated(_) => None,
     }
 }
 
