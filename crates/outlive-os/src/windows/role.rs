@@ -180,9 +180,13 @@ pub fn user() -> u32 {
 /// An elevated process uses the program itself: this user's other processes may write to the state
 /// folder, and what they put there would run with rights that they don't have.
 pub fn steady_program(program: &Path, home: &Path) -> io::Result<PathBuf> {
-    if is_elevated()? {
-        return Ok(program.to_owned());
+    match is_elevated()? {
+        true => Ok(program.to_owned()),
+        false => copy_of(program, home),
     }
+}
+
+fn copy_of(program: &Path, home: &Path) -> io::Result<PathBuf> {
     let folder = home.join("keepers");
     if program.parent() == Some(&*folder) {
         return Ok(program.to_owned());
@@ -248,4 +252,56 @@ fn has_same_bytes(one: &Path, other: &Path) -> bool {
         }
     };
     compare().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_that_is_not_the_program_is_made_again() {
+        let path = tempfile::tempdir().expect("a folder can be made");
+        let (program, home) = (path.path().join("program.exe"), path.path().join("home"));
+        let content = b"what is installed".repeat(10_000);
+        fs::write(&program, &content).expect("our own folder");
+        let copied = || copy_of(&program, &home).expect("it can be copied");
+        let copy = copied();
+        assert!(copy.starts_with(&home));
+        assert_eq!(fs::read(&copy).expect("our own file"), content);
+        // Of the same length, and shorter.
+        for length in [content.len(), 1] {
+            let mut other = content[..length].to_vec();
+            other[length - 1] = b'x';
+            fs::write(&copy, other).expect("our own file");
+            assert_eq!(copied(), copy);
+            assert_eq!(fs::read(&copy).expect("our own file"), content);
+        }
+        // A keeper that is started again starts from where it is.
+        assert_eq!(copy_of(&copy, &home).expect("it is there"), copy);
+        let kept = home.join("keepers");
+        assert_eq!(fs::read_dir(kept).expect("our own folder").count(), 1);
+    }
+
+    #[test]
+    fn a_program_is_replaced_while_its_copy_runs() {
+        let path = tempfile::tempdir().expect("a folder can be made");
+        let (program, home) = (path.path().join("installed.exe"), path.path().join("home"));
+        let shell = std::env::var_os("COMSPEC").expect("there is one");
+        fs::copy(shell, &program).expect("our own folder");
+        let copy = copy_of(&program, &home).expect("it can be copied");
+        // It reads until its input ends.
+        let mut running = std::process::Command::new(&copy)
+            .arg("/q")
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("it is a program");
+        let refused = fs::write(&copy, "no program").is_err();
+        fs::write(&program, "a later version").expect("nobody runs it");
+        assert_ne!(copy_of(&program, &home).expect("it can be copied"), copy);
+        assert!(running.try_wait().expect("it is ours").is_none());
+        drop(running.stdin.take());
+        running.wait().expect("it is ours");
+        assert!(refused, "what runs could be written to");
+    }
 }

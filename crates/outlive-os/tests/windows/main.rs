@@ -16,7 +16,6 @@ mod output;
 mod proc;
 mod process;
 mod puppet;
-mod role;
 mod socket;
 mod spawn;
 mod tree;
