@@ -140,8 +140,8 @@ fn settled(home: &Home, stage: &Stage, puppets: &mut Vec<Puppet>) -> BTreeSet<St
 }
 
 #[test]
-fn thirty_jobs_run_at_once() {
-    const COUNT: usize = 30;
+fn a_hundred_jobs_run_at_once() {
+    const COUNT: usize = 100;
     let (home, stage) = (Home::new(), Stage::new());
     let run = |place: usize| {
         let words = stage.words(&place.to_string());
