@@ -84,6 +84,9 @@ fn counts(line: &str) -> Option<Counts> {
         .strip_prefix("Summary [")?
         .split_once("run: ")?;
     let mut counts = Counts::default();
+    // What is in brackets counts some of them once more.
+    let outside = |part| str::split_once(part, ')').map_or(part, |(_, after)| after);
+    let rest: String = rest.split('(').map(outside).collect();
     for part in rest.split(", ") {
         let (number, what) = part.split_once(' ')?;
         let number: usize = number.parse().ok()?;
@@ -131,7 +134,7 @@ mod tests {
 
     #[test]
     fn reads_the_line_of_counts() {
-        let line = "     Summary [   1.250s] 9/12 tests run: 6 passed (1 leaky), 2 failed, 1 timed out, 3 skipped";
+        let line = "     Summary [   1.250s] 9/12 tests run: 6 passed (1 slow, 1 leaky), 2 failed, 1 timed out, 3 skipped";
         let expected = Counts {
             passed: 6,
             failed: 3,
