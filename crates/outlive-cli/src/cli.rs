@@ -3,7 +3,8 @@
 use crate::report::{self, FAILED, Result};
 use crate::text;
 use crate::{
-    completions, doctor, kill, list, logs, man, prune, remove, restart, run, send, show, stop, wait,
+    completions, doctor, events, kill, list, logs, man, prune, remove, restart, run, send, show,
+    stop, wait,
 };
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -123,6 +124,14 @@ enum Verb {
     /// are waited for; the exit code is that of the first named one that is not 0.
     Wait(wait::Args),
 
+    /// Tell what happens to jobs, as it happens
+    ///
+    /// Jobs that are started, started again, end and are removed, from now on until this is ended.
+    /// In a pipe columns are separated by tabs: time, what has happened, id, name, exit code or
+    /// signal, command. With --json an object for each: event (started, restarted, ended, removed),
+    /// at (RFC 3339; null of a removal), job (as `show --json` has it).
+    Events(events::Args),
+
     /// Write to a job's standard input
     ///
     /// The job must have been started with `run -i`. Without TEXT what comes on standard input is
@@ -182,6 +191,7 @@ pub(crate) fn main() -> i32 {
         Verb::Doctor(args) => doctor::main(&args),
         Verb::Logs(args) => logs::main(&args),
         Verb::Wait(args) => wait::main(&args),
+        Verb::Events(args) => events::main(&args),
         Verb::Send(args) => send::main(&args),
         Verb::Stop(args) => stop::main(&args),
         Verb::Kill(args) => kill::main(&args),

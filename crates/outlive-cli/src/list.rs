@@ -11,7 +11,6 @@ use crate::text;
 use anstyle::Style;
 use jiff::Timestamp;
 use outlive::{Jobs, State, Status};
-use outlive_os::signal;
 use std::io::{self, Write};
 
 #[derive(clap::Args)]
@@ -90,7 +89,7 @@ fn row(job: &Status, now: Timestamp) -> Vec<Cell> {
         text::plain(&job.id).into(),
         text::plain(job.name.as_deref().unwrap_or_default()).into(),
         Cell::new(status::word(job.state), style),
-        Cell::new(exit(job), style),
+        Cell::new(status::exit(job), style),
         Cell::new(pid(job), Style::new()),
         Cell::new(age.unwrap_or_default(), dim),
         text::command(&job.command).into(),
@@ -105,18 +104,10 @@ fn plain_line(out: &mut dyn Write, job: &Status) -> io::Result<()> {
         text::plain(&job.id),
         text::plain(job.name.as_deref().unwrap_or_default()),
         status::word(job.state),
-        exit(job),
+        status::exit(job),
         pid(job),
         text::command(&job.command),
     )
-}
-
-fn exit(job: &Status) -> String {
-    match (job.exit_code, job.signal) {
-        (Some(code), _) => code.to_string(),
-        (None, Some(signal)) => signal::name(signal),
-        (None, None) => String::new(),
-    }
 }
 
 /// Only what runs has a process: the number of one that has ended may be another's by now.

@@ -8,6 +8,7 @@ mod age;
 mod cli;
 mod completions;
 mod doctor;
+mod events;
 mod follow;
 mod hazards;
 mod json;

@@ -46,6 +46,15 @@ pub(crate) fn code(status: &Status) -> Option<i32> {
     }
 }
 
+/// Its exit code, or the signal that ended it.
+pub(crate) fn exit(status: &Status) -> String {
+    match (status.exit_code, status.signal) {
+        (Some(code), _) => code.to_string(),
+        (None, Some(signal)) => signal::name(signal),
+        (None, None) => String::new(),
+    }
+}
+
 /// How it ended, or how it is: `exited with code 1`.
 pub(crate) fn sentence(status: &Status) -> String {
     match status.state {

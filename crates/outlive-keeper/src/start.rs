@@ -4,7 +4,7 @@ use crate::arrive::{Arrival, Heritage};
 use crate::cap::Cap;
 use crate::escape::{Expected, Own};
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
-use crate::store::{Unseen, rewrite, write_keeper_line};
+use crate::store::{Unseen, remove_folder, rewrite, write_keeper_line};
 use crate::{ROLE, marks};
 use jiff::Timestamp;
 use outlive_os::events::{self, Ender, Inflow};
@@ -379,7 +379,7 @@ impl Room {
             let _ = jobs.remove_sub(&format!("{NEW}{id}"));
             let ours = outlive_os::folder::is_same(&self.folder, LOCK, &self.lock);
             if ours.unwrap_or(false) {
-                let _ = jobs.remove_sub(id);
+                let _ = remove_folder(jobs, id);
             }
         }
     }

@@ -242,13 +242,20 @@ impl Seen {
 
 fn read_record(jobs: &Folder, id: &str) -> Result<Record, Unseen> {
     let damaged = |what: String| Unseen::Unreadable(Unreadable::Damaged(what));
-    let bytes = jobs
-        .read(&format!("{id}/{RECORD}"), RECORD_LIMIT)
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound if jobs.sub(id).is_err() => Unseen::Absent,
-            io::ErrorKind::NotFound => damaged("it has no record".to_owned()),
-            _ => damaged(format!("its record can't be read: {error}")),
-        })?;
+    let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let mut again = false;
+    let bytes = loop {
+        match jobs.read(&format!("{id}/{RECORD}"), RECORD_LIMIT) {
+            Ok(bytes) => break bytes,
+            Err(error) if is_missing(&error) && jobs.sub(id).is_err() => {
+                return Err(Unseen::Absent);
+            }
+            // The whole job may have come between the two looks.
+            Err(error) if is_missing(&error) && !again => again = true,
+            Err(error) if is_missing(&error) => return Err(damaged("it has no record".to_owned())),
+            Err(error) => return Err(damaged(format!("its record can't be read: {error}"))),
+        }
+    };
     let record = Record::parse(&bytes).map_err(Unseen::Unreadable)?;
     if record.spec.id.as_str() != id {
         return Err(damaged(format!("it is the record of `{}`", record.spec.id)));
@@ -393,14 +400,18 @@ pub fn remove(home: &Home, id: &JobId, name: Option<&JobName>) -> io::Result<boo
             }
         }
     }
-    let gone = format!("{NEW}{id}");
-    // Out of sight first: nobody sees half of a job.
-    match jobs.rename_new(id.as_str(), &gone) {
-        Ok(()) => jobs.remove_sub(&gone)?,
-        Err(_) => jobs.remove_sub(id.as_str())?,
-    }
+    remove_folder(&jobs, id.as_str())?;
     drop(lock);
     Ok(true)
+}
+
+/// Removes a job's folder. Out of sight first: nobody sees half of a job.
+pub(crate) fn remove_folder(jobs: &Folder, id: &str) -> io::Result<()> {
+    let gone = format!("{NEW}{id}");
+    match jobs.rename_new(id, &gone) {
+        Ok(()) => jobs.remove_sub(&gone),
+        Err(_) => jobs.remove_sub(id),
+    }
 }
 
 /// Whether a folder of a job that was being started has been abandoned: nobody holds its lock, and

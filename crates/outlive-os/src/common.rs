@@ -1,6 +1,8 @@
 //! What is the same on every platform: the contract's own types.
 
 use crate::process::Process;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 
 /// What the programs run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,4 +82,13 @@ pub struct Job {
     pub kill_on_close: bool,
     /// What it limits its processes to, in words.
     pub limits: Vec<String>,
+}
+
+/// What has happened in a folder.
+#[derive(Debug, Default)]
+pub struct Changed {
+    /// More than could be told: all of it is to be looked at.
+    pub all: bool,
+    /// The entries that came, went, or changed.
+    pub names: BTreeSet<OsString>,
 }

@@ -18,6 +18,7 @@
 //! | [`socket`] | packets and descriptors between two processes of one user |
 //! | [`stream`] | bytes between a process and a manager |
 //! | [`output`] | a file that gives back its oldest part |
+//! | [`changes`] | a reader's wait for jobs to come, change and go |
 //! | [`growth`] | a reader's wait for a file to grow |
 //! | [`memory`] | bytes handed to another process without touching a disk |
 //! | [`role`] | what a keeper makes of its own process |
@@ -26,7 +27,7 @@
 
 mod common;
 mod request;
-pub use common::{Exit, Job, Kernel, Leave, Marks, News, Reaped};
+pub use common::{Changed, Exit, Job, Kernel, Leave, Marks, News, Reaped};
 
 #[cfg(target_os = "linux")]
 mod linux;

@@ -51,10 +51,17 @@ impl Jobs {
 
     /// The state folder, if it is there.
     pub(crate) fn store(&self) -> Result<Option<Home>> {
-        Home::open(&self.path).map_err(|NoHome { cause, hint }| {
-            let what = format!("failed to open the state folder `{}`", self.path.display());
-            Error::io(what, cause).hint_if_known(hint)
-        })
+        Home::open(&self.path).map_err(|why| self.without_home(why))
+    }
+
+    /// The state folder, which is made if need be.
+    pub(crate) fn make_store(&self) -> Result<Home> {
+        Home::make(&self.path).map_err(|why| self.without_home(why))
+    }
+
+    fn without_home(&self, NoHome { cause, hint }: NoHome) -> Error {
+        let what = format!("failed to open the state folder `{}`", self.path.display());
+        Error::io(what, cause).hint_if_known(hint)
     }
 
     fn folder(&self) -> Result<Option<(Home, Folder)>> {
@@ -93,17 +100,21 @@ impl Jobs {
         };
         let mut all = Vec::new();
         for id in self.ids(&folder)? {
-            let look = Seen::look(&folder, &id, false);
-            let path = home.job_path(&id);
-            all.extend(Status::of_look(&id, &look, self.here(), &path));
+            all.extend(self.status_of(&folder, &home, &id));
         }
         all.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
         Ok(all)
     }
 
+    /// How the job with this id stands, if it is there.
+    pub(crate) fn status_of(&self, folder: &Folder, home: &Home, id: &str) -> Option<Status> {
+        let look = Seen::look(folder, id, false);
+        Status::of_look(id, &look, self.here(), &home.job_path(id))
+    }
+
     /// What is in the folder of all jobs, but for those that are being started. What can't be an id
     /// is there by mistake and is passed over.
-    fn ids(&self, folder: &Folder) -> Result<Vec<String>> {
+    pub(crate) fn ids(&self, folder: &Folder) -> Result<Vec<String>> {
         let mut names = folder
             .names()
             .during(|| format!("failed to read the jobs in `{}`", self.path.display()))?;

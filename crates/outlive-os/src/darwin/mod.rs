@@ -4,6 +4,8 @@
 #[path = "../unix/candidates.rs"]
 mod candidates;
 pub mod cgroup;
+#[path = "vnode_watches.rs"]
+pub mod changes;
 pub mod events;
 mod file_actions;
 #[path = "../unix/folder.rs"]

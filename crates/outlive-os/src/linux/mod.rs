@@ -4,6 +4,8 @@
 #[path = "../unix/candidates.rs"]
 mod candidates;
 pub mod cgroup;
+#[path = "inotify_watches.rs"]
+pub mod changes;
 mod child;
 mod clone;
 pub mod events;

@@ -4,6 +4,8 @@ mod attributes;
 mod call;
 #[path = "job_object.rs"]
 pub mod cgroup;
+#[path = "directory_changes.rs"]
+pub mod changes;
 mod console;
 mod ctrl_handler;
 mod delegate;

@@ -29,6 +29,11 @@ macro_rules! alone {
 }
 pub(crate) use alone;
 
+/// Whether the kernel is one of Wine, as it may be where the same tests are run for Windows.
+pub(crate) fn is_wine() -> bool {
+    false
+}
+
 /// Whether this is the process that was started for the test that `place` is in; if not, it is
 /// started, and has to succeed.
 pub(crate) fn is_alone(place: &str) -> bool {

@@ -4,6 +4,8 @@
 //! on in a process of its own, see [`common::alone`].
 #![cfg(target_os = "linux")]
 
+#[path = "../shared/changes.rs"]
+mod changes;
 mod common;
 mod events;
 mod folder;

@@ -3,6 +3,8 @@
 #![cfg(windows)]
 
 mod again;
+#[path = "../shared/changes.rs"]
+mod changes;
 mod common;
 mod delegate;
 mod events;
