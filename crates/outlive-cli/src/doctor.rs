@@ -57,7 +57,7 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
     })?;
     let survey = outlive::survey()?;
     if args.json {
-        let (way, manager) = json::way(plan.route.way);
+        let (way, manager) = plan.route.way.words();
         json::write(&Answer {
             version: VERSION,
             kernel: proc::system(),

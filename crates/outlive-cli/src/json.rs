@@ -5,7 +5,7 @@ use crate::report::{Failure, Result};
 use crate::status;
 use crate::text;
 use jiff::Timestamp;
-use outlive::{Escape, Hazard, HazardKind, HazardState, Keeper, Manager, Run, Status, Way};
+use outlive::{Escape, Hazard, HazardKind, HazardState, Keeper, Run, Status};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -55,21 +55,6 @@ impl<'a> From<&'a Escape> for HazardObject<'a> {
     }
 }
 
-/// Who starts or started it: the word, and the manager's.
-pub(crate) fn way(way: Way) -> (&'static str, Option<&'static str>) {
-    let name = |manager| match manager {
-        Manager::User => "user",
-        Manager::System => "system",
-    };
-    match way {
-        Way::Direct => ("direct", None),
-        Way::Scoped(manager) => ("scoped", Some(name(manager))),
-        Way::Delegated(manager) => ("delegated", Some(name(manager))),
-        Way::Service => ("service", None),
-        Way::Task => ("task", None),
-    }
-}
-
 #[derive(Serialize)]
 struct KeeperObject {
     pid: Option<i32>,
@@ -106,8 +91,8 @@ impl<'a> JobObject<'a> {
             keeper: KeeperObject::from(&job.keeper),
             runs: job.runs.iter().map(RunObject::from).collect(),
             notes: &job.notes,
-            way: job.report.as_ref().map(|report| way(report.way).0),
-            manager: job.report.as_ref().and_then(|report| way(report.way).1),
+            way: job.report.as_ref().map(|report| report.way.words().0),
+            manager: job.report.as_ref().and_then(|report| report.way.words().1),
             report: job
                 .report
                 .as_ref()

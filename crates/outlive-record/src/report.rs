@@ -167,6 +167,23 @@ pub enum Manager {
     System,
 }
 
+impl Way {
+    /// The word for it in JSON and the like, and that for the manager.
+    pub fn words(self) -> (&'static str, Option<&'static str>) {
+        let name = |manager| match manager {
+            Manager::User => "user",
+            Manager::System => "system",
+        };
+        match self {
+            Way::Direct => ("direct", None),
+            Way::Scoped(manager) => ("scoped", Some(name(manager))),
+            Way::Delegated(manager) => ("delegated", Some(name(manager))),
+            Way::Service => ("service", None),
+            Way::Task => ("task", None),
+        }
+    }
+}
+
 impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -3,7 +3,7 @@
 
 use super::fault::{Context, Fault, Result};
 use super::parts::said;
-use outlive::{Command, Escape, JobOptions, Jobs, Level, Manager, Report, Stdio, Way, Wish};
+use outlive::{Command, Escape, JobOptions, Jobs, Level, Report, Stdio, Wish};
 use serde_json::{Value, json};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -104,17 +104,7 @@ fn foretell(folder: &OsStr) -> Result<Report> {
 }
 
 fn shown(report: &Report, took: Option<u128>) -> Value {
-    let name = |manager| match manager {
-        Manager::User => "user",
-        Manager::System => "system",
-    };
-    let (way, manager) = match report.way {
-        Way::Direct => ("direct", None),
-        Way::Scoped(manager) => ("scoped", Some(name(manager))),
-        Way::Delegated(manager) => ("delegated", Some(name(manager))),
-        Way::Service => ("service", None),
-        Way::Task => ("task", None),
-    };
+    let (way, manager) = report.way.words();
     let entries: Vec<Value> = report.escapes.iter().map(entry).collect();
     json!({
         "way": way,
