@@ -14,6 +14,7 @@
 //! | [`settings`] | how a process is limited and scheduled |
 //! | [`events`] | waiting for several things at once |
 //! | [`folder`] | files of the state folder, never through a link |
+//! | [`number`] | descriptors by number, as other languages hold them |
 //! | [`lock`] | a lock that tells whether its holder lives |
 //! | [`socket`] | packets and descriptors between two processes of one user |
 //! | [`stream`] | bytes between a process and a manager |

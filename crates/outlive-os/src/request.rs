@@ -57,6 +57,9 @@ pub struct Spawn<'a> {
     pub umask: Option<u32>,
     /// Whether it leads a session and a process group of its own and so has no terminal.
     pub new_session: bool,
+    /// Whether it leads a process group of its own, in the caller's session. A new session's leader
+    /// does in any case.
+    pub new_group: bool,
     /// Descriptors it gets, each under a number; of 0, 1 and 2 it keeps the caller's where none is
     /// named. Nothing else is inherited.
     pub descriptors: Vec<(Borrowed<'a>, i32)>,
@@ -95,7 +98,7 @@ pub struct Gate<'a> {
 pub enum Step {
     /// Making the process (clone(2)).
     Process,
-    /// Leading a session of its own (setsid(2)).
+    /// Leading a session or process group of its own (setsid(2), setpgid(2)).
     Session,
     /// Changing its folder (chdir(2)).
     Folder,

@@ -27,6 +27,9 @@ pub struct Leave {
 pub enum Breakaway {
     /// It leaves, or it is not started.
     Require,
+    /// It leaves the cgroup or job object, or it is not started; of the rest it leaves what it can.
+    /// This is what `CREATE_BREAKAWAY_FROM_JOB` asks for.
+    RequireContainer,
     /// It leaves if it can, and what remains is said.
     #[default]
     Prefer,

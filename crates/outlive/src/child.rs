@@ -239,14 +239,15 @@ impl Command {
     /// What is to be spawned; in surroundings without cookies its environment may be the caller's
     /// as it stands.
     fn prepare<'a>(&'a self, streams: &'a [Stream], no_cookies: bool) -> Result<Spawn<'a>> {
-        let as_it_stands = no_cookies && !self.env_clear && self.env.is_empty();
+        let as_it_stands =
+            no_cookies && !self.env_clear && self.env.is_empty() && self.env_taken.is_none();
         let environment = (!as_it_stands).then(|| self.environment());
         let path = match &environment {
             Some(environment) => environment.get(OsStr::new("PATH")).map(OsStr::to_owned),
             None => std::env::var_os("PATH"),
         };
         let candidates = spawn::candidates(&self.program, path.as_deref());
-        let arguments = std::iter::once(&self.program)
+        let arguments = std::iter::once(self.arg0.as_ref().unwrap_or(&self.program))
             .chain(&self.args)
             .map(|arg| bytes(arg));
         let root = self.reset.cwd.then(root_folder);
@@ -278,6 +279,7 @@ impl Command {
             folder: folder_string,
             umask: self.own_umask(),
             new_session: self.detach,
+            new_group: self.own_group,
             descriptors: standard.chain(kept).collect(),
             ..Spawn::default()
         })

@@ -31,7 +31,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Command {
     pub(crate) program: OsString,
+    /// Its own name as it sees it, if not `program`.
+    pub(crate) arg0: Option<OsString>,
     pub(crate) args: Vec<OsString>,
+    /// The caller's environment, if that was taken before the start.
+    pub(crate) env_taken: Option<Environment>,
     pub(crate) env_clear: bool,
     /// Set, or taken away.
     pub(crate) env: BTreeMap<OsString, Option<OsString>>,
@@ -42,6 +46,7 @@ pub struct Command {
     pub(crate) umask: Option<u32>,
     pub(crate) kept: Vec<(Descriptor, i32)>,
     pub(crate) detach: bool,
+    pub(crate) own_group: bool,
     pub(crate) breakaway: Breakaway,
     pub(crate) reset: Reset,
     pub(crate) leave_sandbox: bool,
@@ -55,7 +60,9 @@ impl Command {
     pub fn new(program: impl AsRef<OsStr>) -> Command {
         Command {
             program: program.as_ref().to_owned(),
+            arg0: None,
             args: Vec::new(),
+            env_taken: None,
             env_clear: false,
             env: BTreeMap::new(),
             folder: None,
@@ -65,12 +72,19 @@ impl Command {
             umask: None,
             kept: Vec::new(),
             detach: true,
+            own_group: false,
             breakaway: Breakaway::default(),
             reset: Reset::default(),
             leave_sandbox: false,
             linger: true,
             via: None,
         }
+    }
+
+    /// The name that the program sees as its own (`argv[0]`), instead of what it was found by.
+    pub fn arg0(&mut self, name: impl AsRef<OsStr>) -> &mut Command {
+        self.arg0 = Some(name.as_ref().to_owned());
+        self
     }
 
     /// Adds an argument.
@@ -104,6 +118,13 @@ impl Command {
     pub fn env_clear(&mut self) -> &mut Command {
         self.env_clear = true;
         self.env.clear();
+        self
+    }
+
+    /// Takes the caller's environment now and not at the start: for a program that may change its
+    /// own meanwhile, as an interpreter can whose lock the start does not hold.
+    pub fn env_take(&mut self) -> &mut Command {
+        self.env_taken = Some(Environment::inherited());
         self
     }
 
@@ -153,6 +174,13 @@ impl Command {
     /// job always does.
     pub fn detach(&mut self, detach: bool) -> &mut Command {
         self.detach = detach;
+        self
+    }
+
+    /// Whether it leads a process group of its own (setpgid(2)) although it does not
+    /// [detach](Command::detach); it does not by default.
+    pub fn own_group(&mut self, own: bool) -> &mut Command {
+        self.own_group = own;
         self
     }
 
@@ -243,7 +271,10 @@ impl Command {
     pub(crate) fn environment(&self) -> Environment {
         let mut environment = match self.env_clear {
             true => Environment::default(),
-            false => Environment::inherited(),
+            false => match &self.env_taken {
+                Some(taken) => taken.clone(),
+                None => Environment::inherited(),
+            },
         };
         for (name, value) in &self.env {
             match value {

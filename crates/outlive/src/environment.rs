@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
 /// Variables and their values. On Windows `Path` and `PATH` are one variable.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Environment(BTreeMap<OsString, Variable>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Variable {
     /// How its name was spelt, if not as it is compared.
     spelt: Option<OsString>,

@@ -25,6 +25,7 @@ struct Inner {
 pub(crate) enum Kind {
     NotFound,
     NotExecutable,
+    Folder,
     NoSuchJob,
     NameInUse,
     Elsewhere,
@@ -116,10 +117,8 @@ impl Error {
             Step::Exec => Error::exec(program, error.cause),
             Step::Folder => {
                 let folder = folder.unwrap_or_default();
-                Error::io(
-                    format!("failed to change folder to `{folder}`"),
-                    error.cause,
-                )
+                let what = format!("failed to change folder to `{folder}`");
+                Error::new(Kind::Folder, what).because(error.cause)
             }
             _ => Error::io(format!("{error} for `{program}`"), error.cause),
         }
@@ -147,6 +146,11 @@ impl Error {
     /// Whether the program was found but can't be executed (a shell's exit code 126).
     pub fn is_not_executable(&self) -> bool {
         self.kind() == Kind::NotExecutable
+    }
+
+    /// Whether the folder that it was to start in could not be entered.
+    pub fn is_folder(&self) -> bool {
+        self.kind() == Kind::Folder
     }
 
     /// Whether no job, or more than one, was meant.

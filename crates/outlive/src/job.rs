@@ -7,7 +7,7 @@ use crate::options::RestartOptions;
 use crate::output::{Follow, Output};
 use crate::status::{State, Status};
 use crate::stop::{self, Stopped};
-use crate::waiting;
+use crate::waiting::{self, Waiting};
 use outlive_escape::plan::Plan;
 use outlive_keeper::store::{self, CONTROL, Home, Seen, Unseen};
 use outlive_os::folder::Folder;
@@ -238,6 +238,11 @@ impl Job {
             true => self.status().map(Some),
             false => Ok(None),
         }
+    }
+
+    /// A wait for its end that an event loop can take part in.
+    pub fn waiting(&self) -> Result<Waiting> {
+        Waiting::new(self.clone())
     }
 
     /// Ends it with all of its processes: they are asked to (SIGTERM), and what is left after

@@ -49,6 +49,10 @@ fn path_text(path: &Path) -> Text {
 /// Starts a new job; its id, and what was planned for it.
 pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Result<(JobId, Plan)> {
     command.check()?;
+    if command.arg0.is_some() {
+        let what = "failed to start a job under another name than its program's";
+        return Err(Error::new(Kind::Invalid, what).hint_at("a restart would not know of it"));
+    }
     let name = options.name.as_deref().map(parse_name).transpose()?;
     let here = proc::own_folder().during(|| "failed to tell this folder".to_owned())?;
     let folder = match &command.folder {

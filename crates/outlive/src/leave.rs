@@ -14,7 +14,7 @@ use outlive_os::cgroup::Cgroup;
 use outlive_os::process::Process;
 use outlive_os::settings::{self, Which};
 use outlive_os::{KERNEL, Kernel, proc};
-use outlive_record::{Caller, CgroupFolder, Manager, Setting, Text, Way};
+use outlive_record::{Caller, CgroupFolder, Hazard, Manager, Setting, Text, Way};
 use outlive_systemd as systemd;
 use std::borrow::Cow;
 use std::io;
@@ -301,9 +301,7 @@ impl Leaving {
                 self.look_at(manager);
                 continue;
             }
-            if self.wish.breakaway == Breakaway::Require {
-                self.require()?;
-            }
+            self.require()?;
             if !route.enable_linger {
                 return Ok(route);
             }
@@ -325,9 +323,18 @@ impl Leaving {
         }
     }
 
+    /// Refuses what would not leave all that it is required to leave.
     fn require(&self) -> Result<()> {
+        let required = |hazard| match self.wish.breakaway {
+            Breakaway::Require => true,
+            Breakaway::RequireContainer => matches!(hazard, Hazard::Cgroup | Hazard::JobObject),
+            Breakaway::Prefer | Breakaway::Off => false,
+        };
+        if !required(Hazard::Cgroup) {
+            return Ok(());
+        }
         let plan = self.plan();
-        let Some(danger) = plan.dangers().next() else {
+        let Some(danger) = plan.dangers().find(|danger| required(danger.hazard)) else {
             return Ok(());
         };
         let what = format!(
@@ -419,7 +426,7 @@ pub(crate) fn is_simple(wish: &Wish) -> Result<bool> {
     }
     match wish.breakaway {
         Breakaway::Off => return Ok(survey()?.cookies.is_empty()),
-        Breakaway::Require => return Ok(false),
+        Breakaway::Require | Breakaway::RequireContainer => return Ok(false),
         Breakaway::Prefer => {}
     }
     if let Some(simple) = SIMPLE.get() {

@@ -78,3 +78,4 @@ pub use process::Process;
 pub use status::{Keeper, Run, State, Status};
 pub use stdio::Stdio;
 pub use stop::Stopped;
+pub use waiting::Waiting;

@@ -5,10 +5,11 @@ use crate::job::Job;
 use crate::waiting::{Sign, next, sign};
 use outlive_os::growth::{self, Watch};
 use outlive_os::output::first_data;
-use outlive_os::{AsDescriptor, events};
+use outlive_os::{AsDescriptor, Borrowed, events};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A job's output, to be read: from the first byte that is still there to the last one there is
 /// now.
@@ -182,9 +183,22 @@ impl Follow {
         self.output.skipped
     }
 
+    /// What becomes readable when more was printed, or the job may have ended; nothing once it has.
+    pub fn descriptors(&self) -> Vec<Borrowed<'_>> {
+        match self.sign {
+            Sign::Ended => Vec::new(),
+            _ => vec![self.watch.as_fd(), self.sign.as_fd()],
+        }
+    }
+
     /// Waits for more to be printed or for the job's end.
     fn wait(&mut self) -> io::Result<()> {
-        let ready = events::wait(&[self.watch.as_fd(), self.sign.as_fd()], growth::LATE)?;
+        let ready = events::wait(&self.descriptors(), growth::LATE)?;
+        self.heed(&ready)
+    }
+
+    /// Looks at what has happened.
+    fn heed(&mut self, ready: &[usize]) -> io::Result<()> {
         if ready.contains(&0) {
             self.watch.clear()?;
         }
@@ -193,10 +207,10 @@ impl Follow {
         }
         Ok(())
     }
-}
 
-impl Read for Follow {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+    /// Reads what there is, 0 bytes at its end; `None` if there is nothing yet, which is to be
+    /// asked again when one of the [`descriptors`](Follow::descriptors) is readable.
+    pub fn try_read(&mut self, bytes: &mut [u8]) -> io::Result<Option<usize>> {
         loop {
             // Whether it had ended before what there is was read to its end.
             let ended = matches!(self.sign, Sign::Ended);
@@ -206,6 +220,21 @@ impl Read for Follow {
             }
             let length = self.output.read(bytes)?;
             if length > 0 || ended || bytes.is_empty() {
+                return Ok(Some(length));
+            }
+            let ready = events::wait(&self.descriptors(), Some(Duration::ZERO))?;
+            if ready.is_empty() {
+                return Ok(None);
+            }
+            self.heed(&ready)?;
+        }
+    }
+}
+
+impl Read for Follow {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(length) = self.try_read(bytes)? {
                 return Ok(length);
             }
             self.wait()?;

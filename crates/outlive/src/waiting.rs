@@ -88,6 +88,62 @@ pub(crate) fn next(job: &Job, sign: &Sign) -> Result<Sign> {
     self::sign(job)
 }
 
+/// A wait for a job's end, for a program that waits for other things too: its descriptor becomes
+/// readable when something has happened, which [`advance`](Waiting::advance) then looks at.
+///
+/// ```
+/// # fn wait(job: &outlive::Job) -> outlive::Result<()> {
+/// let mut waiting = job.waiting()?;
+/// while !waiting.has_ended() {
+///     // Here an event loop would wait until `waiting.descriptor()` is readable.
+///     waiting.advance()?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Waiting {
+    job: Job,
+    sign: Sign,
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ended = self.has_ended();
+        f.debug_struct("Waiting")
+            .field("job", &self.job)
+            .field("has_ended", &ended)
+            .finish()
+    }
+}
+
+impl Waiting {
+    pub(crate) fn new(job: Job) -> Result<Waiting> {
+        let sign = sign(&job)?;
+        Ok(Waiting { job, sign })
+    }
+
+    /// Whether it has ended, as far as was seen.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.sign, Sign::Ended)
+    }
+
+    /// What becomes readable next; none once it has ended. It is another one after each
+    /// [`advance`](Waiting::advance).
+    pub fn descriptor(&self) -> Option<Borrowed<'_>> {
+        (!self.has_ended()).then(|| self.sign.as_fd())
+    }
+
+    /// Looks at what has happened, and waits for it if nothing has. Whether the job has ended: if
+    /// not, there is another thing to wait for.
+    pub fn advance(&mut self) -> Result<bool> {
+        if let Some(descriptor) = self.descriptor() {
+            events::wait(&[descriptor], None).during(|| "failed to wait".to_owned())?;
+            self.sign = next(&self.job, &self.sign)?;
+        }
+        Ok(self.has_ended())
+    }
+}
+
 pub(crate) fn wait_any(jobs: &[Job], timeout: Option<Duration>) -> Result<Option<usize>> {
     if jobs.is_empty() {
         return Ok(None);

@@ -31,7 +31,7 @@ fn fine(result: c_int) -> io::Result<()> {
 pub(super) struct Attributes(pub(super) libc::posix_spawnattr_t);
 
 impl Attributes {
-    pub(super) fn new(new_session: bool, halted: bool) -> io::Result<Attributes> {
+    pub(super) fn new(new_session: bool, new_group: bool, halted: bool) -> io::Result<Attributes> {
         let mut attributes = MaybeUninit::uninit();
         // SAFETY: initialised by the call.
         fine(unsafe { libc::posix_spawnattr_init(attributes.as_mut_ptr()) })?;
@@ -42,6 +42,9 @@ impl Attributes {
             | libc::POSIX_SPAWN_SETSIGMASK;
         if new_session {
             flags |= SETSID;
+        } else if new_group {
+            // The group's id is 0 in fresh attributes: the process's own (posix_spawnattr_init(3)).
+            flags |= libc::POSIX_SPAWN_SETPGROUP;
         }
         if halted {
             flags |= libc::POSIX_SPAWN_START_SUSPENDED;

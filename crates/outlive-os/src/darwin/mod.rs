@@ -20,6 +20,8 @@ mod lineage;
 pub mod lock;
 #[path = "shm.rs"]
 pub mod memory;
+#[path = "../unix/number.rs"]
+pub mod number;
 pub mod output;
 #[path = "../unix/own.rs"]
 mod own;

@@ -198,7 +198,7 @@ impl Plan {
             arguments,
             script,
             environment: spawn.environment.as_ref().map(pointers),
-            attributes: Attributes::new(spawn.new_session, spawn.is_halted())
+            attributes: Attributes::new(spawn.new_session, spawn.new_group, spawn.is_halted())
                 .map_err(at(Step::Process))?,
             actions,
             own: Own {

@@ -22,6 +22,7 @@ pub(super) struct Plan {
     pub(super) folder: *const c_char,
     pub(super) umask: Option<u32>,
     pub(super) new_session: bool,
+    pub(super) new_group: bool,
     pub(super) moves: Vec<Move>,
     pub(super) joins: Vec<Join>,
     pub(super) settings: Vec<Setting>,
@@ -90,6 +91,9 @@ fn become_program(plan: &mut Plan) -> Result<(), (Step, i32)> {
     if plan.new_session {
         // SAFETY: takes no argument.
         checked(unsafe { libc::setsid() }).map_err(at(Step::Session))?;
+    } else if plan.new_group {
+        // SAFETY: takes numbers; zeros mean this process and its own id.
+        checked(unsafe { libc::setpgid(0, 0) }).map_err(at(Step::Session))?;
     }
     if let Some(mask) = plan.umask {
         // SAFETY: exchanges a number of this process's own.

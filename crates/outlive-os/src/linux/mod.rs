@@ -18,6 +18,8 @@ mod lineage;
 #[path = "../unix/lock.rs"]
 pub mod lock;
 pub mod memory;
+#[path = "../unix/number.rs"]
+pub mod number;
 mod orphan;
 pub mod output;
 #[path = "../unix/own.rs"]

@@ -178,6 +178,7 @@ impl Plan {
                 .map_or(ptr::null(), |folder| folder.0.as_ptr().cast()),
             umask: spawn.umask,
             new_session: spawn.new_session,
+            new_group: spawn.new_group,
             moves: pairs
                 .iter()
                 .map(|&(from, to)| Move {

@@ -133,7 +133,7 @@ impl Spawn<'_> {
         if hidden {
             flags |= CREATE_NO_WINDOW;
         }
-        if self.new_session {
+        if self.new_session || self.new_group {
             flags |= CREATE_NEW_PROCESS_GROUP;
         }
         if matches!(self.leave, Leave::Breakaway) {

@@ -21,6 +21,7 @@ mod listener;
 pub mod lock;
 pub mod memory;
 mod notification;
+pub mod number;
 pub mod output;
 mod overlapped;
 mod passing;

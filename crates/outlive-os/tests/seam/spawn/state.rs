@@ -192,6 +192,27 @@ fn take_terminal() -> OwnedFd {
 }
 
 #[test]
+fn a_process_group_of_its_own_is_in_the_callers_session() {
+    let own = proc::line(own_pid())
+        .expect("/proc is mounted")
+        .expect("we live");
+    for start in [as_child, as_orphan] {
+        let spawn = Spawn {
+            new_group: true,
+            ..shell(HELD)
+        };
+        let held = Held::start(spawn, start);
+        let line = held
+            .process
+            .line()
+            .expect("/proc is mounted")
+            .expect("it lives");
+        let pid = held.process.pid();
+        assert_eq!((line.session, line.group), (own.session, pid));
+    }
+}
+
+#[test]
 fn a_session_of_its_own_has_no_terminal() {
     alone!();
     // Never closed: this process would be hung up on.
