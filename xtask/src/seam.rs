@@ -28,6 +28,11 @@ const EXCEPTIONS: &[Exception] = &[
         prefix: "crates/outlive-windows/",
         may: Allowed::Everything,
     },
+    // What PyO3's macros expand to is unsafe code; none is written there.
+    Exception {
+        prefix: "crates/outlive-python/",
+        may: Allowed::UnsafeOnly,
+    },
     // Puppets: programs that misbehave on purpose.
     Exception {
         prefix: "crates/outlive-testkit/",

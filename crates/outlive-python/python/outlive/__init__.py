@@ -1,0 +1,2 @@
+"""x"""
+from outlive._bin import find_outlive_bin as find_outlive_bin

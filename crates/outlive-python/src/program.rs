@@ -1,0 +1,172 @@
+//! Programs: children, and what is nobody's child.
+
+use crate::failure::{raised, unlocked};
+use crate::report;
+use outlive::{Breakaway, Command, Reset, Stdio};
+use outlive_os::{number, os_string};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::sync::Mutex;
+
+/// What is to be started, a dictionary with all of these keys; text comes as bytes.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Request {
+    /// Its program, and its arguments with its own name first.
+    program: Vec<u8>,
+    argv: Vec<Vec<u8>>,
+    /// All of its environment, or that of this process as it is now.
+    env: Option<Vec<(Vec<u8>, Vec<u8>)>>,
+    cwd: Option<Vec<u8>>,
+    umask: Option<u32>,
+    /// Descriptors for 0, 1 and 2; without one it has this process's own.
+    streams: [Option<i64>; 3],
+    /// Descriptors that it has under their numbers.
+    kept: Vec<i32>,
+    session: bool,
+    group: bool,
+    breakaway: String,
+}
+
+impl Request {
+    fn command(self) -> PyResult<Command> {
+        let mut command = Command::new(os_string(self.program));
+        let mut argv = self.argv.into_iter().map(os_string);
+        if let Some(name) = argv.next() {
+            command.arg0(name);
+        }
+        command.args(argv);
+        match self.env {
+            None => command.env_take(),
+            Some(all) => {
+                let command = command.env_clear();
+                for (name, value) in all {
+                    command.env(os_string(name), os_string(value));
+                }
+                command
+            }
+        };
+        if let Some(folder) = self.cwd {
+            command.current_dir(os_string(folder));
+        }
+        if let Some(mask) = self.umask {
+            command.umask(mask);
+        }
+        let [stdin, stdout, stderr] = self.streams.map(stream);
+        command.stdin(stdin?).stdout(stdout?).stderr(stderr?);
+        for kept in self.kept {
+            command.keep_descriptor(number::duplicate(kept.into())?, kept);
+        }
+        command
+            .detach(self.session)
+            .own_group(self.group)
+            .breakaway(breakaway(&self.breakaway)?);
+        Ok(command)
+    }
+}
+
+fn stream(given: Option<i64>) -> PyResult<Stdio> {
+    Ok(match given {
+        Some(given) => number::duplicate(given)?.into(),
+        None => Stdio::inherit(),
+    })
+}
+
+/// How the surroundings are left, by its word.
+pub(crate) fn breakaway(word: &str) -> PyResult<Breakaway> {
+    Ok(match word {
+        "require" => Breakaway::Require,
+        "require-container" => Breakaway::RequireContainer,
+        "prefer" => Breakaway::Prefer,
+        "off" => Breakaway::Off,
+        _ => {
+            return Err(PyValueError::new_err(format!(
+                "no way to leave is called {word:?}"
+            )));
+        }
+    })
+}
+
+/// What is set back, by words.
+pub(crate) fn reset(words: &[String]) -> PyResult<Reset> {
+    let mut reset = Reset::default();
+    for word in words {
+        match word.as_str() {
+            "all" => reset = Reset::ALL,
+            "limits" => reset.limits = true,
+            "nice" => reset.nice = true,
+            "affinity" => reset.affinity = true,
+            "oom" => reset.oom = true,
+            "umask" => reset.umask = true,
+            "cwd" => reset.cwd = true,
+            _ => return Err(PyValueError::new_err(format!("{word:?} can't be set back"))),
+        }
+    }
+    Ok(reset)
+}
+
+/// Looks at the surroundings, which reads the environment, while the interpreter's lock is held.
+pub(crate) fn look_around(py: Python<'_>) -> PyResult<()> {
+    outlive::survey().map_err(|error| raised(py, &error))?;
+    Ok(())
+}
+
+/// A child that was started.
+#[pyclass(frozen, module = "outlive._native")]
+pub(crate) struct Child(Mutex<outlive::Child>);
+
+#[pymethods]
+impl Child {
+    #[getter]
+    fn pid(&self) -> u32 {
+        self.held().id()
+    }
+
+    fn escapes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let report = unlocked(py, || self.held().escapes())?;
+        report::report(py, &report)
+    }
+}
+
+impl Child {
+    fn held(&self) -> std::sync::MutexGuard<'_, outlive::Child> {
+        // Nothing that is done with it leaves it half done.
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Starts a child of this process.
+#[pyfunction]
+pub(crate) fn spawn(py: Python<'_>, request: Request) -> PyResult<Child> {
+    look_around(py)?;
+    let mut command = request.command()?;
+    let child = unlocked(py, || command.spawn())?;
+    Ok(Child(Mutex::new(child)))
+}
+
+/// Starts a program that is nobody's child; its process id.
+#[pyfunction]
+pub(crate) fn disown(py: Python<'_>, request: Request) -> PyResult<u32> {
+    look_around(py)?;
+    let mut command = request.command()?;
+    unlocked(py, || command.disown()).map(|process| process.id())
+}
+
+/// Variables by name, each set or taken away.
+pub(crate) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// Applies changes to a command's environment.
+pub(crate) fn change(command: &mut Command, changes: Changes) {
+    for (name, value) in changes {
+        let name: OsString = os_string(name);
+        match value {
+            Some(value) => command.env(name, os_string(value)),
+            None => command.env_remove(name),
+        };
+    }
+}
