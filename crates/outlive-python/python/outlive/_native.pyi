@@ -1,0 +1,89 @@
+"""The extension module. Programs use the classes and functions of `outlive`."""
+
+from datetime import timedelta
+from os import PathLike
+from typing import Any, Dict, List, Optional, Tuple, TypedDict, Union, final
+from typing_extensions import type_check_only
+
+_Path = Union[str, "PathLike[str]"]
+
+@type_check_only
+class SpawnRequest(TypedDict):
+    program: bytes
+    argv: List[bytes]
+    env: Optional[List[Tuple[bytes, bytes]]]
+    cwd: Optional[bytes]
+    umask: Optional[int]
+    streams: List[Optional[int]]
+    kept: List[int]
+    session: bool
+    group: bool
+    breakaway: str
+
+@type_check_only
+class StartRequest(TypedDict):
+    home: Optional[_Path]
+    keeper: _Path
+    argv: List[bytes]
+    name: Optional[str]
+    cwd: Optional[bytes]
+    env: Dict[bytes, Optional[bytes]]
+    clear_env: bool
+    secret_env: List[bytes]
+    umask: Optional[int]
+    keep_stdin: bool
+    stdin: Optional[_Path]
+    output: Optional[_Path]
+    output_limit: int
+    output_mode: str
+    until: str
+    leftover: str
+    breakaway: str
+    leave_sandbox: bool
+    linger: bool
+    reset: List[str]
+
+@final
+class Child:
+    @property
+    def pid(self) -> int: ...
+    def escapes(self) -> Dict[str, Any]: ...
+
+@final
+class Waiting:
+    def descriptors(self) -> List[int]: ...
+    def advance(self) -> bool: ...
+
+@final
+class Output:
+    def read(self) -> bytes: ...
+
+@final
+class Following:
+    def descriptors(self) -> List[int]: ...
+    def read(self) -> Optional[bytes]: ...
+
+@final
+class Job:
+    @property
+    def id(self) -> str: ...
+    def status(self) -> Dict[str, Any]: ...
+    def report(self) -> Optional[Dict[str, Any]]: ...
+    def waiting(self) -> Waiting: ...
+    def output(self, latest: bool, lines: Optional[int]) -> Output: ...
+    def follow(self, latest: bool, lines: Optional[int]) -> Following: ...
+    def send(self, data: bytes) -> None: ...
+    def close_stdin(self) -> None: ...
+    def stop(self, grace: Optional[timedelta]) -> Tuple[str, int]: ...
+    def kill(self, signal: int, tree: bool) -> None: ...
+    def remove(self) -> None: ...
+
+def spawn(request: SpawnRequest) -> Child: ...
+def disown(request: SpawnRequest) -> int: ...
+def start(request: StartRequest) -> Job: ...
+def list(home: Optional[_Path]) -> List[Dict[str, Any]]: ...
+def find(key: str, home: Optional[_Path]) -> Job: ...
+def prune(older_than: Optional[timedelta], home: Optional[_Path]) -> List[str]: ...
+def restart(job: Job, grace: Optional[timedelta], keeper: _Path) -> Job: ...
+def survey() -> Dict[str, Any]: ...
+def doctor(leave_sandbox: bool, linger: bool) -> Dict[str, Any]: ...
