@@ -28,7 +28,7 @@ const EXCEPTIONS: &[Exception] = &[
         prefix: "crates/outlive-windows/",
         may: Allowed::Everything,
     },
-    // What PyO3's macros expand to is unsafe code; none is written there.
+    // What PyO3's macros expand to is unsafe code, and so is Python's own interface.
     Exception {
         prefix: "crates/outlive-python/",
         may: Allowed::UnsafeOnly,

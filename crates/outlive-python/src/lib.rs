@@ -10,10 +10,19 @@ mod program;
 mod report;
 mod watch;
 
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 #[pymodule]
 mod _native {
+    use super::{Bound, PyModule, PyResult, refuse_second_interpreter};
+
+    #[pymodule_init]
+    fn init(_: &Bound<'_, PyModule>) -> PyResult<()> {
+        refuse_second_interpreter()
+    }
+
     #[pymodule_export]
     use crate::job::{Job, find, list, prune, restart, start};
     #[pymodule_export]
@@ -22,4 +31,18 @@ mod _native {
     use crate::report::{doctor, survey};
     #[pymodule_export]
     use crate::watch::{Following, Output, Waiting};
+}
+
+/// An interpreter within the process has a lock of its own from Python 3.12 on, which refuses this
+/// module there by itself (Py_mod_multiple_interpreters). Earlier ones load it, and would share it.
+fn refuse_second_interpreter() -> PyResult<()> {
+    // SAFETY: a module's initialiser runs in a thread that is attached to its interpreter, which is
+    // there until it returns (PyInterpreterState_Get).
+    let id = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+    match id {
+        0 => Ok(()),
+        _ => Err(PyImportError::new_err(
+            "outlive can't be loaded in subinterpreters: import it in the main one",
+        )),
+    }
 }

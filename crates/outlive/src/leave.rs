@@ -19,7 +19,8 @@ use outlive_systemd as systemd;
 use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 /// How long a manager may take for one thing that it is asked for: starting a service takes it some
@@ -33,7 +34,7 @@ pub(crate) const KEEPERS: &str = "keepers";
 pub(crate) const PROCESSES: &str = "processes";
 
 /// What surrounds this process: what would end, stall or limit a program that is started from here.
-/// It is looked at once; the first call takes some hundred microseconds.
+/// It is looked at once, and again in a process that was forked; the first call takes some hundred microseconds.
 ///
 /// ```
 /// let survey = outlive::survey()?;
@@ -45,19 +46,31 @@ pub(crate) const PROCESSES: &str = "processes";
 ///
 /// If `/proc` can't be read.
 pub fn survey() -> Result<&'static Survey> {
-    match SURVEY.get() {
+    match surveyed() {
         Some(survey) => Ok(survey),
         None => complete(Glance::take(), None),
     }
 }
 
+/// What was seen around the process with this id: a forked one looks again. The lock is only tried,
+/// since a thread that holds it is not there to let go of it in a process that was forked meanwhile.
+static SURVEY: RwLock<Option<(u32, &'static Survey)>> = RwLock::new(None);
+
 /// What this process has seen around it.
-static SURVEY: OnceLock<Survey> = OnceLock::new();
+fn surveyed() -> Option<&'static Survey> {
+    let (process, survey) = (*SURVEY.try_read().ok()?)?;
+    (process == std::process::id()).then_some(survey)
+}
 
 fn complete(glance: Glance, orphans_parent: Option<i32>) -> Result<&'static Survey> {
     let survey = glance.complete(std::env::vars_os(), orphans_parent);
     let survey = survey.during(|| "failed to look at what surrounds this process".to_owned())?;
-    Ok(SURVEY.get_or_init(|| survey))
+    // One for each process, but for threads that look at the same time.
+    let survey: &'static Survey = Box::leak(Box::new(survey));
+    if let Ok(mut kept) = SURVEY.try_write() {
+        *kept = Some((std::process::id(), survey));
+    }
+    Ok(survey)
 }
 
 /// A survey that was begun: as much of it as a keeper's start depends on.
@@ -68,7 +81,7 @@ pub(crate) enum Begun {
 
 impl Begun {
     pub(crate) fn new() -> Result<Begun> {
-        match (SURVEY.get(), KERNEL) {
+        match (surveyed(), KERNEL) {
             (Some(survey), _) => Ok(Begun::Whole(survey)),
             (None, Kernel::Linux) => Ok(Begun::Glance(Glance::take())),
             // There all of it is soon looked at, and the keeper's start depends on all of it.
@@ -420,7 +433,9 @@ impl Leaving {
 /// Whether a child with this wish needs nothing but what every spawn does: it is looked at once,
 /// since it is asked for each child.
 pub(crate) fn is_simple(wish: &Wish) -> Result<bool> {
-    static SIMPLE: OnceLock<bool> = OnceLock::new();
+    /// Twice the id of the process that has looked, and whether it is so.
+    static SIMPLE: AtomicU64 = AtomicU64::new(0);
+    let process = u64::from(std::process::id()) << 1;
     if wish.reset != Reset::default() || wish.via.is_some() {
         return Ok(false);
     }
@@ -429,8 +444,9 @@ pub(crate) fn is_simple(wish: &Wish) -> Result<bool> {
         Breakaway::Require | Breakaway::RequireContainer => return Ok(false),
         Breakaway::Prefer => {}
     }
-    if let Some(simple) = SIMPLE.get() {
-        return Ok(*simple);
+    let known = SIMPLE.load(Ordering::Relaxed);
+    if known & !1 == process {
+        return Ok(known & 1 == 1);
     }
     let wish = Wish {
         level: Level::Child,
@@ -447,7 +463,8 @@ pub(crate) fn is_simple(wish: &Wish) -> Result<bool> {
         && route.bases.is_empty()
         && survey.job.is_none()
         && survey.cookies.is_empty();
-    Ok(*SIMPLE.get_or_init(|| simple))
+    SIMPLE.store(process | u64::from(simple), Ordering::Relaxed);
+    Ok(simple)
 }
 
 fn owner_kills(hierarchy: &Hierarchy) -> bool {

@@ -8,7 +8,7 @@
 - `survey` and `doctor` tell what surrounds this process, and what would be done about it.
 """
 
-from subprocess import *  # noqa: F403
+import subprocess as _subprocess
 from subprocess import (
     DEVNULL as DEVNULL,
     PIPE as PIPE,
@@ -39,8 +39,24 @@ from outlive._errors import (
     UnsupportedError as UnsupportedError,
     WaitTimeoutError as WaitTimeoutError,
 )
+from outlive._jobs import (
+    Job as Job,
+    Run as Run,
+    Status as Status,
+    Stopped as Stopped,
+    job as job,
+    jobs as jobs,
+    prune as prune,
+    start as start,
+)
 from outlive._popen import Popen as Popen
-from outlive._report import Escape as Escape, Report as Report
+from outlive._report import (
+    Escape as Escape,
+    Report as Report,
+    Survey as Survey,
+    doctor as doctor,
+    survey as survey,
+)
 from outlive._run import (
     call as call,
     check_call as check_call,
@@ -49,4 +65,23 @@ from outlive._run import (
     getstatusoutput as getstatusoutput,
     run as run,
 )
+from outlive._spawn import (
+    P_DETACH as P_DETACH,
+    P_NOWAIT as P_NOWAIT,
+    P_NOWAITO as P_NOWAITO,
+    P_WAIT as P_WAIT,
+    spawnl as spawnl,
+    spawnle as spawnle,
+    spawnlp as spawnlp,
+    spawnlpe as spawnlpe,
+    spawnv as spawnv,
+    spawnve as spawnve,
+    spawnvp as spawnvp,
+    spawnvpe as spawnvpe,
+)
 from outlive.flags import CREATE_BREAKAWAY_FROM_JOB as CREATE_BREAKAWAY_FROM_JOB
+
+# On Windows `subprocess` has constants that other systems lack.
+globals().update(
+    {name: getattr(_subprocess, name) for name in _subprocess.__all__ if name not in globals()}
+)

@@ -92,10 +92,8 @@ def _make(
 ) -> Error:
     """The exception for an error of the library's."""
     kind: Type[Error] = globals()[name]
-    if issubclass(kind, OSError):
-        error = kind(number or _NUMBERS.get(kind, errno.EIO), what)
-    else:
-        error = kind(what)
+    of_system = issubclass(kind, OSError)
+    error: Error = kind(number or _NUMBERS.get(kind, errno.EIO), what) if of_system else kind(what)
     error.hint = hint
     error.near = near
     return error

@@ -2,8 +2,24 @@
 
 from datetime import timedelta
 from os import PathLike
-from typing import Any, Dict, List, Optional, Tuple, TypedDict, Union, final
-from typing_extensions import type_check_only
+from typing import Any, Dict, List, Optional, Tuple, TypedDict, Union, final, type_check_only
+
+__all__ = [
+    "Child",
+    "Following",
+    "Job",
+    "Output",
+    "Waiting",
+    "disown",
+    "doctor",
+    "find",
+    "list",
+    "prune",
+    "restart",
+    "spawn",
+    "start",
+    "survey",
+]
 
 _Path = Union[str, "PathLike[str]"]
 

@@ -24,6 +24,15 @@ _CREATIONFLAGS = 13
 _ARGUMENTS = list(inspect.signature(subprocess.Popen._execute_child).parameters)[1:]  # type: ignore[attr-defined]
 
 
+def _with_flags(
+    args: Tuple[Any, ...], kwargs: Dict[str, Any], creationflags: int
+) -> Tuple[Tuple[Any, ...], Dict[str, Any]]:
+    """The arguments with these flags in place of theirs."""
+    if len(args) > _CREATIONFLAGS:
+        return (*args[:_CREATIONFLAGS], creationflags, *args[_CREATIONFLAGS + 1 :]), kwargs
+    return args, {**kwargs, "creationflags": creationflags}
+
+
 @dataclass(frozen=True)
 class _Apart:
     """How a child is to be apart from its parent."""
@@ -117,42 +126,36 @@ class Popen(subprocess.Popen[AnyStr]):
         self._escapes: Optional[Report] = None
         self._child: Optional[_native.Child] = None
         self._apart_as: Optional[_Apart] = None
+        given = args[_CREATIONFLAGS] if len(args) > _CREATIONFLAGS else kwargs.get("creationflags", 0)
         if _WINDOWS:
-            self._init_on_windows(detach, breakaway, args, kwargs)
+            self._init_on_windows(detach, breakaway, given, args, kwargs)
             return
-        creationflags = kwargs.pop("creationflags", 0)
-        if len(args) > _CREATIONFLAGS:
-            creationflags = args[_CREATIONFLAGS]
-            args = (*args[:_CREATIONFLAGS], 0, *args[_CREATIONFLAGS + 1 :])
-        self._apart_as = _apart(detach, breakaway, creationflags)
+        self._apart_as = _apart(detach, breakaway, given)
+        args, kwargs = _with_flags(args, kwargs, 0)
         super().__init__(*args, **kwargs)
 
     def _init_on_windows(
-        self, detach: bool, breakaway: Breakaway, args: Tuple[Any, ...], kwargs: Dict[str, Any]
+        self,
+        detach: bool,
+        breakaway: Breakaway,
+        creationflags: int,
+        args: Tuple[Any, ...],
+        kwargs: Dict[str, Any],
     ) -> None:
-        given = args[_CREATIONFLAGS] if len(args) > _CREATIONFLAGS else kwargs.get("creationflags", 0)
         if detach:
-            given |= flags.DETACHED_PROCESS | flags.CREATE_NEW_PROCESS_GROUP
-
-        def init(creationflags: int) -> None:
-            if len(args) > _CREATIONFLAGS:
-                rest = args[_CREATIONFLAGS + 1 :]
-                super(Popen, self).__init__(*args[:_CREATIONFLAGS], creationflags, *rest, **kwargs)
-            else:
-                super(Popen, self).__init__(*args, **{**kwargs, "creationflags": creationflags})
-
-        if breakaway is None:
-            breakaway = detach
-        if not breakaway:
-            init(given)
-            return
-        try:
-            init(given | flags.CREATE_BREAKAWAY_FROM_JOB)
-        except PermissionError:
-            # The job object lets nobody go.
-            if breakaway == "require":
-                raise
-            init(given)
+            creationflags |= flags.DETACHED_PROCESS | flags.CREATE_NEW_PROCESS_GROUP
+        if breakaway or (detach and breakaway is None):
+            breaking = creationflags | flags.CREATE_BREAKAWAY_FROM_JOB
+            try:
+                args, kwargs = _with_flags(args, kwargs, breaking)
+                super().__init__(*args, **kwargs)
+                return
+            except PermissionError:
+                # The job object lets nobody go.
+                if breakaway == "require":
+                    raise
+        args, kwargs = _with_flags(args, kwargs, creationflags)
+        super().__init__(*args, **kwargs)
 
     @property
     def escapes(self) -> Optional[Report]:
@@ -172,19 +175,19 @@ class Popen(subprocess.Popen[AnyStr]):
             return
         it = dict(zip(_ARGUMENTS, given))
         _refuse(it)
-        args = _list_of(it["args"], it["shell"])
+        argv = _list_of(it["args"], it["shell"])
         if it["shell"]:
-            args = ["/bin/sh", "-c", *args]
+            argv = ["/bin/sh", "-c", *argv]
             if it["executable"]:
-                args[0] = it["executable"]
-        program = it["executable"] if it["executable"] is not None else args[0]
-        sys.audit("subprocess.Popen", program, args, it["cwd"], it["env"])
+                argv[0] = it["executable"]
+        program = it["executable"] if it["executable"] is not None else argv[0]
+        sys.audit("subprocess.Popen", program, argv, it["cwd"], it["env"])
         streams = [it["p2cread"], it["c2pwrite"], it["errwrite"]]
         null = -1
         if streams[0] == -1 and self._apart_as.no_input:
             streams[0] = null = os.open(os.devnull, os.O_RDONLY)
         try:
-            self._child = _spawn(it, program, args, streams, self._apart_as)
+            self._child = _spawn(it, program, argv, streams, self._apart_as)
         finally:
             if null != -1:
                 os.close(null)

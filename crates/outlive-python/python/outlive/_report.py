@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
+from outlive import _native
+
 
 @dataclass(frozen=True)
 class Escape:
@@ -54,3 +56,47 @@ class Report:
     def _of(cls, said: Dict[str, Any]) -> Report:
         escapes = tuple(Escape(**escape) for escape in said["escapes"])
         return cls(said["way"], said["manager"], escapes, tuple(said["notes"]))
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What surrounds this process, as it was when this package first looked."""
+
+    user: int
+    session: int
+    process_group: int
+    #: The controlling terminal, if there is one.
+    terminal: Optional[str]
+    #: The path of its cgroup in each hierarchy that can end it.
+    cgroups: Tuple[str, ...]
+    #: Whether it is in a job object (Windows).
+    job_object: bool
+    #: Whether systemd runs this machine or container.
+    systemd: bool
+    #: Variables in its environment by which a CI runner would hunt it.
+    cookies: Tuple[str, ...]
+    #: The file mode creation mask.
+    umask: int
+
+
+def survey() -> Survey:
+    """What surrounds this process: it reads ``/proc``, and asks and starts nothing."""
+    said = _native.survey()
+    lists = {name: tuple(said[name]) for name in ("cgroups", "cookies")}
+    return Survey(**{**said, **lists})
+
+
+def doctor(*, leave_sandbox: bool = False, linger: bool = True) -> Report:
+    """What would be done about each hazard for a job that is started from here, and what would
+    remain. Managers are asked, but nothing is started or changed; ``outlive doctor`` says the same.
+
+    Args:
+        leave_sandbox, linger: as for `start`.
+
+    >>> import outlive
+    >>> report = outlive.doctor()
+    >>> report["session"].state
+    'left'
+    """
+    said = _native.doctor(leave_sandbox, linger)
+    return Report._of(said)

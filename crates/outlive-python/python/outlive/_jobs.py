@@ -1,0 +1,446 @@
+"""Jobs: commands with a durable record, whoever started them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal as signals
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import (
+    Any,
+    AsyncIterator,
+    Dict,
+    Generator,
+    Iterator,
+    List,
+    Literal,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
+
+from outlive import _errors, _native
+from outlive._bin import find_outlive_bin
+from outlive._popen import _bytes
+from outlive._report import Report
+
+Text = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+Folder = Union[str, "os.PathLike[str]"]
+
+_WINDOWS = sys.platform == "win32"
+
+
+def _time(seconds: Optional[float]) -> Optional[datetime]:
+    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
+
+
+def _span(seconds: Optional[float]) -> Optional[timedelta]:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a job; times are in UTC."""
+
+    pid: Optional[int]
+    exit_code: Optional[int]
+    signal: Optional[int]
+    started_at: Optional[datetime]
+    ended_at: Optional[datetime]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a job stood when it was asked for; times are in UTC."""
+
+    id: str
+    name: Optional[str]
+    #: ``"running"``, ``"exited"``, ``"signaled"``, ``"failed"`` (could not be started), ``"lost"``
+    #: (how it ended is not known), ``"elsewhere"`` (of another host or container) or ``"damaged"``
+    #: (its record can't be read).
+    state: str
+    #: The main process of the newest run.
+    pid: Optional[int]
+    #: Its exit code, if it exited.
+    exit_code: Optional[int]
+    #: The signal that ended it, if one did.
+    signal: Optional[int]
+    command: Tuple[str, ...]
+    cwd: str
+    started_at: Optional[datetime]
+    ended_at: Optional[datetime]
+    #: The file with its output.
+    output: str
+    keeper_pid: Optional[int]
+    keeper_alive: bool
+    #: Whether somebody asked for it to stop.
+    stopped: bool
+    #: The last ten, the newest last.
+    runs: Tuple[Run, ...]
+    #: What else a person should know.
+    notes: Tuple[str, ...]
+    #: What could have ended the newest run, and how that was left, if its keeper has looked yet.
+    report: Optional[Report]
+
+    @property
+    def returncode(self) -> Optional[int]:
+        """As `Popen.returncode`: the exit code, or the negative number of the signal."""
+        return -self.signal if self.signal is not None else self.exit_code
+
+    @classmethod
+    def _of(cls, said: Dict[str, Any]) -> Status:
+        times = {name: _time(said[name]) for name in ("started_at", "ended_at")}
+        runs = tuple(
+            Run(
+                pid=run["pid"],
+                exit_code=run["exit_code"],
+                signal=run["signal"],
+                started_at=_time(run["started_at"]),
+                ended_at=_time(run["ended_at"]),
+            )
+            for run in said["runs"]
+        )
+        changed = {
+            **times,
+            "command": tuple(said["command"]),
+            "cwd": os.fspath(said["cwd"]),
+            "output": os.fspath(said["output"]),
+            "runs": runs,
+            "notes": tuple(said["notes"]),
+            "report": None if said["report"] is None else Report._of(said["report"]),
+        }
+        return cls(**{**said, **changed})
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """What stopping a job came to. Nothing of it is left."""
+
+    #: ``"already-ended"``; ``"whole"``: its keeper, which sees every process of it, ended them; or
+    #: ``"found"``: its keeper was gone, and all that could be found of it was ended.
+    how: str
+    #: How many processes were found.
+    found: int
+
+
+class Job:
+    """A job. It is there whatever becomes of this object, or of this process.
+
+    `start` and `job` give one. ``await job`` waits for its end as `wait` does.
+    """
+
+    def __init__(self, native: _native.Job, home: Optional[Folder]) -> None:
+        self._native = native
+        self._home = home
+
+    def __repr__(self) -> str:
+        return f"<Job {self.id}>"
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self._native.id
+
+    @property
+    def pid(self) -> Optional[int]:
+        """The main process of its newest run, as far as that is known."""
+        return self.status().pid
+
+    @property
+    def name(self) -> Optional[str]:
+        """The name that it was given."""
+        return self.status().name
+
+    def status(self) -> Status:
+        """How it stands.
+
+        Raises:
+            NoSuchJobError: if it was removed.
+        """
+        return Status._of(self._native.status())
+
+    @property
+    def escapes(self) -> Optional[Report]:
+        """What could have ended its newest run, and how that was left, as its keeper saw it on the
+        running process. ``None`` if nobody has looked."""
+        said = self._native.report()
+        return None if said is None else Report._of(said)
+
+    def wait(self, timeout: Optional[float] = None) -> Status:
+        """Waits until it has ended; how it stands then. Signals, and Ctrl-C, are heard meanwhile.
+
+        Args:
+            timeout: in seconds; for ever if there is none.
+
+        Raises:
+            WaitTimeoutError: if the time is up, which is a `subprocess.TimeoutExpired`. The job is
+                not touched.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        waiting = self._native.waiting()
+        descriptors = waiting.descriptors()
+        while descriptors:
+            if not _wait_for(descriptors, deadline):
+                assert timeout is not None
+                raise _errors.WaitTimeoutError(self.status().command, timeout)
+            waiting.advance()
+            descriptors = waiting.descriptors()
+        return self.status()
+
+    def __await__(self) -> Generator[Any, None, Status]:
+        return self._wait_async().__await__()
+
+    async def _wait_async(self) -> Status:
+        waiting = self._native.waiting()
+        descriptors = waiting.descriptors()
+        while descriptors:
+            await _wait_for_async(descriptors)
+            waiting.advance()
+            descriptors = waiting.descriptors()
+        return self.status()
+
+    def output(self, *, latest: bool = False, lines: Optional[int] = None) -> bytes:
+        """What it has printed, from the first byte that is still there.
+
+        Args:
+            latest: only that of its newest run.
+            lines: only the last so many lines.
+        """
+        return self._native.output(latest, lines).read()
+
+    def follow(self, *, latest: bool = False, lines: Optional[int] = None) -> Iterator[bytes]:
+        """What it has printed and goes on printing, piece by piece as it comes, until it has ended.
+
+        ``async for`` goes through `follow_async` likewise.
+        """
+        following = self._native.follow(latest, lines)
+        while True:
+            block = following.read()
+            if block is None:
+                _wait_for(following.descriptors(), None)
+            elif block:
+                yield block
+            else:
+                return
+
+    async def follow_async(
+        self, *, latest: bool = False, lines: Optional[int] = None
+    ) -> AsyncIterator[bytes]:
+        """`follow` for asyncio."""
+        following = self._native.follow(latest, lines)
+        while True:
+            block = following.read()
+            if block is None:
+                await _wait_for_async(following.descriptors())
+            elif block:
+                yield block
+            else:
+                return
+
+    def send(self, data: Union[str, bytes], *, eof: bool = False) -> None:
+        """Writes to its standard input, if it was started with ``stdin="keep"``. Text is UTF-8.
+
+        Args:
+            eof: whether it then reads to the end: nobody can send it more.
+
+        Raises:
+            NotRunningError: if it has ended.
+            UnsupportedError: if its standard input is not open.
+        """
+        if data:
+            self._native.send(data.encode() if isinstance(data, str) else data)
+        if eof:
+            # What was sent may have been its last word.
+            with suppress(_errors.NotRunningError):
+                self._native.close_stdin()
+
+    def stop(self, grace: Optional[float] = None) -> Stopped:
+        """Ends it with all of its processes: they are asked to (SIGTERM), and what is left after
+        `grace` seconds (10 if none are given) is killed. Nothing is left when this returns."""
+        how, found = self._native.stop(_span(grace))
+        return Stopped(how, found)
+
+    def kill(self, signal: int = getattr(signals, "SIGKILL", 9), *, tree: bool = False) -> None:
+        """Sends a signal to its main process, or to every process of it.
+
+        Raises:
+            NotRunningError: if it has ended.
+        """
+        self._native.kill(signal, tree)
+
+    def restart(self, grace: Optional[float] = None) -> Job:
+        """Starts it again under its id, with the environment of this process and what was set for
+        it. If it runs it is stopped first, with `grace` as for `stop`."""
+        again = _native.restart(self._native, _span(grace), find_outlive_bin())
+        return Job(again, self._home)
+
+    def remove(self) -> None:
+        """Removes its record and its output.
+
+        Raises:
+            RunningError: if it runs.
+        """
+        self._native.remove()
+
+
+def _wait_for(descriptors: Sequence[int], deadline: Optional[float]) -> bool:
+    """Waits until one of them is readable; false if the time is up first.
+
+    It is Python that waits, so that signal handlers run, and may raise, meanwhile (PEP 475).
+    """
+    if _WINDOWS:
+        # They are handles, which select() does not take: the look that follows does the waiting.
+        return True
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    if deadline is None:
+        poll.poll()
+        return True
+    left = deadline - time.monotonic()
+    return bool(poll.poll(max(0, left) * 1000))
+
+
+async def _wait_for_async(descriptors: Sequence[int]) -> None:
+    """The same by the event loop."""
+    if _WINDOWS:
+        return
+    loop = asyncio.get_running_loop()
+    readable = loop.create_future()
+
+    def wake() -> None:
+        if not readable.done():
+            readable.set_result(None)
+
+    for descriptor in descriptors:
+        loop.add_reader(descriptor, wake)
+    try:
+        await readable
+    finally:
+        for descriptor in descriptors:
+            loop.remove_reader(descriptor)
+
+
+def _changes(env: Optional[Mapping[Any, Any]]) -> Dict[bytes, Optional[bytes]]:
+    given = (env or {}).items()
+    return {
+        _bytes(name): None if value is None else _bytes(value) for name, value in given
+    }
+
+
+def start(
+    args: Union[Text, Sequence[Text]],
+    *,
+    name: Optional[str] = None,
+    cwd: Optional[Text] = None,
+    env: Optional[Mapping[Any, Any]] = None,
+    clear_env: bool = False,
+    secret_env: Sequence[Text] = (),
+    umask: Optional[int] = None,
+    stdin: Union[Literal["null", "keep"], "os.PathLike[str]"] = "null",
+    output: Optional[Folder] = None,
+    output_limit: int = 64 << 20,
+    output_mode: Literal["file", "pipe", "pty"] = "file",
+    until: Literal["main", "tree"] = "main",
+    leftover: Literal["stop", "leave"] = "stop",
+    breakaway: Union[bool, Literal["require"]] = True,
+    leave_sandbox: bool = False,
+    linger: bool = True,
+    reset: Sequence[str] = (),
+    home: Optional[Folder] = None,
+) -> Job:
+    """Starts a job. When this returns it has been exec'ed, in a session of its own; whatever becomes
+    of this process, it goes on, and its exit code and output are there for whoever comes later.
+
+    Args:
+        args: the program and its arguments; a single text is a program without any. No shell is
+            involved.
+        name: a name by which it can be found: 1 to 64 characters, no white space or ``/``. No two
+            running jobs have the same.
+        cwd: the folder it starts in, instead of this process's.
+        env: changes to the environment of this process: a value of ``None`` takes a variable away.
+            They are stored in its record.
+        clear_env: whether it gets nothing of this process's environment.
+        secret_env: variables of this process that it gets without their values being stored.
+        umask: its file mode creation mask, instead of this process's.
+        stdin: ``"null"``, ``"keep"`` (open for `Job.send`), or the path of a file.
+        output: a file that its output is appended to, instead of one in its record.
+        output_limit: how many bytes of its own output file are kept; 0 is all.
+        output_mode: whether it writes to the file itself, or to a pipe or a terminal that its keeper
+            reads.
+        until: whether it ends with its main process or with the last process of its tree.
+        leftover: whether what its main process leaves behind is stopped.
+        breakaway: as for `Popen`.
+        leave_sandbox: whether it may leave a sandbox where that is the only way to outlive it.
+        linger: whether lingering may be enabled for this user where it would otherwise end at the
+            log-out.
+        reset: what is set back to what is usual: ``"all"``, or any of ``"limits"``, ``"nice"``,
+            ``"affinity"``, ``"oom"``, ``"umask"``, ``"cwd"``.
+        home: the state folder, instead of ``$OUTLIVE_HOME`` and the user's own.
+
+    Raises:
+        NotFoundError: if the program was not found; a `FileNotFoundError`.
+        NotExecutableError: if it can't be executed; a `PermissionError`.
+        NameInUseError: if a running job has that name; a `FileExistsError`.
+        RemainsError: if ``breakaway="require"`` and something that could end it would remain.
+        InvalidError: if something makes no sense; a `ValueError`.
+    """
+    argv = [args] if isinstance(args, (str, bytes, os.PathLike)) else list(args)
+    if not argv:
+        raise ValueError("args must have a program in it")
+    words = {True: "prefer", False: "off", "require": "require"}
+    if breakaway not in words:
+        raise ValueError(f'breakaway must be True, False or "require", not {breakaway!r}')
+    native = _native.start(
+        {
+            "home": home,
+            "keeper": find_outlive_bin(),
+            "argv": [_bytes(arg) for arg in argv],
+            "name": name,
+            "cwd": None if cwd is None else _bytes(cwd),
+            "env": _changes(env),
+            "clear_env": clear_env,
+            "secret_env": [_bytes(variable) for variable in secret_env],
+            "umask": umask,
+            "keep_stdin": stdin == "keep",
+            "stdin": None if stdin in ("null", "keep") else stdin,
+            "output": output,
+            "output_limit": output_limit,
+            "output_mode": output_mode,
+            "until": until,
+            "leftover": leftover,
+            "breakaway": words[breakaway],
+            "leave_sandbox": leave_sandbox,
+            "linger": linger,
+            "reset": list(reset),
+        }
+    )
+    return Job(native, home)
+
+
+def job(key: str, *, home: Optional[Folder] = None) -> Job:
+    """The job with this id or name (the newest of that name), or the only one whose id or name begins
+    so.
+
+    Raises:
+        NoSuchJobError: if there is none, or more than one; a `LookupError`.
+    """
+    return Job(_native.find(key, home), home)
+
+
+def jobs(*, home: Optional[Folder] = None) -> List[Status]:
+    """How all jobs stand, the oldest first."""
+    return [Status._of(said) for said in _native.list(home)]
+
+
+def prune(older_than: Optional[float] = None, *, home: Optional[Folder] = None) -> List[str]:
+    """Removes the records and outputs of jobs that have ended, with `older_than` of those that ended
+    at least so many seconds ago; their ids."""
+    return _native.prune(_span(older_than), home)
