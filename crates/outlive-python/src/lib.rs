@@ -16,10 +16,10 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _native {
-    use super::{Bound, PyModule, PyResult, refuse_second_interpreter};
+    use super::{PyResult, refuse_second_interpreter};
 
     #[pymodule_init]
-    fn init(_: &Bound<'_, PyModule>) -> PyResult<()> {
+    fn init() -> PyResult<()> {
         refuse_second_interpreter()
     }
 

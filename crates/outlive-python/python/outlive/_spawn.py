@@ -16,8 +16,9 @@ P_WAIT: int = os.P_WAIT
 P_NOWAIT: int = os.P_NOWAIT
 #: The same; on Windows nobody can wait for it.
 P_NOWAITO: int = os.P_NOWAITO
-#: Starts it apart: in a session of its own, and as nobody's child, so that no zombie is left; the
-#: process id (on Windows 0, as `os` has it).
+#: Starts it apart: in a session of its own, out of what would end it from further outside if it can,
+#: and as nobody's child, so that no zombie is left; the process id (on Windows 0, as `os` has it). As
+#: with the other modes its standard streams are this process's.
 P_DETACH: int = 4
 
 _WINDOWS = sys.platform == "win32"
