@@ -12,6 +12,7 @@ mod fuzz;
 mod machine;
 mod macos;
 mod musl;
+mod python;
 mod readme;
 mod report;
 mod seam;

@@ -5,7 +5,7 @@ use std::env;
 use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::workspace::{Workspace, run};
-use crate::{dist, fuzz, machine, readme, seam, setup, tests_run, value, windows};
+use crate::{dist, fuzz, machine, python, readme, seam, setup, tests_run, value, windows};
 
 struct Options {
     only: Vec<String>,
@@ -76,6 +76,11 @@ const STEPS: &[Step] = &[
             quiet(workspace, &["test", "--workspace", "--doc"])?;
             readme::check_library_example(workspace)
         },
+    },
+    Step {
+        name: "python",
+        needs: Some("build"),
+        run: |workspace, _| python::test(workspace),
     },
     Step {
         name: "rustdoc",
