@@ -170,6 +170,16 @@ impl Job {
         report.map(|report| report::report(py, &report)).transpose()
     }
 
+    /// How it stands at its end, or nothing if the time is up first.
+    fn wait<'py>(
+        &self,
+        py: Python<'py>,
+        timeout: Option<Duration>,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let status = unlocked(py, || self.0.wait(timeout))?;
+        status.map(|status| report::status(py, &status)).transpose()
+    }
+
     fn waiting(&self, py: Python<'_>) -> PyResult<Waiting> {
         unlocked(py, || self.0.waiting()).map(Waiting::from)
     }

@@ -81,6 +81,11 @@ impl Following {
         numbers(&held(&self.0).descriptors())
     }
 
+    /// Waits for one of them to be readable.
+    fn wait(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| held(&self.0).wait())?)
+    }
+
     /// What there is: nothing (`b""`) at the end, `None` if it is to be waited for.
     fn read<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let mut block = vec![0; BLOCK];

@@ -3,16 +3,18 @@ child be started with `detach=True`."""
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import types
 import unittest
 from typing import Any
 
-from test import test_subprocess  # type: ignore[attr-defined]
-
 import outlive
 from outlive import _run
+
+# CPython's test package, of which type checkers know nothing.
+test_subprocess: Any = importlib.import_module("test.test_subprocess")
 
 #: They look at, or take the place of, what is inside of subprocess.py.
 INSIDE = {

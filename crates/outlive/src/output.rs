@@ -191,8 +191,8 @@ impl Follow {
         }
     }
 
-    /// Waits for more to be printed or for the job's end.
-    fn wait(&mut self) -> io::Result<()> {
+    /// Waits for more to be printed or for the job's end, or a while on systems that tell of neither.
+    pub fn wait(&mut self) -> io::Result<()> {
         let ready = events::wait(&self.descriptors(), growth::LATE)?;
         self.heed(&ready)
     }

@@ -34,6 +34,8 @@ from outlive._report import Report
 Text = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 Folder = Union[str, "os.PathLike[str]"]
 
+#: There what is waited for are handles, which neither select() nor an event loop takes: the library
+#: waits for them, in a thread where an event loop runs.
 _WINDOWS = sys.platform == "win32"
 
 
@@ -183,21 +185,30 @@ class Job:
             WaitTimeoutError: if the time is up, which is a `subprocess.TimeoutExpired`. The job is
                 not touched.
         """
+        if self._has_ended(timeout):
+            return self.status()
+        assert timeout is not None, "only a time that was given can be up"
+        raise _errors.WaitTimeoutError(self.status().command, timeout)
+
+    def _has_ended(self, timeout: Optional[float]) -> bool:
+        if _WINDOWS:
+            return self._native.wait(_span(timeout)) is not None
         deadline = None if timeout is None else time.monotonic() + timeout
         waiting = self._native.waiting()
         descriptors = waiting.descriptors()
         while descriptors:
             if not _wait_for(descriptors, deadline):
-                assert timeout is not None
-                raise _errors.WaitTimeoutError(self.status().command, timeout)
+                return False
             waiting.advance()
             descriptors = waiting.descriptors()
-        return self.status()
+        return True
 
     def __await__(self) -> Generator[Any, None, Status]:
         return self._wait_async().__await__()
 
     async def _wait_async(self) -> Status:
+        if _WINDOWS:
+            return await asyncio.get_running_loop().run_in_executor(None, self.wait)
         waiting = self._native.waiting()
         descriptors = waiting.descriptors()
         while descriptors:
@@ -223,7 +234,9 @@ class Job:
         following = self._native.follow(latest, lines)
         while True:
             block = following.read()
-            if block is None:
+            if block is None and _WINDOWS:
+                following.wait()
+            elif block is None:
                 _wait_for(following.descriptors(), None)
             elif block:
                 yield block
@@ -237,7 +250,9 @@ class Job:
         following = self._native.follow(latest, lines)
         while True:
             block = following.read()
-            if block is None:
+            if block is None and _WINDOWS:
+                await asyncio.get_running_loop().run_in_executor(None, following.wait)
+            elif block is None:
                 await _wait_for_async(following.descriptors())
             elif block:
                 yield block
@@ -295,9 +310,6 @@ def _wait_for(descriptors: Sequence[int], deadline: Optional[float]) -> bool:
 
     It is Python that waits, so that signal handlers run, and may raise, meanwhile (PEP 475).
     """
-    if _WINDOWS:
-        # They are handles, which select() does not take: the look that follows does the waiting.
-        return True
     poll = select.poll()
     for descriptor in descriptors:
         poll.register(descriptor, select.POLLIN)
@@ -310,8 +322,6 @@ def _wait_for(descriptors: Sequence[int], deadline: Optional[float]) -> bool:
 
 async def _wait_for_async(descriptors: Sequence[int]) -> None:
     """The same by the event loop."""
-    if _WINDOWS:
-        return
     loop = asyncio.get_running_loop()
     readable = loop.create_future()
 

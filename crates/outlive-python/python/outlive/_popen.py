@@ -175,7 +175,7 @@ class Popen(subprocess.Popen[AnyStr]):
             return
         it = dict(zip(_ARGUMENTS, given))
         _refuse(it)
-        argv = _list_of(it["args"], it["shell"])
+        argv: List[Any] = _list_of(it["args"], it["shell"])
         if it["shell"]:
             argv = ["/bin/sh", "-c", *argv]
             if it["executable"]:
