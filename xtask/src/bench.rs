@@ -6,6 +6,7 @@ use std::process::Command;
 use crate::dist;
 use crate::error::{Error, Result};
 use crate::machine::Machine;
+use crate::python;
 use crate::setup;
 use crate::windows;
 use crate::workspace::{Workspace, run};
@@ -37,6 +38,12 @@ pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<()> {
             other => passed_on.push(other.to_owned()),
         }
     }
+    if parts(&passed_on).is_none_or(|parts| parts.contains(&"python")) {
+        python::bench(workspace, passed_on.iter().any(|it| it == "--quick"))?;
+    }
+    if parts(&passed_on).is_some_and(|parts| parts == ["python"]) {
+        return Ok(());
+    }
     eprintln!("release artefact: {}", dist::build(workspace)?);
     run(&mut workspace.cargo(&[
         "build",
@@ -65,12 +72,15 @@ pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         .env_remove("LD_LIBRARY_PATH"))
 }
 
+/// The parts that are to be measured, if not all of them are.
+fn parts(arguments: &[String]) -> Option<Vec<&str>> {
+    let mut given = arguments.iter().skip_while(|it| **it != "--only").skip(1);
+    given.next().map(|parts| parts.split(',').collect())
+}
+
 /// Whether something is measured in a machine of its own.
 fn wants_machine(arguments: &[String]) -> bool {
-    let mut given = arguments.iter().skip_while(|it| **it != "--only").skip(1);
-    given
-        .next()
-        .is_none_or(|parts| parts.split(',').any(|part| part == "delegated"))
+    parts(arguments).is_none_or(|parts| parts.contains(&"delegated"))
 }
 
 fn scratch(workspace: &Workspace) -> PathBuf {

@@ -42,7 +42,7 @@ usage: cargo xtask <task>
         and copies it to FILE
   bench [--quick] [--peers] [--only PART,…]
         measures against the peers that are installed; --peers installs Debian's (as root); the
-        parts are spawn, launch, delegated, keeper, output and many
+        parts are python, spawn, launch, delegated, keeper, output and many
   fuzz [--seconds N] [TARGET]…
         fuzzes the parsers, all of them by default, for N seconds in all (60)
   survive [--outlive FILE] [--only SITUATION,…] [--user plain|root]

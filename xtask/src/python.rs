@@ -31,7 +31,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<String> {
         }
         Err(error) => return Err(error),
     };
-    let wheel = build(workspace, &venv, &folder.join("wheels"))?;
+    let wheel = build(workspace, &venv, "dev", &folder.join("wheels"))?;
     let mut venvs = vec![venv];
     let mut others = pythons;
     others.remove(&venvs[0].minor()?);
@@ -71,8 +71,22 @@ pub(crate) fn test(workspace: &Workspace) -> Result<String> {
     Ok(notes.join("; "))
 }
 
+/// Measures what a start costs from Python.
+pub(crate) fn bench(workspace: &Workspace, quick: bool) -> Result<()> {
+    let folder = workspace.target.join("python");
+    let venv = prepare(&folder)?;
+    let wheel = build(workspace, &venv, "wheel", &folder.join("wheels-bench"))?;
+    venv.install_wheel(&wheel)?;
+    if let Err(error) = venv.install(&["python-daemon>=3"]) {
+        eprintln!("SKIPPED: python-daemon: {error}");
+    }
+    let mut bench = venv.python();
+    bench.arg("bench/python.py").current_dir(&workspace.root);
+    run(bench.args(quick.then_some("--quick")))
+}
+
 /// A virtual environment (PEP 405).
-pub(crate) struct Venv {
+struct Venv {
     folder: PathBuf,
 }
 
@@ -91,7 +105,7 @@ impl Venv {
     }
 
     /// A command of its interpreter, at the root of the workspace as cargo runs this program.
-    pub(crate) fn python(&self) -> Command {
+    fn python(&self) -> Command {
         self.program("python")
     }
 
@@ -154,7 +168,7 @@ fn minor(python: &mut Command) -> Option<u32> {
 }
 
 /// The virtual environment in which the package is built, with all that this takes.
-pub(crate) fn prepare(folder: &Path) -> Result<Venv> {
+fn prepare(folder: &Path) -> Result<Venv> {
     let python = || find_program("python3");
     if python().is_none() {
         setup::install(&["python3", "python3-venv"])?;
@@ -172,14 +186,15 @@ pub(crate) fn prepare(folder: &Path) -> Result<Venv> {
 }
 
 /// Builds the wheel as pip does; its path.
-pub(crate) fn build(workspace: &Workspace, venv: &Venv, folder: &Path) -> Result<PathBuf> {
+fn build(workspace: &Workspace, venv: &Venv, profile: &str, folder: &Path) -> Result<PathBuf> {
     if folder.exists() {
         fs::remove_dir_all(folder)
             .context(|| format!("failed to remove `{}`", folder.display()))?;
     }
     let mut pip = venv.pip();
     pip.args(["wheel", "--no-deps", "--no-build-isolation"])
-        .args(["--config-settings", "profile=dev", "--wheel-dir"])
+        .args(["--config-settings", &format!("profile={profile}")])
+        .arg("--wheel-dir")
         .arg(folder)
         .arg(&workspace.root)
         .env("CARGO_TARGET_DIR", &workspace.target);

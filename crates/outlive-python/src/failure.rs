@@ -5,9 +5,12 @@ use pyo3::prelude::*;
 use std::error::Error as _;
 use std::io;
 
+/// A question that an error answers about its kind.
+type Is = fn(&Error) -> bool;
+
 /// Which class of `outlive._errors` it is.
 fn class(error: &Error) -> &'static str {
-    let classes: [(fn(&Error) -> bool, &str); 12] = [
+    let classes: [(Is, &str); 12] = [
         (Error::is_not_found, "NotFoundError"),
         (Error::is_not_executable, "NotExecutableError"),
         (Error::is_folder, "FolderError"),
