@@ -234,7 +234,7 @@ struct Tests {
 
 impl Tests {
     fn start(workspace: &Workspace, venv: &Venv) -> Result<Tests> {
-        let said = venv.folder.with_extension("log");
+        let said = venv.folder.join("pytest.log");
         let log = File::create(&said).context(|| format!("failed to make `{}`", said.display()))?;
         let errors = log
             .try_clone()
