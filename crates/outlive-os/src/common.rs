@@ -92,3 +92,34 @@ pub struct Changed {
     /// The entries that came, went, or changed.
     pub names: BTreeSet<OsString>,
 }
+
+/// A descriptor that was let go of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    /// Its number.
+    pub number: i32,
+    /// What was open there, as the kernel calls it: a path, `pipe:[4026]`.
+    pub what: String,
+}
+
+/// A user, as the system knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Its number.
+    pub id: u32,
+    /// The number of its own group.
+    pub group: u32,
+    /// Its name; none if no user has the number.
+    pub name: Option<std::ffi::CString>,
+}
+
+/// Who a process is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Its user: the real, the effective and the saved one.
+    pub user: u32,
+    /// Its group: the same.
+    pub group: u32,
+    /// Its supplementary groups.
+    pub groups: Vec<u32>,
+}

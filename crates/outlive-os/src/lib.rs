@@ -25,10 +25,15 @@
 //! | [`role`] | what a keeper makes of its own process |
 //! | [`signal`] | signals by name |
 //! | [`surroundings`] | what surrounds this process |
+//! | [`daemon`] | what a process does to itself to become a daemon |
+//! | [`identity`] | users, groups, and becoming one of them |
+//! | [`notify`] | telling a service manager how a service fares |
 
 mod common;
 mod request;
-pub use common::{Changed, Exit, Job, Kernel, Leave, Marks, News, Reaped};
+pub use common::{
+    Changed, Exit, Identity, Job, Kernel, Leave, Marks, News, Reaped, Released, User,
+};
 
 #[cfg(target_os = "linux")]
 mod linux;

@@ -2,6 +2,8 @@
 
 mod apart;
 
+pub(crate) use apart::scope_name;
+
 use crate::command::{self, Command};
 use crate::environment::Environment;
 use crate::error::{Error, Kind, Result};
@@ -65,6 +67,12 @@ impl ExitStatus {
             Exit::Code(_) => None,
             Exit::Signal(signal) => Some(signal),
         }
+    }
+}
+
+impl From<Exit> for ExitStatus {
+    fn from(exit: Exit) -> ExitStatus {
+        ExitStatus(exit)
     }
 }
 

@@ -22,6 +22,7 @@ struct Inner {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Kind {
     NotFound,
     NotExecutable,
@@ -36,6 +37,23 @@ pub(crate) enum Kind {
     Unsupported,
     Invalid,
     Io,
+}
+
+impl Kind {
+    const ALL: [Kind; 12] = [
+        Kind::NotFound,
+        Kind::NotExecutable,
+        Kind::NoSuchJob,
+        Kind::NameInUse,
+        Kind::Elsewhere,
+        Kind::Damaged,
+        Kind::Running,
+        Kind::NotRunning,
+        Kind::Remains,
+        Kind::Unsupported,
+        Kind::Invalid,
+        Kind::Io,
+    ];
 }
 
 impl Error {
@@ -124,6 +142,45 @@ impl Error {
         }
     }
 
+    /// For another process, which [`Error::from_bytes`] gives it to. What is near is not passed on.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let Inner {
+            kind,
+            what,
+            cause,
+            hint,
+            ..
+        } = &*self.0;
+        let number = cause.as_ref().and_then(io::Error::raw_os_error);
+        let parts = [
+            (*kind as u8).to_string(),
+            number.map_or_else(String::new, |number| number.to_string()),
+            cause.as_ref().map_or_else(String::new, ToString::to_string),
+            what.clone(),
+            hint.clone().unwrap_or_default(),
+        ];
+        parts.join("\0").into_bytes()
+    }
+
+    /// What [`Error::to_bytes`] of another process has given.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Error {
+        let text = String::from_utf8_lossy(bytes);
+        let mut parts = text.split('\0');
+        let mut next = || parts.next().unwrap_or_default();
+        let kind = Kind::ALL.iter().find({
+            let number = next().parse();
+            move |kind| number == Ok(**kind as u8)
+        });
+        let (number, cause, what, hint) = (next().parse(), next(), next(), next());
+        let error = Error::new(kind.copied().unwrap_or(Kind::Io), what);
+        let error = match number {
+            Ok(number) => error.because(io::Error::from_raw_os_error(number)),
+            Err(_) if cause.is_empty() => error,
+            Err(_) => error.because(io::Error::other(cause.to_owned())),
+        };
+        error.hint_if_known(Some(hint).filter(|hint| !hint.is_empty()))
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.0.kind
     }
@@ -173,7 +230,7 @@ impl Error {
         self.kind() == Kind::Damaged
     }
 
-    /// Whether the job would have had to have ended.
+    /// Whether the job, or the daemon of this pid file, would have had to have ended.
     pub fn is_running(&self) -> bool {
         self.kind() == Kind::Running
     }
@@ -220,5 +277,34 @@ pub(crate) trait During<T> {
 impl<T> During<T> for io::Result<T> {
     fn during(self, what: impl FnOnce() -> String) -> Result<T> {
         self.map_err(|cause| Error::io(what(), cause))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_passes_to_another_process_whole() {
+        let causes = [
+            None,
+            Some(io::Error::from_raw_os_error(1)),
+            Some(io::Error::other("it rains")),
+        ];
+        for (cause, kind) in causes.into_iter().zip(Kind::ALL.into_iter().rev()) {
+            let told = cause.as_ref().map(ToString::to_string);
+            let number = cause.as_ref().and_then(io::Error::raw_os_error);
+            let mut error = Error::new(kind, "failed to go out");
+            if let Some(cause) = cause {
+                error = error.because(cause).hint_at("take an umbrella");
+            }
+            let passed = Error::from_bytes(&error.to_bytes());
+            assert_eq!(passed.kind(), kind);
+            assert_eq!(passed.to_string(), "failed to go out");
+            assert_eq!(passed.hint(), error.hint());
+            let cause = passed.0.cause.as_ref();
+            assert_eq!(cause.map(ToString::to_string), told);
+            assert_eq!(cause.and_then(io::Error::raw_os_error), number);
+        }
     }
 }

@@ -14,7 +14,7 @@ use outlive_os::cgroup::Cgroup;
 use outlive_os::process::Process;
 use outlive_os::settings::{self, Which};
 use outlive_os::{KERNEL, Kernel, proc};
-use outlive_record::{Caller, CgroupFolder, Hazard, Manager, Setting, Text, Way};
+use outlive_record::{Caller, CgroupFolder, Escape, Hazard, Manager, Report, Setting, Text, Way};
 use outlive_systemd as systemd;
 use std::borrow::Cow;
 use std::io;
@@ -338,23 +338,24 @@ impl Leaving {
 
     /// Refuses what would not leave all that it is required to leave.
     fn require(&self) -> Result<()> {
-        let required = |hazard| match self.wish.breakaway {
+        match self.requires(Hazard::Cgroup) {
+            true => self.check(&self.plan().report),
+            false => Ok(()),
+        }
+    }
+
+    /// The same, of what is seen to be true of the program.
+    pub(crate) fn check(&self, report: &Report) -> Result<()> {
+        let danger = report.dangers().find(|danger| self.requires(danger.hazard));
+        danger.map_or(Ok(()), remains)
+    }
+
+    fn requires(&self, hazard: Hazard) -> bool {
+        match self.wish.breakaway {
             Breakaway::Require => true,
             Breakaway::RequireContainer => matches!(hazard, Hazard::Cgroup | Hazard::JobObject),
             Breakaway::Prefer | Breakaway::Off => false,
-        };
-        if !required(Hazard::Cgroup) {
-            return Ok(());
         }
-        let plan = self.plan();
-        let Some(danger) = plan.dangers().find(|danger| required(danger.hazard)) else {
-            return Ok(());
-        };
-        let what = format!(
-            "failed to leave what could end it: {}: {}: {}",
-            danger.hazard, danger.detail, danger.how
-        );
-        Err(Error::new(Kind::Remains, what).hint_if_known(danger.hint.clone()))
     }
 
     /// A manager has not done what it was asked for: the next plan does without it.
@@ -465,6 +466,14 @@ pub(crate) fn is_simple(wish: &Wish) -> Result<bool> {
         && survey.cookies.is_empty();
     SIMPLE.store(process | u64::from(simple), Ordering::Relaxed);
     Ok(simple)
+}
+
+fn remains(danger: &Escape) -> Result<()> {
+    let what = format!(
+        "failed to leave what could end it: {}: {}: {}",
+        danger.hazard, danger.detail, danger.how
+    );
+    Err(Error::new(Kind::Remains, what).hint_if_known(danger.hint.clone()))
 }
 
 fn owner_kills(hierarchy: &Hierarchy) -> bool {

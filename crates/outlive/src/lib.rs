@@ -40,6 +40,7 @@
 
 mod child;
 mod command;
+mod daemon;
 mod environment;
 mod error;
 mod events;
@@ -59,6 +60,7 @@ mod waiting;
 
 pub use child::{Child, ChildStderr, ChildStdin, ChildStdout, ExitStatus, Output as ChildOutput};
 pub use command::Command;
+pub use daemon::{Closed, Daemon, Daemonized};
 pub use error::{Error, Result};
 pub use events::{Event, EventKind, Events};
 pub use home::default_home;

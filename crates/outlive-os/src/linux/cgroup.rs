@@ -47,6 +47,17 @@ impl Cgroup {
         Cgroup::open(path, unified)
     }
 
+    /// Moves this process into it: 0 is whoever writes it (cgroups(7)).
+    pub fn join(&self) -> io::Result<()> {
+        let file = rustix::fs::open(
+            &*self.processes,
+            OFlags::WRONLY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
+        rustix::io::write(&file, b"0")?;
+        Ok(())
+    }
+
     /// Its folder, if a process can be cloned into it.
     pub(super) fn folder(&self) -> Option<BorrowedFd<'_>> {
         self.folder.as_ref().map(AsFd::as_fd)

@@ -8,16 +8,23 @@ pub mod cgroup;
 pub mod changes;
 mod child;
 mod clone;
+#[path = "../unix/daemon.rs"]
+pub mod daemon;
+mod descriptors;
+mod environ;
 pub mod events;
 #[path = "../unix/folder.rs"]
 pub mod folder;
 #[path = "inotify.rs"]
 pub mod growth;
+pub mod identity;
 #[path = "../unix/lineage.rs"]
 mod lineage;
 #[path = "../unix/lock.rs"]
 pub mod lock;
 pub mod memory;
+#[path = "sd_notify.rs"]
+pub mod notify;
 #[path = "../unix/number.rs"]
 pub mod number;
 mod orphan;

@@ -28,6 +28,11 @@ pub fn own_line() -> io::Result<Vec<u8>> {
     record("/proc/self/stat")
 }
 
+/// How many threads this process has.
+pub(super) fn own_threads() -> io::Result<usize> {
+    Ok(fs::read_dir("/proc/self/task")?.count())
+}
+
 /// All processes that can be seen from here. Those that end meanwhile are left out.
 pub fn all() -> io::Result<Vec<ProcessLine>> {
     let mut lines = Vec::new();

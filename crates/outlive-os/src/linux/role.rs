@@ -36,6 +36,12 @@ pub fn inherits_orphans() -> bool {
     std::process::id() == 1 || (result == 0 && subreaper != 0)
 }
 
+/// Inherits the orphans among this process's descendants (PR_SET_CHILD_SUBREAPER, prctl(2)).
+pub fn inherit_orphans() {
+    // SAFETY: prctl with plain numbers.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
+}
+
 /// Leaves the orphans among this process's descendants to whoever is above it: an exec keeps what an
 /// earlier program of this process asked for (PR_SET_CHILD_SUBREAPER, prctl(2)).
 pub fn inherit_no_orphans() {

@@ -163,6 +163,27 @@ impl Folder {
         file.set_len(bytes.len() as u64)
     }
 
+    /// Makes a new file of these bytes, which all may read as far as the umask lets them, and gives
+    /// it this name, whoever bore that: whoever reads it sees the old bytes or the new ones. Its lock
+    /// ([`super::lock`]) is held by what is returned. For one process at a time.
+    pub fn publish(&self, name: &str, bytes: &[u8]) -> io::Result<File> {
+        let new = format!(".{name}.new");
+        self.remove(&new)?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let mode = PRIVATE_FILE | Mode::RGRP | Mode::ROTH;
+        let mut file = File::from(rustix::fs::openat(&self.0, &*new, flags, mode)?);
+        let published = file.write_all(bytes).and_then(|()| {
+            super::lock::take(file.as_fd())?;
+            Ok(rustix::fs::renameat(&self.0, &*new, &self.0, name)?)
+        });
+        if let Err(error) = published {
+            let _ = self.remove(&new);
+            return Err(error);
+        }
+        Ok(file)
+    }
+
     /// Gives something in this folder another name that nobody bears yet; an error of kind
     /// `AlreadyExists` otherwise.
     pub fn rename_new(&self, from: &str, to: &str) -> io::Result<()> {

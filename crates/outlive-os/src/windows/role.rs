@@ -45,6 +45,9 @@ pub fn inherits_orphans() -> bool {
     false
 }
 
+/// Inherits the orphans among this process's descendants: there are none here.
+pub fn inherit_orphans() {}
+
 /// Leaves orphans to whoever is above: there is nothing to leave.
 pub fn inherit_no_orphans() {}
 

@@ -129,7 +129,7 @@ fn first_line(said: &mut File) -> Option<ProcessLine> {
 }
 
 /// A name that no other scope has: a manager remembers a scope for a moment after its end.
-fn scope_name(pid: i32) -> String {
+pub(crate) fn scope_name(pid: i32) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let random = proc::random().unwrap_or(count);

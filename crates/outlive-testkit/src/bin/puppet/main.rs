@@ -3,6 +3,7 @@
 
 mod callers;
 mod children;
+mod daemon;
 mod obey;
 mod signals;
 mod strike;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     let words: Vec<OsString> = words.collect();
     let played = match part.to_str().unwrap_or_default() {
         "obey" => obey::obey(words[0].as_ref()),
+        "daemon" => daemon::daemon(&words),
         "stay" => children::staying(&words),
         "arguments" => arguments(&words),
         "mark" => mark(&words[0]),

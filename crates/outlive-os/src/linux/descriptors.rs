@@ -1,0 +1,48 @@
+//! Letting go of all descriptors (daemon(7), step 1; PEP 3143, "Close all open file descriptors").
+
+use crate::Released;
+use rustix::fs::{Mode, OFlags};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Lets go of what is open above 2, but for `kept` and for what is held here; what that was.
+///
+/// A descriptor that exec would not close (no FD_CLOEXEC) came from whoever started this program: it
+/// is closed. Any other was opened by this program, and some object of it owns the number: a plain
+/// close would have that object close, or write to, whatever gets the number next. Such a one is
+/// replaced by a descriptor that is good for nothing (O_PATH, open(2)): what it held is let go of,
+/// each use of it fails with EBADF, and its number is free again when its owner closes it.
+pub fn release_descriptors(kept: &[i32], held: &[BorrowedFd<'_>]) -> io::Result<Vec<Released>> {
+    let stays = |number: &i32| {
+        *number < 3 || kept.contains(number) || held.iter().any(|it| it.as_raw_fd() == *number)
+    };
+    let entries: io::Result<Vec<_>> = std::fs::read_dir("/proc/self/fd")?.collect();
+    let numbers = entries?.into_iter();
+    let numbers = numbers.filter_map(|it| it.file_name().to_str()?.parse::<i32>().ok());
+    // A folder would do as well, and be a way out of a chroot(2).
+    let nothing = rustix::fs::open("/dev/null", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let mut released = Vec::new();
+    for number in numbers.filter(|number| !stays(number)) {
+        // SAFETY: fcntl on a number; that of the list itself is closed by now.
+        let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+        if flags < 0 || number == nothing.as_raw_fd() {
+            continue;
+        }
+        let what = std::fs::read_link(format!("/proc/self/fd/{number}"));
+        let what = what.map_or_else(|_| "?".to_owned(), |it| it.display().to_string());
+        let done = match flags & libc::FD_CLOEXEC {
+            // SAFETY: whoever opens a file in Rust, in Python or by the C library's own functions gets
+            // it with FD_CLOEXEC: nothing of this program owns a number without.
+            0 => unsafe { libc::close(number) },
+            // SAFETY: whatever owns the number goes on owning a descriptor, of which it can't but learn
+            // that it is good for nothing.
+            _ => unsafe { libc::dup3(nothing.as_raw_fd(), number, libc::O_CLOEXEC) },
+        };
+        if done < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        released.push(Released { number, what });
+    }
+    released.sort_by_key(|it| it.number);
+    Ok(released)
+}

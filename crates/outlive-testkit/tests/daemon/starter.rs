@@ -1,0 +1,161 @@
+//! What the starter tells, and what becomes of it.
+
+use crate::{option, path, run, start, words};
+use outlive_testkit::{Home, Pidfd, Puppet, Running, Terminal};
+use std::fs;
+
+#[test]
+fn a_daemon_that_fails_tells_why_by_its_starter() {
+    let home = Home::new();
+    let pid_file = option("pid-file", &home, "pid");
+    let said = run(
+        &home,
+        &Puppet::new(&home),
+        &[&pid_file, "then=fail:port 80 is taken"],
+    );
+    assert_eq!(said.code, 1, "{said}");
+    assert_eq!(said.errors(), "port 80 is taken");
+    assert!(!fs::exists(path(&home, "pid")).expect("our own folder"));
+}
+
+#[test]
+fn what_was_closed_is_named_when_it_is_needed() {
+    let home = Home::new();
+    let options = ["open=/etc/group", "then=use-opened"];
+    let said = run(&home, &Puppet::new(&home), &options);
+    assert_eq!(said.code, 1, "{said}");
+    let errors = said.errors();
+    assert!(errors.contains("Bad file descriptor"), "{said}");
+    assert!(errors.contains("(/etc/group)"), "{said}");
+    assert!(errors.contains("keep_descriptor"), "{said}");
+}
+
+#[test]
+fn a_daemon_that_exits_before_it_is_ready_is_told_with_its_code() {
+    let home = Home::new();
+    let said = run(&home, &Puppet::new(&home), &["then=exit:7"]);
+    assert_eq!(said.code, 1, "{said}");
+    let errors = said.errors();
+    assert!(
+        errors.starts_with("puppet: the daemon ended before it was ready"),
+        "{said}"
+    );
+    assert!(errors.ends_with("(exit code 7)"), "{said}");
+}
+
+#[test]
+fn a_daemon_that_is_killed_before_it_is_ready_is_told_and_its_pid_file_removed() {
+    let home = Home::new();
+    let pid_file = option("pid-file", &home, "pid");
+    let mut puppet = Puppet::new(&home);
+    let options = words(&puppet, &[&pid_file, "then=silent"]);
+    let starter = Running::start(&mut home.command(options));
+    let daemon = Pidfd::of(puppet.ready()).expect("it lives");
+    assert!(fs::exists(path(&home, "pid")).expect("our own folder"));
+    daemon.kill();
+    let said = starter.finish();
+    assert_eq!(said.code, 1, "{said}");
+    assert!(
+        said.errors().contains("ended before it was ready"),
+        "{said}"
+    );
+    assert!(said.errors().ends_with("(SIGKILL)"), "{said}");
+    assert!(!fs::exists(path(&home, "pid")).expect("our own folder"));
+}
+
+#[test]
+fn a_daemon_that_is_never_ready_is_ended_with_its_group() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    let options = words(&puppet, &["timeout-ms=1500", "then=silent"]);
+    let starter = Running::start(&mut home.command(options));
+    let daemon = Pidfd::of(puppet.ready()).expect("it lives");
+    let child = Pidfd::of(puppet.child("plain")).expect("it lives");
+    let said = starter.finish();
+    assert_eq!(said.code, 1, "{said}");
+    assert_eq!(
+        said.errors(),
+        "puppet: the daemon was not ready after 1.5s, and was ended"
+    );
+    daemon.ended();
+    child.ended();
+    puppet.gone();
+}
+
+#[test]
+fn a_daemon_that_drops_its_handle_and_goes_on_is_ended() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    let options = words(&puppet, &["timeout-ms=1500", "then=drop"]);
+    let starter = Running::start(&mut home.command(options));
+    let daemon = Pidfd::of(puppet.ready()).expect("it lives");
+    let said = starter.finish();
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.errors().contains("went on without a word"), "{said}");
+    daemon.ended();
+}
+
+#[test]
+fn a_killed_starter_leaves_a_daemon_that_becomes_ready() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    let options = words(&puppet, &["then=silent"]);
+    let starter = Running::start(&mut home.command(options));
+    puppet.ready();
+    starter.handle().kill();
+    puppet.does("say hello");
+}
+
+#[test]
+fn threads_are_refused_with_their_number() {
+    let home = Home::new();
+    let said = run(&home, &Puppet::new(&home), &["threads=2"]);
+    assert_eq!(said.code, 1, "{said}");
+    let errors = said.errors();
+    assert!(errors.contains("this process has 3 threads"), "{said}");
+    assert!(errors.contains("first thing in main"), "{said}");
+}
+
+#[test]
+fn threads_that_have_been_joined_are_none() {
+    let home = Home::new();
+    start(&home, &["joined-threads=50"]);
+}
+
+#[test]
+fn a_failed_fork_is_an_error_and_exit_code_1() {
+    let Some(home) = Home::of_nobody("a failed fork") else {
+        return;
+    };
+    // The user's one process is this one itself.
+    let said = run(&home, &Puppet::new(&home), &["processes=1"]);
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.errors().starts_with("failed to fork: "), "{said}");
+}
+
+#[test]
+fn the_terminal_that_it_was_started_at_may_go() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    let mut terminal = Terminal::with_shell(&home);
+    terminal.command(&outlive_testkit::quoted(words(&puppet, &[])));
+    puppet.ready();
+    terminal.types("exit");
+    assert_eq!(terminal.leader.end(), 0);
+    // End of file at this side: nobody, and no daemon, holds the terminal any more.
+    terminal.screen.rest();
+    drop(terminal);
+    puppet.does("say hello");
+    assert_eq!(puppet.ask("terminal"), "no terminal");
+}
+
+#[test]
+fn a_terminal_that_hangs_up_leaves_it_alone() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    let mut terminal = Terminal::with_shell(&home);
+    terminal.command(&outlive_testkit::quoted(words(&puppet, &[])));
+    puppet.ready();
+    terminal.hang_up().end();
+    puppet.does("say hello");
+}
