@@ -9,6 +9,9 @@ use outlive_record::{Caller, Escape, Hazard, ProcessLine, Report, State};
 pub struct Seen {
     /// The kernel's line about it from just before its exec.
     pub line: ProcessLine,
+    /// Whether it leads its session and its process group. (A daemon must not: whoever leads a session
+    /// without a terminal gets one by opening it.)
+    pub leads: bool,
     /// What is seen of it while it runs; nothing if it ended before it could be looked at.
     pub running: Option<Running>,
     /// The parent of its keeper.
@@ -61,12 +64,13 @@ fn fault(escape: &Escape, caller: &Caller, seen: &Seen) -> Option<String> {
         return None;
     }
     let line = &seen.line;
+    let own = |leader: i32| leader == line.pid || !seen.leads;
     match escape.hazard {
         Hazard::Terminal if line.terminal != 0 => Some("it has a terminal".to_owned()),
-        Hazard::ProcessGroup if line.group != line.pid || line.group == caller.group => {
+        Hazard::ProcessGroup if !own(line.group) || line.group == caller.group => {
             Some(format!("it is in group {}", line.group))
         }
-        Hazard::Session if line.session != line.pid || line.session == caller.session => {
+        Hazard::Session if !own(line.session) || line.session == caller.session => {
             Some(format!("it is in session {}", line.session))
         }
         Hazard::Subreaper => {
@@ -179,6 +183,7 @@ mod tests {
                 terminal: 0,
                 start_time: 1,
             },
+            leads: true,
             running: Some(Running {
                 cgroups: "0::/outlive/a.42\n".to_owned(),
                 environment: b"A=1\0".to_vec(),
@@ -235,6 +240,21 @@ mod tests {
             change(&mut seen);
             assert_eq!(remains(&seen), expected);
         }
+    }
+
+    #[test]
+    fn who_leads_nothing_is_in_another_session_all_the_same() {
+        let mut it = seen();
+        it.leads = false;
+        (it.line.group, it.line.session) = (41, 41);
+        assert_eq!(remains(&it), []);
+        (it.line.group, it.line.session) = (8, 7);
+        assert_eq!(
+            remains(&it)[..2],
+            [Hazard::ProcessGroup, Hazard::Session],
+            "{:?}",
+            remains(&it)
+        );
     }
 
     #[test]

@@ -66,6 +66,7 @@ impl Expected {
         });
         let seen = Seen {
             line,
+            leads: true,
             running,
             keepers_parent: parent.ok().flatten().map_or(0, |line| line.parent),
             in_job: proc::in_job(None).ok(),

@@ -340,6 +340,7 @@ impl Child {
             });
             Ok(Some(Seen {
                 line,
+                leads: true,
                 running: running.transpose()?,
                 keepers_parent: 0,
                 in_job: proc::in_job(Some(&self.process)).ok(),

@@ -1,6 +1,7 @@
 //! Programs that make themselves daemons: daemon(7)'s fifteen steps, PEP 3143's list, and what the
 //! starter tells of it.
 
+mod breakaway;
 mod pep3143;
 mod pid_file;
 mod rights;

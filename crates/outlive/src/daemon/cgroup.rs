@@ -56,6 +56,7 @@ pub(super) fn leave(mut leaving: Leaving) -> Result<Report> {
     let line = line.ok_or_else(|| Error::new(Kind::Unsupported, failed()))?;
     let seen = Seen {
         line,
+        leads: false,
         running: Some(Running {
             cgroups: proc::cgroups(pid).during(failed)?,
             environment: proc::environment(pid),
