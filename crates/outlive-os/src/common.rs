@@ -93,6 +93,15 @@ pub struct Changed {
     pub names: BTreeSet<OsString>,
 }
 
+/// On which side of a fork this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forked {
+    /// The process that has forked; its child's id.
+    Parent(i32),
+    /// The child.
+    Child,
+}
+
 /// A descriptor that was let go of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Released {

@@ -32,7 +32,7 @@
 mod common;
 mod request;
 pub use common::{
-    Changed, Exit, Identity, Job, Kernel, Leave, Marks, News, Reaped, Released, User,
+    Changed, Exit, Forked, Identity, Job, Kernel, Leave, Marks, News, Reaped, Released, User,
 };
 
 #[cfg(target_os = "linux")]

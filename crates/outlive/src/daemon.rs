@@ -1,5 +1,6 @@
 //! This very program becomes a daemon.
 
+mod again;
 mod cgroup;
 mod daemonized;
 mod pid_file;
@@ -160,6 +161,9 @@ impl Daemon {
     /// Becomes the daemon.
     pub fn start(&mut self) -> Result<Daemonized> {
         self.check()?;
+        if KERNEL == Kernel::Windows {
+            return again::start(self);
+        }
         let supervisor = supervisor()?;
         if supervisor.is_none() {
             must_be_alone()?;
@@ -208,7 +212,7 @@ impl Daemon {
     fn prepare(&mut self, supervised: bool) -> Result<Prepared> {
         let mut streams = Vec::new();
         for (number, stream) in (0..).zip(&mut self.streams) {
-            if let Some(stream) = open_stream(stream.take(), supervised, number)? {
+            if let Some(stream) = open_stream(stream.take(), supervised)? {
                 streams.push((stream, number));
             }
         }
@@ -228,7 +232,7 @@ impl Daemon {
 }
 
 /// What is to be put under a standard stream's number; nothing if what is there stays.
-fn open_stream(stream: Option<Stdio>, supervised: bool, number: i32) -> Result<Option<Descriptor>> {
+fn open_stream(stream: Option<Stdio>, supervised: bool) -> Result<Option<Descriptor>> {
     match stream.map(|stream| stream.0) {
         None if supervised => Ok(None),
         None | Some(stdio::Kind::Null) => {
@@ -237,13 +241,14 @@ fn open_stream(stream: Option<Stdio>, supervised: bool, number: i32) -> Result<O
         }
         Some(stdio::Kind::Inherit) => Ok(None),
         Some(stdio::Kind::Given(descriptor)) => Ok(Some(descriptor)),
-        Some(stdio::Kind::Piped) => {
-            let what = format!(
-                "failed to make a pipe of standard stream {number}: nobody would hold its other end"
-            );
-            Err(Error::new(Kind::Invalid, what))
-        }
+        Some(stdio::Kind::Piped) => Err(no_pipe()),
     }
+}
+
+fn no_pipe() -> Error {
+    let what =
+        "failed to make a pipe of a daemon's standard stream: nobody would hold its other end";
+    Error::new(Kind::Invalid, what)
 }
 
 /// The service manager that runs this very process and waits to be told that it is ready.

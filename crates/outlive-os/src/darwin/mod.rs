@@ -6,6 +6,10 @@ mod candidates;
 pub mod cgroup;
 #[path = "vnode_watches.rs"]
 pub mod changes;
+#[path = "../unix/daemon.rs"]
+pub mod daemon;
+mod descriptors;
+mod environ;
 pub mod events;
 mod file_actions;
 #[path = "../unix/folder.rs"]
@@ -13,6 +17,7 @@ pub mod folder;
 mod fork;
 #[path = "evfilt_vnode.rs"]
 pub mod growth;
+pub mod identity;
 mod kqueue;
 #[path = "../unix/lineage.rs"]
 mod lineage;
@@ -20,6 +25,7 @@ mod lineage;
 pub mod lock;
 #[path = "shm.rs"]
 pub mod memory;
+pub mod notify;
 #[path = "../unix/number.rs"]
 pub mod number;
 pub mod output;

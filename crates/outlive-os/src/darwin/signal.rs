@@ -18,6 +18,8 @@ pub const ACTIVITY: i32 = libc::SIGIO;
 pub const INTERRUPT: i32 = libc::SIGINT;
 /// The terminal is gone.
 pub const HANG_UP: i32 = libc::SIGHUP;
+/// The highest signal's number (`NSIG - 1`).
+pub(super) const LAST: i32 = 31;
 
 const NAMES: [(&str, i32); 31] = [
     ("HUP", libc::SIGHUP),

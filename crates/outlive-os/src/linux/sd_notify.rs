@@ -3,7 +3,7 @@
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
 /// A connection to it.
@@ -34,11 +34,5 @@ impl Notifier {
             rustix::net::send(&self.0, assignments.as_bytes(), SendFlags::NOSIGNAL)
         })?;
         Ok(())
-    }
-}
-
-impl AsFd for Notifier {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
     }
 }

@@ -3,22 +3,13 @@
 
 pub use super::descriptors::release_descriptors;
 pub use super::environ::remove_variables;
-pub use crate::Released;
+pub use crate::{Forked, Released};
 
 use super::{proc, signal};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
-
-/// On which side of a fork this is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forked {
-    /// The process that has forked; its child's id.
-    Parent(i32),
-    /// The child.
-    Child,
-}
 
 /// How many threads this process has. One that has been joined may still be counted for a moment:
 /// who joins it is woken before it is gone (CLONE_CHILD_CLEARTID, clone(2)). So a second look is
@@ -101,14 +92,6 @@ pub fn set_streams(streams: &[(BorrowedFd<'_>, i32)]) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// A copy of a standard stream, or nothing if that is closed.
-pub fn stream(number: i32) -> Option<OwnedFd> {
-    // SAFETY: takes numbers, one of which may well be closed.
-    let copy = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
-    // SAFETY: made just now, for us.
-    (copy >= 0).then(|| unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
 /// Gives this process another file mode creation mask (umask(2)).

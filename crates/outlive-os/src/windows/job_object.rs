@@ -32,6 +32,11 @@ impl Cgroup {
         open(path, JOB_OBJECT_ALL_ACCESS).map(Cgroup)
     }
 
+    /// An error of kind `Unsupported`: only a new process is put into one.
+    pub fn join(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Makes the job object of this name, for this user alone; there must be none yet. It limits
     /// nothing and lets its processes' children leave it if they ask for that.
     pub fn make(path: &Path, _unified: bool) -> io::Result<Cgroup> {

@@ -147,8 +147,9 @@ fn ends_by_sigterm_and_leaves_no_lock() {
     let daemon = Pidfd::of(first.pid()).expect("it lives");
     daemon.signal(Signal::TERM);
     daemon.ended();
-    start(&home, &[&pid_file]);
-    assert!(fs::exists(path(&home, "pid")).expect("our own folder"));
+    let second = start(&home, &[&pid_file]);
+    let text = fs::read_to_string(path(&home, "pid")).expect("it is there");
+    assert_eq!(text.trim(), second.pid().to_string());
 }
 
 #[test]

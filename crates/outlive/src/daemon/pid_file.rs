@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 /// looks at the lock.
 #[derive(Debug)]
 pub(super) struct PidFile {
-    path: PathBuf,
+    /// Its folder's path, which is absolute: a folder that stays open would be a way out of a changed
+    /// root.
+    folder: PathBuf,
     name: String,
-    /// Gone where it would be a way out of a changed root.
-    folder: Option<Folder>,
     file: File,
     /// The process that the file is removed by.
     owner: u32,
@@ -26,14 +26,11 @@ impl PidFile {
     /// [written](PidFile::write) there is nothing in it.
     pub(super) fn take(path: &Path) -> Result<PidFile> {
         let failed = || format!("failed to take the pid file `{}`", path.display());
+        let whole = std::path::absolute(path).during(failed)?;
         let name = path.file_name().and_then(|name| name.to_str());
-        let Some(name) = name else {
+        let (Some(name), Some(above)) = (name, whole.parent()) else {
             let what = format!("{}: that is no name of a file", failed());
             return Err(Error::new(Kind::Invalid, what));
-        };
-        let above = match path.parent() {
-            Some(above) if !above.as_os_str().is_empty() => above,
-            _ => Path::new("."),
         };
         let folder = Folder::open(above).during(failed)?;
         let file = loop {
@@ -52,9 +49,8 @@ impl PidFile {
         // Of one who has ended, and by whose number nobody is to be looked for any more.
         file.set_len(0).during(failed)?;
         Ok(PidFile {
-            path: path.to_owned(),
+            folder: above.to_owned(),
             name: name.to_owned(),
-            folder: Some(folder),
             file,
             owner: std::process::id(),
         })
@@ -63,26 +59,29 @@ impl PidFile {
     /// Writes this process's id into it, which from here on is its owner: whoever reads it sees all
     /// of it or nothing.
     pub(super) fn write(&mut self) -> Result<()> {
-        let Some(folder) = &self.folder else {
-            return Ok(());
-        };
         let pid = std::process::id();
         let text = format!("{pid}\n");
-        self.file = folder
-            .publish(&self.name, text.as_bytes())
-            .during(|| format!("failed to write the pid file `{}`", self.path.display()))?;
+        let written = Folder::open(&self.folder)
+            .and_then(|folder| folder.publish(&self.name, text.as_bytes()));
+        self.file = written.during(|| {
+            let path = self.folder.join(&self.name);
+            format!("failed to write the pid file `{}`", path.display())
+        })?;
         self.owner = pid;
         Ok(())
     }
 
-    /// Lets go of the folder: the file is emptied in the end, and not removed.
-    pub(super) fn let_go_of_folder(&mut self) {
-        self.folder = None;
+    pub(super) fn descriptor(&self) -> Borrowed<'_> {
+        self.file.as_fd()
     }
 
-    pub(super) fn descriptors(&self) -> impl Iterator<Item = Borrowed<'_>> {
-        let folder = self.folder.as_ref().map(AsDescriptor::as_fd);
-        [Some(self.file.as_fd()), folder].into_iter().flatten()
+    fn remove(&self) -> io::Result<bool> {
+        let folder = Folder::open(&self.folder)?;
+        let is_there = folder::is_same(&folder, &self.name, &self.file)?;
+        if is_there {
+            folder.remove(&self.name)?;
+        }
+        Ok(is_there)
     }
 }
 
@@ -92,17 +91,10 @@ impl Drop for PidFile {
         if self.owner != std::process::id() {
             return;
         }
-        // Who may not remove it any more leaves it, and its lock tells that nobody is there.
-        match &self.folder {
-            Some(folder) if folder::is_same(folder, &self.name, &self.file).unwrap_or(false) => {
-                if folder.remove(&self.name).is_err() {
-                    let _ = self.file.set_len(0);
-                }
-            }
-            Some(_) => {}
-            None => {
-                let _ = self.file.set_len(0);
-            }
+        // Who may not remove it any more, or finds something else there in another root, leaves it
+        // empty; its lock tells that nobody is there.
+        if !self.remove().unwrap_or(false) {
+            let _ = self.file.set_len(0);
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Prepared {
 }
 
 /// What has become of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Settled {
     /// It is removed when this goes.
     _pid_file: Option<PidFile>,
@@ -74,8 +74,8 @@ impl Prepared {
     }
 
     fn release(&mut self, held: &[Borrowed<'_>]) -> Result<Vec<Closed>> {
-        let files = self.pid_file.iter().flat_map(PidFile::descriptors);
-        let held: Vec<_> = files.chain(held.iter().copied()).collect();
+        let file = self.pid_file.iter().map(PidFile::descriptor);
+        let held: Vec<_> = file.chain(held.iter().copied()).collect();
         let released = daemon::release_descriptors(&self.kept, &held)
             .during(|| "failed to close the descriptors of its starter".to_owned())?;
         Ok(released.into_iter().map(Closed::of).collect())
@@ -87,11 +87,7 @@ impl Prepared {
         report: Option<Report>,
         supervised: bool,
     ) -> Result<Settled> {
-        let mut pid_file = self.pid_file;
         if let Some(root) = &self.root {
-            if let Some(file) = &mut pid_file {
-                file.let_go_of_folder();
-            }
             daemon::change_root(root)
                 .during(|| format!("failed to make `{}` the root folder", root.display()))?;
         }
@@ -100,7 +96,7 @@ impl Prepared {
             rights::assume(identity)?;
         }
         Ok(Settled {
-            _pid_file: pid_file,
+            _pid_file: self.pid_file,
             closed,
             report,
             supervised,

@@ -36,14 +36,9 @@ pub(super) fn leave(
             // It ends at once. Where SIGCHLD is ignored there is nothing left to wait for.
             let between = Process::open(child).and_then(|between| between.reap());
             drop(between);
-            let starter = Starter {
-                from: FromDaemon::new(ours),
-                daemon: None,
-                prepared: Some(prepared),
-                pid_file: pid_file.map(Path::to_owned),
-                until: Instant::now().checked_add(patience),
-                patience,
-            };
+            let mut starter = Starter::new(FromDaemon::new(ours), patience);
+            starter.pid_file = pid_file.map(Path::to_owned);
+            starter.prepared = Some(prepared);
             let error = starter.attend();
             if !had_orphans {
                 role::inherit_no_orphans();
@@ -95,6 +90,23 @@ pub(super) struct Starter {
 }
 
 impl Starter {
+    pub(super) fn new(from: FromDaemon, patience: Duration) -> Starter {
+        Starter {
+            from,
+            daemon: None,
+            prepared: None,
+            pid_file: None,
+            until: Instant::now().checked_add(patience),
+            patience,
+        }
+    }
+
+    /// With a daemon that it has started itself.
+    pub(super) fn holding(mut self, daemon: Process) -> Starter {
+        self.daemon = Some(daemon);
+        self
+    }
+
     /// Waits until the daemon is ready or never will be, and ends this process, with 0 or 1. Comes
     /// back if the process could not become a daemon, with the reason.
     pub(super) fn attend(mut self) -> Error {
@@ -140,7 +152,9 @@ impl Starter {
     /// Holds the daemon, which waits for that: until then it can't end unseen.
     fn let_go(&mut self, pid: i32) -> Result<()> {
         let failed = || "failed to hold the daemon".to_owned();
-        self.daemon = Some(Process::open(pid).during(failed)?);
+        if self.daemon.is_none() {
+            self.daemon = Some(Process::open(pid).during(failed)?);
+        }
         self.from.go().during(failed)
     }
 
@@ -166,10 +180,10 @@ impl Starter {
     fn put_an_end(&mut self) {
         if let Some(process) = &self.daemon {
             let _ = process.signal(signal::STOP);
-            if let Ok(Some(line)) = process.line() {
-                if !line.has_ended() {
-                    signal::kill_group(line.group);
-                }
+            if let Ok(Some(line)) = process.line()
+                && !line.has_ended()
+            {
+                signal::kill_group(line.group);
             }
             let _ = process.signal(signal::KILL);
             let _ = process.wait_end(None);
