@@ -16,14 +16,109 @@ use crate::stdio::{self, Stdio};
 use daemonized::Waiting;
 use outlive_escape::plan::Breakaway;
 use outlive_os::notify::Notifier;
-use outlive_os::{Descriptor, KERNEL, Kernel, daemon, events};
+use outlive_os::{Descriptor, KERNEL, Kernel, daemon, events, surroundings};
 use pid_file::PidFile;
 use rights::Wanted;
 use settle::Prepared;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Makes this very process a daemon.
+/// Makes this very program a daemon: a process of its own that goes on in the background, while the
+/// one that was started waits until it is ready, and tells the shell, or the script, how that went.
+///
+/// ```no_run
+/// use outlive::Daemon;
+/// use std::net::TcpListener;
+///
+/// fn main() -> outlive::Result<()> {
+///     // First in main: there must be one thread.
+///     let mut daemon = Daemon::new().pid_file("/run/echo.pid").user("nobody").start()?;
+///     let listener = match TcpListener::bind("127.0.0.1:7007") {
+///         Ok(listener) => listener,
+///         // Printed by the starter, which exits with 1.
+///         Err(error) => daemon.failed(error),
+///     };
+///     // Here the starter exits with 0.
+///     daemon.ready()?;
+///     for connection in listener.incoming() {
+///         // ...
+/// #       drop(connection);
+///     }
+///     Ok(())
+/// }
+/// ```
+///
+/// # The steps
+///
+/// All that can fail is looked up and opened while there is one process: an error there leaves
+/// nothing behind. What fails afterwards, the second fork say, is told to the starter, whose
+/// [`start`](Daemon::start) returns it.
+///
+/// Those of daemon(7), "SysV Daemons":
+///
+/// | step | here |
+/// |---|---|
+/// | 1. close all descriptors but 0 to 2 | and but those that are [kept](Daemon::keep_descriptor). Those that came from the starter are closed; those that this program opened, some object of which owns the number, are replaced by one that is good for nothing (below) |
+/// | 2. reset all signal handlers | all dispositions, but for SIGPIPE: Rust's runtime ignores it on purpose |
+/// | 3. reset the signal mask | nothing is blocked |
+/// | 4. sanitize the environment | it loses the variables that CI runners hunt by, also where `/proc/PID/environ` shows them. All else stays |
+/// | 5. fork | if there is one thread; an error names their number otherwise |
+/// | 6. setsid | |
+/// | 7. fork again | the daemon leads no session, and so gets no terminal by opening one |
+/// | 8. exit in the first child | it is waited for. An orphan is a child of its starter's until that exits (PR_SET_CHILD_SUBREAPER), which so learns how it ended |
+/// | 9. `/dev/null` for 0 to 2 | or what was [given](Daemon::stdout) |
+/// | 10. umask 0 | **022**: the folklore's 0 lets everybody write to what a careless program makes. [`umask(0)`](Daemon::umask) is to be had |
+/// | 11. `/` as the folder | or [another](Daemon::working_dir) |
+/// | 12. the pid file, without a race | [locked](Daemon::pid_file), and replaced whole |
+/// | 13. drop privileges | [groups, group, user](Daemon::user), in this order, after chroot(2); then it is looked whether all of them are gone, capabilities too, and whether setuid(0) fails |
+/// | 14. notify the starter | [`Daemonized::ready`] and [`Daemonized::failed`] |
+/// | 15. exit in the starter | with 0 if it is ready; with 1 and the reason on standard error otherwise |
+///
+/// Steps 1 to 4 are done in the daemon, not in the starter, so that an error leaves the caller as it
+/// was.
+///
+/// PEP 3143, "Correct daemon behaviour":
+///
+/// | point | here |
+/// |---|---|
+/// | close all open file descriptors | step 1; `files_preserve` is [`keep_descriptor`](Daemon::keep_descriptor) |
+/// | change the current working directory | step 11 |
+/// | reset the file access creation mask | step 10, to 022 |
+/// | run in the background | steps 5 to 8 |
+/// | disassociate from the process group | step 6: group and session are the first child's |
+/// | ignore terminal I/O signals | not ignored: a process without a terminal gets none, and programs that it starts at one need them |
+/// | disassociate from the control terminal | step 6 |
+/// | don't reacquire a control terminal | step 7 |
+/// | started by System V init | nothing is different. As process 1 itself, in a container, it is refused: all others would end with it |
+/// | termination by SIGTERM | ends it, by the default disposition. The pid file stays then, and is known by its free lock to be nobody's |
+/// | children generate SIGCLD | its disposition is the default one, so that children can be waited for |
+///
+/// # Under a service manager
+///
+/// Where NOTIFY_SOCKET is set, and SYSTEMD_EXEC_PID (systemd 248) is this process's id or is not set,
+/// a manager has started this process as a service that tells when it is ready (`Type=notify`,
+/// systemd.service(5)). Then nothing forks; threads do no harm; streams stay unless they were set;
+/// signals, descriptors, environment and cgroup are as the manager made them; folder, umask, pid
+/// file, root and user are seen to. `ready` and `failed` tell the manager.
+///
+/// # Descriptors
+///
+/// A file that was opened before [`start`](Daemon::start) is of no use afterwards: reading it fails
+/// with EBADF. Its number is not given to another file until its owner closes it, so that nothing is
+/// ever written to, or closed, by mistake; and dropping the owner does no harm. To use what was opened
+/// before, keep it. A descriptor that came from the starter and has an owner all the same, as those
+/// of LISTEN_FDS may (sd_listen_fds(3)), has to be kept: its number would be free.
+/// [`Daemonized::closed`] lists what was open, and [`Daemonized::failed`] names it if that is why.
+///
+/// # Other systems
+///
+/// On macOS, which has been built for and not tried, how a daemon ended that was not ready is not
+/// told, descriptors are replaced by the end of a pipe (writing gives EPIPE), and frameworks may
+/// refuse to work in a process that was forked (fork(2)).
+///
+/// On Windows the program starts itself again with the same arguments, detached, and that process is
+/// the daemon: what comes before `start` runs in both. `pid_file`, `user`, `group`,
+/// `supplementary_groups`, `chroot` and `keep_descriptor` are refused there, and a umask has no effect.
 #[derive(Debug)]
 pub struct Daemon {
     folder: PathBuf,
@@ -158,15 +253,25 @@ impl Daemon {
         self
     }
 
-    /// Becomes the daemon.
+    /// Becomes the daemon. It returns in the daemon only: the process that was started waits here
+    /// until that is ready, and ends.
+    ///
+    /// # Errors
+    ///
+    /// In the process that was started, with nothing left behind: if there are more threads than one;
+    /// if this is process 1; if another daemon holds the pid file ([`Error::is_running`]); if a folder,
+    /// a file, a user or a group is not there or may not be used; if it can't fork (`RLIMIT_NPROC`,
+    /// fork(2)); if it could not become the user; and, with [`Breakaway::Require`], if something that
+    /// could end it would remain ([`Error::is_remains`]). A `main` that returns the error prints it and
+    /// exits with 1.
     pub fn start(&mut self) -> Result<Daemonized> {
-        self.check()?;
         if KERNEL == Kernel::Windows {
             return again::start(self);
         }
+        self.check()?;
         let supervisor = supervisor()?;
         if supervisor.is_none() {
-            must_be_alone()?;
+            may_fork()?;
         }
         let prepared = self.prepare(supervisor.is_some())?;
         match supervisor {
@@ -185,6 +290,13 @@ impl Daemon {
     fn check(&self) -> Result<()> {
         if self.umask > 0o777 {
             let what = "failed to set a umask above 0777";
+            return Err(Error::new(Kind::Invalid, what));
+        }
+        let is_open = |number: i32| {
+            number >= 0 && surroundings::open_at(number) != surroundings::Open::Nothing
+        };
+        if let Some(number) = self.kept.iter().find(|number| !is_open(**number)) {
+            let what = format!("failed to keep descriptor {number}: it is not open");
             return Err(Error::new(Kind::Invalid, what));
         }
         let root = Path::new("/");
@@ -273,7 +385,13 @@ fn supervisor() -> Result<Option<Notifier>> {
     Ok(Some(notifier))
 }
 
-fn must_be_alone() -> Result<()> {
+/// Refuses where a fork would do harm.
+fn may_fork() -> Result<()> {
+    if std::process::id() == 1 {
+        let what = "failed to become a daemon: this is process 1, with which all others end";
+        let hint = "a container is a background of its own: run it there without becoming a daemon";
+        return Err(Error::new(Kind::Unsupported, what).hint_at(hint));
+    }
     let count =
         daemon::threads().during(|| "failed to count the threads of this process".to_owned())?;
     if count == 1 {

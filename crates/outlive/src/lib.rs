@@ -34,8 +34,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Every wait is for an event: nothing polls. Nothing in this library changes the state of the
-//! calling process: no signal disposition, no mask, no folder, no umask.
+//! [`Daemon`] is for the program itself: it goes on in the background.
+//!
+//! Every wait is for an event: nothing polls. Nothing in this library but [`Daemon`] changes the state
+//! of the calling process: no signal disposition, no mask, no folder, no umask.
 #![forbid(unsafe_code)]
 
 mod child;

@@ -1,7 +1,7 @@
 //! What the starter tells, and what becomes of it.
 
-use crate::{option, path, run, start, words};
-use outlive_testkit::{Home, Pidfd, Puppet, Running, Terminal};
+use crate::{finish, option, path, run, start, words};
+use outlive_testkit::{Home, Pidfd, Puppet, Running, Terminal, skipped};
 use std::fs;
 
 #[test]
@@ -127,10 +127,16 @@ fn a_failed_fork_is_an_error_and_exit_code_1() {
     let Some(home) = Home::of_nobody("a failed fork") else {
         return;
     };
-    // The user's one process is this one itself.
-    let said = run(&home, &Puppet::new(&home), &["processes=1"]);
-    assert_eq!(said.code, 1, "{said}");
-    assert!(said.errors().starts_with("failed to fork: "), "{said}");
+    // The user's one process is the starter; then there is one more, which can't fork in its turn.
+    for limit in ["processes=1", "processes=2"] {
+        let puppet = Puppet::new(&home);
+        let pid_file = option("pid-file", &home, "pid");
+        let said = run(&home, &puppet, &[limit, &pid_file]);
+        assert_eq!(said.code, 1, "{said}");
+        assert!(said.errors().starts_with("failed to fork: "), "{said}");
+        assert!(!fs::exists(path(&home, "pid")).expect("our own folder"));
+        assert!(!puppet.has_ended());
+    }
 }
 
 #[test]
@@ -158,4 +164,48 @@ fn a_terminal_that_hangs_up_leaves_it_alone() {
     puppet.ready();
     terminal.hang_up().end();
     puppet.does("say hello");
+}
+
+#[test]
+fn closed_streams_few_descriptors_and_a_deleted_folder_are_no_obstacle() {
+    let home = Home::new();
+    let deleted = home.folder().join("deleted");
+    for (part, detail) in [("closed", None), ("nowhere", Some(deleted))] {
+        let mut puppet = Puppet::new(&home);
+        let mut around = vec![home.puppet().as_os_str().to_owned(), part.into()];
+        around.extend(detail.map(Into::into));
+        around.extend(words(&puppet, &[]));
+        let said = finish(&mut home.command(around));
+        assert_eq!(said.code, 0, "{said}");
+        puppet.ready();
+        puppet.does("say hello");
+        assert_eq!(puppet.ask("umask"), "022");
+    }
+}
+
+#[test]
+fn process_1_is_refused() {
+    let unshare = ["unshare", "--pid", "--fork"];
+    let mut trial = std::process::Command::new(unshare[0]);
+    let available = trial.args(&unshare[1..]).arg("true").output();
+    if !available.is_ok_and(|output| output.status.success()) {
+        return skipped("process 1", "it takes root and unshare (util-linux)");
+    }
+    let home = Home::new();
+    let puppet = Puppet::new(&home);
+    let mut command = home.command(unshare);
+    let said = finish(command.args(words(&puppet, &[])));
+    assert_eq!(said.code, 1, "{said}");
+    assert!(said.errors().contains("this is process 1"), "{said}");
+}
+
+#[test]
+fn a_descriptor_that_is_not_open_can_t_be_kept() {
+    let home = Home::new();
+    let said = run(&home, &Puppet::new(&home), &["keep=4711"]);
+    assert_eq!(said.code, 1, "{said}");
+    assert_eq!(
+        said.errors(),
+        "failed to keep descriptor 4711: it is not open"
+    );
 }

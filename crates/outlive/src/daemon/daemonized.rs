@@ -73,7 +73,7 @@ impl Daemonized {
     pub fn ready(&mut self) -> Result<()> {
         let failed = || "failed to say that the daemon is ready".to_owned();
         match std::mem::replace(&mut self.waiting, Waiting::Nobody) {
-            Waiting::Starter(starter) => starter.say(&Word::Ready).during(failed),
+            Waiting::Starter(starter) => starter.say(&Word::Ready).map(drop).during(failed),
             Waiting::Manager(manager) => {
                 let text = format!("READY=1\nMAINPID={}", process::id());
                 manager.send(&text).during(failed)
@@ -85,7 +85,7 @@ impl Daemonized {
     /// Ends the daemon, which could not become what it is there for. The starter prints `why`, an
     /// error with all its causes or a text, to its standard error, and exits with 1. Under a service
     /// manager that is told (`STATUS=`, `ERRNO=`), and `why` is printed to this process's own
-    /// standard error, as it is once the daemon was ready. This process exits with 1; its pid file is
+    /// standard error, as it is once the daemon was ready or if its starter is gone. This process exits with 1; its pid file is
     /// removed.
     ///
     /// An error of the kind that a closed descriptor gives (EBADF) is told with the descriptors that
@@ -97,7 +97,9 @@ impl Daemonized {
         // Before anybody is told: who hears of it may start another one at once.
         drop(self);
         let told = match &waiting {
-            Waiting::Starter(starter) => starter.say(&Word::Failed(text.clone())).is_ok(),
+            Waiting::Starter(starter) => {
+                matches!(starter.say(&Word::Failed(text.clone())), Ok(true))
+            }
             Waiting::Manager(manager) => {
                 let status = text.replace('\n', " ");
                 let _ = manager.send(&format!("STATUS={status}\nERRNO={number}"));

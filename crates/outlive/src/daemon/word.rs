@@ -61,11 +61,13 @@ impl ToStarter {
         ToStarter(connection)
     }
 
-    /// Says something. That nobody is left to hear it is no error: a daemon outlives its starter.
-    pub(super) fn say(&self, word: &Word) -> io::Result<()> {
+    /// Says something; whether anybody is left to hear it. That nobody is, is no error: a daemon
+    /// outlives its starter.
+    pub(super) fn say(&self, word: &Word) -> io::Result<bool> {
         match self.0.send(&word.bytes(), None) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => other,
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

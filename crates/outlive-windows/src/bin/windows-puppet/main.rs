@@ -1,10 +1,11 @@
 //! A program that does what a test tells it over a connection, and ends when that is closed.
 #![forbid(unsafe_code)]
 
-use outlive::{Breakaway, Child, Command, ExitStatus, Stdio};
+use outlive::{Breakaway, Child, Command, Daemon, ExitStatus, Stdio};
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 fn main() {
     let words: Vec<_> = env::args_os().skip(1).collect();
@@ -17,6 +18,7 @@ fn main() {
         }),
         ["exit", code] => exit(code),
         ["at", port, name] => obey(port, name),
+        ["daemon", then, port, name] => daemon(then, port, name),
         _ => panic!("{words:?}"),
     }
 }
@@ -25,6 +27,29 @@ fn main() {
 fn exit(code: &str) -> ! {
     let code: u32 = code.parse().expect("a number");
     std::process::exit(code.cast_signed())
+}
+
+/// Makes itself a daemon, and then is what `then` says before it obeys.
+fn daemon(then: &str, port: &str, name: &str) {
+    let mut daemon = Daemon::new();
+    daemon.ready_timeout(Duration::from_secs(if then == "silent" { 3 } else { 90 }));
+    if then == "pid-file" {
+        daemon.pid_file("daemon.pid");
+    }
+    let mut daemon = match daemon.start() {
+        Ok(daemon) => daemon,
+        Err(error) => {
+            eprintln!("{error}");
+            exit("1")
+        }
+    };
+    match then {
+        "silent" => {}
+        "fail" => daemon.failed("port 80 is taken"),
+        "exit" => exit("7"),
+        _ => daemon.ready().expect("its starter hears it"),
+    }
+    obey(port, name);
 }
 
 /// Says its name and id and then carries out one order after the other.
@@ -42,6 +67,7 @@ fn obey(port: &str, name: &str) {
         let (verb, rest) = order.split_once(' ').unwrap_or((&order, ""));
         match verb {
             "exit" => exit(rest),
+            "folder" => answer(&format!("{:?}", env::current_dir().ok())),
             "say" => {
                 println!("{rest}");
                 io::stdout().flush().expect("its output can be written");
