@@ -101,7 +101,7 @@ pub fn groups(user: &User, group: u32) -> io::Result<Vec<u32>> {
         };
         if result >= 0 {
             found.truncate(count.unsigned_abs() as usize);
-            return Ok(found.into_iter().map(|id| id as u32).collect());
+            return Ok(found.into_iter().map(|id| id as _).collect());
         }
         // macOS does not tell how many there are.
         room *= 2;
