@@ -63,14 +63,26 @@ fn surveyed() -> Option<&'static Survey> {
 }
 
 fn complete(glance: Glance, orphans_parent: Option<i32>) -> Result<&'static Survey> {
-    let survey = glance.complete(std::env::vars_os(), orphans_parent);
-    let survey = survey.during(|| "failed to look at what surrounds this process".to_owned())?;
+    let survey = looked(glance, orphans_parent)?;
     // One for each process, but for threads that look at the same time.
     let survey: &'static Survey = Box::leak(Box::new(survey));
     if let Ok(mut kept) = SURVEY.try_write() {
         *kept = Some((std::process::id(), survey));
     }
     Ok(survey)
+}
+
+fn looked(glance: Glance, orphans_parent: Option<i32>) -> Result<Survey> {
+    let survey = glance.complete(std::env::vars_os(), orphans_parent);
+    survey.during(|| "failed to look at what surrounds this process".to_owned())
+}
+
+/// A wish, with a person's or an administrator's word against lingering.
+fn heeding(wish: &Wish) -> Wish {
+    Wish {
+        linger: wish.linger && std::env::var_os("OUTLIVE_NO_LINGER").is_none_or(|it| it.is_empty()),
+        ..*wish
+    }
 }
 
 /// A survey that was begun: as much of it as a keeper's start depends on.
@@ -174,10 +186,14 @@ impl Leaving {
             Begun::Whole(survey) => survey,
             Begun::Glance(glance) => complete(glance, orphans_parent)?,
         };
-        let mut wish = *wish;
-        // A person's or an administrator's word against it.
-        wish.linger &= std::env::var_os("OUTLIVE_NO_LINGER").is_none_or(|it| it.is_empty());
-        Ok(Leaving::of(Cow::Borrowed(survey), &wish))
+        Ok(Leaving::of(Cow::Borrowed(survey), &heeding(wish)))
+    }
+
+    /// The same, on a survey that is forgotten afterwards: of a process that is about to change what
+    /// surrounds it.
+    pub(crate) fn once(wish: &Wish) -> Result<Leaving> {
+        let survey = looked(Glance::take(), None)?;
+        Ok(Leaving::of(Cow::Owned(survey), &heeding(wish)))
     }
 
     fn of(survey: Cow<'static, Survey>, wish: &Wish) -> Leaving {

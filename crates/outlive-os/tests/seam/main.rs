@@ -7,8 +7,10 @@
 #[path = "../shared/changes.rs"]
 mod changes;
 mod common;
+mod daemon;
 mod events;
 mod folder;
+mod identity;
 mod lock;
 mod output;
 mod pidfd;

@@ -134,6 +134,7 @@ fn a_failed_fork_is_an_error_and_exit_code_1() {
         let said = run(&home, &puppet, &[limit, &pid_file]);
         assert_eq!(said.code, 1, "{said}");
         assert!(said.errors().starts_with("failed to fork: "), "{said}");
+        assert!(said.errors().contains("ulimit -u"), "{said}");
         assert!(!fs::exists(path(&home, "pid")).expect("our own folder"));
         assert!(!puppet.has_ended());
     }

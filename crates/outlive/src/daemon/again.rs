@@ -75,7 +75,7 @@ fn start_again(asked: &mut Daemon) -> Result<Error> {
     let take = |stream: &mut Option<Stdio>| {
         let stream = stream.take().unwrap_or_else(Stdio::null);
         match stream.0 {
-            stdio::Kind::Piped => Err(super::no_pipe()),
+            stdio::Kind::Piped => Err(super::start::no_pipe()),
             _ => Ok(stream),
         }
     };

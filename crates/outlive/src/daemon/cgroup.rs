@@ -25,7 +25,7 @@ pub(super) fn plan(breakaway: Breakaway, leaves_folder: bool) -> Result<Option<L
         },
         ..Wish::default()
     };
-    let mut leaving = Leaving::new(&wish)?;
+    let mut leaving = Leaving::once(&wish)?;
     leaving.route()?;
     Ok(Some(leaving))
 }

@@ -60,7 +60,12 @@ pub(super) fn leave(
 }
 
 fn fork() -> Result<Forked> {
-    daemon::fork().during(|| "failed to fork".to_owned())
+    daemon::fork().map_err(|cause| {
+        let limited = cause.kind() == std::io::ErrorKind::WouldBlock;
+        let hint = "there are as many processes as this user may have (`ulimit -u`), or as its cgroup \
+                    may (pids.max)";
+        Error::io("failed to fork", cause).hint_if_known(limited.then_some(hint))
+    })
 }
 
 /// In the first child: leads a session, and forks once more, so that the daemon does not and can
