@@ -6,6 +6,19 @@ use std::ffi::{CStr, c_char};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+/// What is open, and the list itself, which no longer is when this returns: each of its entries holds
+/// it open.
+fn open_numbers() -> io::Result<Vec<i32>> {
+    let numbers = std::fs::read_dir("/dev/fd")?.map(|entry| {
+        Ok(entry?
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok()))
+    });
+    let numbers: io::Result<Vec<Option<i32>>> = numbers.collect();
+    Ok(numbers?.into_iter().flatten().collect())
+}
+
 /// Lets go of what is open above 2, but for `kept` and for what is held here; what that was.
 ///
 /// A descriptor that exec would not close (no FD_CLOEXEC) came from whoever started this program: it
@@ -18,13 +31,11 @@ pub fn release_descriptors(kept: &[i32], held: &[BorrowedFd<'_>]) -> io::Result<
     let stays = |number: &i32| {
         *number < 3 || kept.contains(number) || held.iter().any(|it| it.as_raw_fd() == *number)
     };
-    let entries: io::Result<Vec<_>> = std::fs::read_dir("/dev/fd")?.collect();
-    let numbers = entries?.into_iter();
-    let numbers = numbers.filter_map(|it| it.file_name().to_str()?.parse::<i32>().ok());
+    let numbers = open_numbers()?;
     let (_, nothing) = events::pipe()?;
     let mut released = Vec::new();
-    for number in numbers.filter(|number| !stays(number)) {
-        // SAFETY: fcntl on a number; that of the list itself is closed by now.
+    for number in numbers.into_iter().filter(|number| !stays(number)) {
+        // SAFETY: fcntl on a number, of which that of the list itself is closed by now.
         let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
         if flags < 0 || number == nothing.as_raw_fd() {
             continue;

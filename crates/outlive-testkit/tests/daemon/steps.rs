@@ -24,7 +24,9 @@ fn step_1_no_descriptor_of_its_starter_is_left_open() {
     assert!(!open.contains("/etc/group"), "{open}");
     let told = fs::read_to_string(path(&home, "told")).expect("it told");
     assert!(told.contains("closed 7 (/etc/passwd)\n"), "{told}");
-    assert!(told.contains("(/etc/group)\n"), "{told}");
+    assert!(told.contains(" (/etc/group)\n"), "{told}");
+    // What it opens to look is none of it.
+    assert!(!told.contains("/fd)\n"), "{told}");
 }
 
 #[test]

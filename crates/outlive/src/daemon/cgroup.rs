@@ -6,7 +6,7 @@ use crate::leave::{self, Barred, Leaving, PATIENCE, PROCESSES};
 use outlive_escape::plan::{Breakaway, Level, Reset, Wish};
 use outlive_escape::report::{Running, Seen, verify};
 use outlive_os::{cgroup::Cgroup, proc};
-use outlive_record::{Report, Way};
+use outlive_record::{Hazard, Report, State, Way};
 use outlive_systemd::move_into_scope;
 
 /// What is planned, as far as it can be asked for beforehand: an error if something that could end
@@ -65,7 +65,13 @@ pub(super) fn leave(mut leaving: Leaving) -> Result<Report> {
         keepers_parent: line.parent,
         in_job: proc::in_job(None).ok(),
     };
-    let report = verify(&leaving.plan().report, &leaving.caller(), &seen);
+    let mut report = verify(&leaving.plan().report, &leaving.caller(), &seen);
+    for escape in &mut report.escapes {
+        if let (Hazard::Session | Hazard::ProcessGroup, State::Left) = (escape.hazard, escape.state)
+        {
+            escape.how = "it is in a session of its own, which nobody leads any more".to_owned();
+        }
+    }
     leaving.check(&report)?;
     Ok(report)
 }
