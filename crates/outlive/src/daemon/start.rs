@@ -19,9 +19,9 @@ impl Daemon {
     /// In the process that was started, with nothing left behind: if there are more threads than one;
     /// if this is process 1; if another daemon holds the pid file ([`Error::is_running`]); if a folder,
     /// a file, a user or a group is not there or may not be used; if it can't fork (`RLIMIT_NPROC`,
-    /// fork(2)); if it could not become the user; and, with [`Require`](crate::Breakaway::Require), if something that
-    /// could end it would remain ([`Error::is_remains`]). A `main` that returns the error prints it and
-    /// exits with 1.
+    /// fork(2)); if it could not become the user; and, with
+    /// [`Require`](crate::Breakaway::Require), if something that could end it would remain
+    /// ([`Error::is_remains`]). A `main` that returns the error prints it and exits with 1.
     pub fn start(&mut self) -> Result<Daemonized> {
         if KERNEL == Kernel::Windows {
             return again::start(self);
