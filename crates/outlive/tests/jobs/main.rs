@@ -163,6 +163,7 @@ fn main() {
             a_wait_that_times_out_does_no_harm
             any_number_may_wait
             the_first_to_end_is_told
+            an_event_loop_can_wait
             all_are_waited_for
             waiting_for_nothing_is_over_at_once
             a_job_that_was_removed_is_told;

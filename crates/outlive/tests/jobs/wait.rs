@@ -47,6 +47,23 @@ pub(crate) fn a_wait_that_times_out_does_no_harm() {
 }
 
 /// More than the keeper talks to at once.
+pub(crate) fn an_event_loop_can_wait() {
+    let home = Home::new();
+    let mut told = Told::start(&home, "", &JobOptions::new());
+    let mut waiting = told.job.waiting().expect("it can be waited for");
+    assert!(!waiting.has_ended());
+    told.tell(7);
+    while !waiting.has_ended() {
+        let descriptor = waiting.descriptor().expect("there is more to come");
+        outlive_os::events::wait(&[descriptor], LONG).expect("it can be waited for");
+        waiting.advance().expect("it can be waited for");
+    }
+    assert!(waiting.descriptor().is_none());
+    assert_eq!(status(&told.job).exit_code, Some(7));
+    let waiting = told.job.waiting().expect("it can be waited for");
+    assert!(waiting.has_ended());
+}
+
 pub(crate) fn any_number_may_wait() {
     let home = Home::new();
     let (job, mut tell) = Told::start(&home, "", &JobOptions::new()).apart();

@@ -47,6 +47,16 @@ fn it_may_stay_in_our_session() {
 }
 
 #[test]
+fn it_may_have_a_group_of_its_own_in_our_session() {
+    let own = std::process::id().cast_signed();
+    let own = proc::line(own).expect("/proc is mounted").expect("we live");
+    let mut command = shell("exec cat /proc/self/stat");
+    let said = output(command.detach(false).own_group(true));
+    let line = outlive_record::ProcessLine::parse(&said.stdout).expect("a line");
+    assert_eq!((line.session, line.group), (own.session, line.pid));
+}
+
+#[test]
 fn waiting_again_says_the_same() {
     let (mut child, mut tell) = waiting_child();
     assert_eq!(child.try_wait().expect("it can be asked"), None);

@@ -44,6 +44,23 @@ fn arguments_are_passed_on_as_they_are() {
 }
 
 #[test]
+fn its_own_name_may_be_another() {
+    let mut command = Command::new("sh");
+    command.arg0("another").args(["-c", "echo $0"]);
+    assert_eq!(said(&mut command), "another\n");
+}
+
+#[test]
+fn its_environment_can_be_taken_before_its_start() {
+    let with = |command: &mut Command| variables(command.env("OUTLIVE_TEST_A", "1"));
+    let taken = with(Command::new("cat").env_take());
+    assert_eq!(taken, with(&mut Command::new("cat")));
+    // What is cleared is not taken.
+    let cleared = with(Command::new("/bin/cat").env_take().env_clear());
+    assert_eq!(cleared, ["OUTLIVE_TEST_A=1"]);
+}
+
+#[test]
 fn its_environment_is_ours_with_its_changes() {
     let here: Vec<String> = std::env::vars()
         .map(|(key, value)| format!("{key}={value}"))
