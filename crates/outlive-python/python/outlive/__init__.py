@@ -41,9 +41,6 @@ from outlive._errors import (
 )
 from outlive._jobs import (
     Job as Job,
-    Run as Run,
-    Status as Status,
-    Stopped as Stopped,
     job as job,
     jobs as jobs,
     prune as prune,
@@ -79,6 +76,7 @@ from outlive._spawn import (
     spawnvp as spawnvp,
     spawnvpe as spawnvpe,
 )
+from outlive._status import Run as Run, Status as Status, Stopped as Stopped
 from outlive.flags import CREATE_BREAKAWAY_FROM_JOB as CREATE_BREAKAWAY_FROM_JOB
 
 # On Windows `subprocess` has constants that other systems lack.
