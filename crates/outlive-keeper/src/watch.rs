@@ -110,12 +110,18 @@ impl Keeper {
             self.activity.take_if(|it| it.clear().is_err());
             self.look_soon();
         }
+        // All of it first, and then once what follows from it: where processes end faster than all
+        // are looked at the timers below would never be.
+        let mut ended = false;
         while let Some(news) = self.job.tree.news()? {
             match news {
-                News::Ended => self.reap(),
+                News::Ended => ended = true,
                 News::StopAsked => self.stop(LEFTOVER_GRACE),
                 News::Activity => self.look_soon(),
             }
+        }
+        if ended {
+            self.reap();
         }
         let now = Instant::now();
         if self.look_at.take_if(|at| *at <= now).is_some() {

@@ -80,6 +80,11 @@ impl Puppet {
         self.pid
     }
 
+    /// Where its FIFOs are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Its pid, once it was ready.
     pub fn pid(&self) -> i32 {
         self.pid

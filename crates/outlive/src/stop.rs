@@ -101,12 +101,12 @@ fn wait_for_keeper(
         return if gone {
             Ok(Stopped::Whole)
         } else {
-            Err(survivors(job, &[]))
+            Err(survivors(job, None))
         };
     };
     let seen = job.look()?;
     if !gone {
-        return Err(survivors(job, &members(job, &seen).during(stopping)?));
+        return Err(survivors(job, Some(&seen)));
     }
     // A keeper that was killed meanwhile has not ended the tree. What somebody has started since is
     // another run, which nobody asked to stop.
@@ -117,7 +117,8 @@ fn wait_for_keeper(
     }
 }
 
-fn survivors(job: &Job, left: &[ProcessLine]) -> Error {
+fn survivors(job: &Job, seen: Option<&Seen>) -> Error {
+    let left = seen.map_or_else(Vec::new, |seen| members(job, seen).unwrap_or_default());
     if left.is_empty() {
         let what = format!(
             "failed to see the end of `{}`: its keeper is still ending it",
@@ -125,13 +126,32 @@ fn survivors(job: &Job, left: &[ProcessLine]) -> Error {
         );
         return Error::new(Kind::Io, what).hint_at("call stop again to go on waiting");
     }
-    let pids: Vec<String> = left.iter().map(|line| line.pid.to_string()).collect();
+    let own: Vec<PathBuf> = seen.into_iter().flat_map(cgroups).collect();
+    let pids: Vec<String> = left.iter().map(|line| place_of(line.pid, &own)).collect();
     let what = format!(
         "failed to end all of `{}`: left are processes {}",
         job.label(),
         pids.join(", ")
     );
     Error::new(Kind::Io, what).hint_at("they hang in the kernel, or have become another user's")
+}
+
+/// A process in words: its id, and the cgroup that somebody has moved it to, if the job has others.
+fn place_of(pid: i32, own: &[PathBuf]) -> String {
+    let is_in = |path: &PathBuf| cgroup::processes(path).is_ok_and(|inside| inside.contains(&pid));
+    if own.is_empty() || own.iter().any(is_in) {
+        return pid.to_string();
+    }
+    let cgroups = proc::cgroups(pid).unwrap_or_default();
+    // The line of version 2 comes last (cgroups(7)).
+    let path = cgroups
+        .lines()
+        .last()
+        .and_then(|line| line.splitn(3, ':').nth(2));
+    match path {
+        Some(path) => format!("{pid} (moved to the cgroup {path})"),
+        None => pid.to_string(),
+    }
 }
 
 /// All processes that can be told to be the job's without its keeper's help.
@@ -155,10 +175,13 @@ fn members(job: &Job, seen: &Seen) -> io::Result<Vec<ProcessLine>> {
     };
     let mut found: Vec<ProcessLine> = Vec::new();
     let is_main = |line: &ProcessLine| (line.pid, line.start_time) == (main.pid, main.start_time);
+    // What has lost its parents has come to the keeper, if that lives.
+    let keeper = seen.keeper.filter(|_| seen.kept).map(|line| line.pid);
     for line in &all {
         // Nothing of the job is older than its main process.
         let ours = line.start_time >= main.start_time
             && (is_main(line)
+                || Some(line.parent) == keeper
                 || in_cgroup.contains(&line.pid)
                 || carries_id(line.pid)
                 || output.is_some_and(|output| proc::writes_to(line.pid, output)));
@@ -179,15 +202,12 @@ fn cgroups(seen: &Seen) -> impl Iterator<Item = PathBuf> {
     folders.map(|folder| PathBuf::from(os_string(folder.path.0.clone())))
 }
 
-/// Ends at once all that is in the job's own cgroups, where nothing of another job is.
+/// Ends all that is in the job's own cgroups, but for another job's.
 fn kill_cgroups(seen: &Seen) {
     let marks = marks(&seen.record.spec.id);
     for path in cgroups(seen) {
-        let inside = cgroup::processes(&path).unwrap_or_default();
-        if !inside.iter().any(|pid| is_of_another_job(*pid, &marks)) {
-            // Of version 1, or an older kernel: what is in it is ended one by one.
-            let _ = cgroup::kill(&path);
-        }
+        // What is in one that can't be killed in is ended one by one.
+        let _ = cgroup::kill(&path, |pid| is_of_another_job(pid, &marks));
     }
 }
 
@@ -255,7 +275,7 @@ fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {
         let until = if force {
             let start = *forced.get_or_insert_with(Instant::now);
             if start.elapsed() > FORCE {
-                return Err(survivors(job, &lines));
+                return Err(survivors(job, Some(seen)));
             }
             start.checked_add(FORCE)
         } else {

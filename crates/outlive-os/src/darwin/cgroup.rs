@@ -30,7 +30,7 @@ pub fn remove(_path: &Path) -> io::Result<()> {
 }
 
 /// An error of kind `NotFound`.
-pub fn kill(_path: &Path) -> io::Result<()> {
+pub fn kill(_path: &Path, _spared: impl Fn(i32) -> bool) -> io::Result<()> {
     Err(io::ErrorKind::NotFound.into())
 }
 

@@ -3,7 +3,7 @@
 
 pub use super::lineage::is_of_another_job;
 
-use super::cgroup::Cgroup;
+use super::cgroup::{self, Cgroup};
 use super::events::Signals;
 use super::process::{Process, Waited, reap_any};
 use super::{proc, signal};
@@ -11,12 +11,15 @@ use crate::{Marks, News, Reaped};
 use outlive_record::ProcessLine;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
 
 /// A keeper's view of the tree below it.
 #[derive(Debug)]
 pub struct Tree {
     marks: Marks,
     signals: Signals,
+    /// Its own cgroups.
+    cgroups: Vec<PathBuf>,
     /// The main process, once there is one.
     main: i32,
     /// Whether no child was left when last looked.
@@ -32,12 +35,13 @@ impl Tree {
     /// The tree of a job that is going to be started by this process. From here on this process is
     /// told by events what happens to it, and, if `heed_stop`, that a service manager asks for its
     /// end. Call it while there is one thread.
-    pub fn new(marks: Marks, _cgroups: &[Cgroup], heed_stop: bool) -> io::Result<Tree> {
+    pub fn new(marks: Marks, cgroups: &[Cgroup], heed_stop: bool) -> io::Result<Tree> {
         let mut heard = vec![signal::CHILD, signal::ACTIVITY];
         heard.extend(heed_stop.then_some(signal::TERM));
         Ok(Tree {
             marks,
             signals: Signals::take(&heard)?,
+            cgroups: cgroups.iter().map(|it| it.path().to_owned()).collect(),
             main: 0,
             childless: false,
             others: Vec::new(),
@@ -134,12 +138,17 @@ impl Tree {
         Ok(())
     }
 
-    /// Ends every process of the tree that can be seen. They are made to stand still first, so that
-    /// what they fork is seen too, and killed by process groups as well: a group is signalled all
-    /// at once, so that no member of it forks its way out.
+    /// Ends every process of the tree that can be seen: first all that is in its own cgroups, then
+    /// what has been moved out of them, or was never in one. Those are made to stand still first, so
+    /// that what they fork is seen too, and killed by process groups as well: a group is signalled
+    /// all at once, so that no member of it forks its way out.
     ///
     /// To be repeated, with a reaping in between, until the tree is empty.
     pub fn kill(&mut self) -> io::Result<()> {
+        for path in &self.cgroups {
+            // What is still in one that can't be killed in is found by descent.
+            let _ = cgroup::kill(path, |pid| self.is_other(pid));
+        }
         let members = self.members()?;
         members.iter().for_each(|line| send(line, signal::STOP));
         let me = std::process::id().cast_signed();

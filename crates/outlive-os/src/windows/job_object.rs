@@ -1,8 +1,8 @@
 //! Job objects: a process's container for what it may use, and what is ended as a whole.
 
-use super::call;
 use super::process::Process;
 use super::security::Private;
+use super::{call, signal};
 use std::io;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::path::Path;
@@ -167,9 +167,23 @@ pub fn remove(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Ends all processes in a job object and in those within it, at once.
-pub fn kill(path: &Path) -> io::Result<()> {
-    Cgroup(open(path, JOB_OBJECT_TERMINATE)?).terminate()
+/// Ends all processes in a job object and in those within it, at once, or, if some of them are
+/// `spared`, each of the others.
+pub fn kill(path: &Path, spared: impl Fn(i32) -> bool) -> io::Result<()> {
+    let job = Cgroup(open(path, JOB_OBJECT_QUERY | JOB_OBJECT_TERMINATE)?);
+    let (spared, others): (Vec<i32>, Vec<i32>) =
+        job.processes()?.into_iter().partition(|pid| spared(*pid));
+    if spared.is_empty() {
+        return job.terminate();
+    }
+    for process in others.into_iter().flat_map(Process::open) {
+        // Held: between the list and the opening another one may have come by the id.
+        if job.has(&process)? {
+            // One that has ended, or that is not ours to end, can't be helped.
+            let _ = process.signal(signal::KILL);
+        }
+    }
+    Ok(())
 }
 
 /// The processes in a job object and in those within it.

@@ -6,6 +6,7 @@
 use crate::obey::answer;
 use crate::signals;
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::Signal;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -58,6 +59,43 @@ pub(crate) fn child(kind: &str, orders: &File, answers: &File) {
             leave_session();
             in_fork(|| scrubbed(answers, true));
         }
+        // The same in a session of its own each time, a process that lives long enough to drown in.
+        "storm" => storm(orders, answers),
+        // Each its own process group, and none heeds a polite signal.
+        "groups" => {
+            signals::ignore_all();
+            for _ in 0..20 {
+                in_fork(|| {
+                    rustix::process::setpgid(None, None).expect("a forked child leads no session");
+                    linger(orders);
+                });
+            }
+            stay(orders, answers);
+        }
+        // It stands still.
+        "stopped" => {
+            leave_session();
+            in_fork(|| {
+                say_hello(answers);
+                let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
+                linger(orders);
+            });
+        }
+        // One that waits in the kernel for what its child does, which is nothing.
+        "vfork" => {
+            signals::ignore_all();
+            leave_session();
+            in_vfork(|| stay(orders, answers));
+        }
+        // One whose children have all ended, and will never hear of it.
+        "zombies" => {
+            signals::ignore_all();
+            leave_session();
+            for _ in 0..20 {
+                in_fork(|| ());
+            }
+            stay(orders, answers);
+        }
         // A guardian that replaces its worker as often as that is killed, away from the job.
         "guardian" => {
             leave_session();
@@ -82,6 +120,18 @@ fn in_fork(part: impl FnOnce()) {
     }
 }
 
+/// The same, while this process stands still in the kernel until the other one ends (CLONE_VFORK,
+/// clone(2)); each has its own memory.
+fn in_vfork(part: impl FnOnce()) {
+    let flags = libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: without CLONE_VM it is a fork, as in `in_fork`.
+    if unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) } == 0 {
+        part();
+        // SAFETY: as in `in_fork`.
+        unsafe { libc::_exit(0) };
+    }
+}
+
 fn leave_session() {
     rustix::process::setsid().expect("a forked child leads no group");
 }
@@ -93,6 +143,10 @@ fn say_hello(answers: &File) {
 /// Lives until nobody gives orders any more.
 fn stay(orders: &File, answers: &File) {
     say_hello(answers);
+    linger(orders);
+}
+
+fn linger(orders: &File) {
     while !test_is_gone(orders, None) {}
 }
 
@@ -135,6 +189,19 @@ pub(crate) fn staying(words: &[OsString]) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// `FOLDER`: becomes the user to whom this program belongs, and lives on in the folder of a puppet.
+pub(crate) fn elevated(words: &[OsString]) -> io::Result<ExitCode> {
+    // SAFETY: takes numbers.
+    if unsafe { libc::setresuid(0, 0, 0) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let folder = Path::new(&words[0]);
+    let orders = File::open(folder.join("orders"))?;
+    let answers = File::options().write(true).open(folder.join("answers"))?;
+    stay(&orders, &answers);
+    Ok(ExitCode::SUCCESS)
+}
+
 const NOW: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 0,
@@ -154,6 +221,28 @@ fn run_away(orders: &File, answers: &File) {
         if unsafe { libc::fork() } != 0 {
             return;
         }
+    }
+}
+
+/// Two hundred forks a second: each goes on in a session of its own, and stays for a second.
+fn storm(orders: &File, answers: &File) {
+    const PAUSE: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 5_000_000,
+    };
+    const LIFE: Timespec = Timespec {
+        tv_sec: 1,
+        tv_nsec: 0,
+    };
+    signals::ignore_all();
+    say_hello(answers);
+    while !test_is_gone(orders, Some(&PAUSE)) {
+        // SAFETY: as in `in_fork`.
+        if unsafe { libc::fork() } != 0 {
+            test_is_gone(orders, Some(&LIFE));
+            return;
+        }
+        leave_session();
     }
 }
 

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         "obey" => obey::obey(words[0].as_ref()),
         "daemon" => daemon::daemon(&words),
         "stay" => children::staying(&words),
+        "elevated" => children::elevated(&words),
         "arguments" => arguments(&words),
         "mark" => mark(&words[0]),
         "lead" => callers::lead(&words),
