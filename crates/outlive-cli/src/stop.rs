@@ -69,6 +69,9 @@ fn tell(label: &str, stopped: &Stopped) {
     match stopped {
         Stopped::AlreadyEnded => report::note_to_person(&format!("{label} had already ended")),
         // No more is claimed than was seen: what had left no trace of the job may be missing.
+        Stopped::Adopted => report::note(&format!(
+            "the first keeper of {label} was gone; what could be found of the job was ended"
+        )),
         Stopped::Found(count) => report::note(&format!(
             "the keeper of {label} was gone; what could be found of the job was ended: {count} {}",
             if *count == 1 { "process" } else { "processes" }

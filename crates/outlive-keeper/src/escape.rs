@@ -11,7 +11,7 @@ use outlive_os::process::Process;
 use outlive_os::tree::Tree;
 use outlive_os::{KERNEL, Kernel, bytes, os_string, proc, settings};
 use outlive_record::{Answer, Caller, CgroupFolder, Launch, Report, Setting, Text};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What is to be compared once the job runs.
 pub(crate) struct Expected {
@@ -139,9 +139,14 @@ fn bases(launch: &Launch) -> Vec<(PathBuf, bool)> {
 
 /// Removes a job's cgroups, as far as nobody is in them.
 pub fn remove(folders: &[CgroupFolder]) {
-    for folder in folders {
-        let path = os_string(folder.path.0.clone());
+    for path in cgroup_paths(folders) {
         // One that somebody is in is of use to them, and one that is gone is gone.
-        let _ = outlive_os::cgroup::remove(Path::new(&path));
+        let _ = outlive_os::cgroup::remove(&path);
     }
+}
+
+/// Where cgroups are.
+pub fn cgroup_paths(folders: &[CgroupFolder]) -> Vec<PathBuf> {
+    let paths = folders.iter().map(|it| os_string(it.path.0.clone()));
+    paths.map(PathBuf::from).collect()
 }

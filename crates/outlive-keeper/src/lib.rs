@@ -13,12 +13,14 @@
 //! | [`store`] | the state folder: who holds what, and what can be seen of a job |
 //! | `arrive` | what the launcher hands over |
 //! | `start` | from the launch to a running job, or to nothing at all |
+//! | `adopt` | from a job that has lost its keeper to one that has another |
 //! | `table` | what is done on each event in each phase |
 //! | `watch` | waiting for events and doing what the table says |
 //! | `escape` | the job's own cgroups, and the report on what it has left |
 //! | `cap` | the output's size |
 #![forbid(unsafe_code)]
 
+mod adopt;
 mod arrive;
 mod cap;
 mod escape;
@@ -27,10 +29,10 @@ pub mod store;
 mod table;
 mod watch;
 
-pub use escape::remove as remove_cgroups;
+pub use escape::{cgroup_paths, remove as remove_cgroups};
 
 use outlive_os::{AsDescriptor, Marks, events};
-use outlive_record::JobId;
+use outlive_record::{JobId, Purpose};
 use std::time::Duration;
 
 /// The program name (`argv[0]`) by which an executable knows that it is to be a keeper.
@@ -67,7 +69,10 @@ pub fn main() -> i32 {
     let heritage = arrive::Heritage::take();
     let started = start::become_keeper().and_then(|place| {
         let arrival = arrive::arrive(&launcher, slots, heritage)?;
-        start::start(arrival, place)
+        match arrival.launch.purpose {
+            Purpose::Adopt => adopt::adopt(&arrival.launch, &place),
+            Purpose::Start | Purpose::Restart => start::start(arrival, place),
+        }
     });
     let (answer, job) = match started {
         Ok(job) => (job.answer(), Some(job)),

@@ -15,8 +15,8 @@ use outlive_os::spawn::{Spawn, SpawnError, Step, Strings};
 use outlive_os::tree::Tree;
 use outlive_os::{AsDescriptor, Borrowed, Descriptor, lock, os_string, proc, role};
 use outlive_record::{
-    Answer, InputPlan, Launch, OutputMode, OutputPlan, Place, RECORD_LIMIT, Record, Run, Slot,
-    VERSION,
+    Answer, InputPlan, Launch, OutputMode, OutputPlan, Place, Purpose, RECORD_LIMIT, Record, Run,
+    Slot, VERSION,
 };
 use std::fs::File;
 use std::io;
@@ -93,7 +93,7 @@ impl From<Answer> for Refusal {
 }
 
 /// A short way to say what failed.
-trait During<T> {
+pub(crate) trait During<T> {
     fn during(self, what: &str) -> Result<T, Refusal>;
 }
 
@@ -109,16 +109,10 @@ pub(crate) fn become_keeper() -> Result<Place, Refusal> {
     proc::place().during("tell where this is")
 }
 
-/// Starts the job. When it comes back with a refusal, nothing of the job is left.
-pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> {
-    let Arrival {
-        launch,
-        environment,
-        slots,
-        heritage,
-    } = arrival;
+/// The state folder.
+pub(crate) fn home_of(launch: &Launch) -> Result<Home, Refusal> {
     let path = os_string(launch.home.0.clone());
-    let home = Home::make(Path::new(&path)).map_err(|NoHome { cause, hint }| {
+    Home::make(Path::new(&path)).map_err(|NoHome { cause, hint }| {
         let what = format!("failed to open the state folder `{}`", path.display());
         let (errno, cause) = (cause.raw_os_error(), cause.to_string());
         Refusal(Answer::Failed {
@@ -127,13 +121,24 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
             errno,
             hint,
         })
-    })?;
+    })
+}
+
+/// Starts the job. When it comes back with a refusal, nothing of the job is left.
+pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> {
+    let Arrival {
+        launch,
+        environment,
+        slots,
+        heritage,
+    } = arrival;
+    let home = home_of(&launch)?;
     let jobs = home.jobs().during("open the folder of all jobs")?;
     let id = launch.spec.id.clone();
     let now = Timestamp::now();
     let own = Own::make(&launch);
 
-    let room = if launch.again {
+    let room = if launch.purpose == Purpose::Restart {
         Room::enter(&jobs, &launch, place.clone(), &own, now)?
     } else {
         let run = Run {

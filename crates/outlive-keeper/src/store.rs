@@ -190,13 +190,7 @@ impl Seen {
             });
         }
         let (kept, (keeper, main)) = match jobs.file(&format!("{id}/{LOCK}")) {
-            Ok(mut file) => {
-                let kept = lock::is_held(file.as_fd()).unwrap_or(false);
-                let mut lines = Vec::with_capacity(1024);
-                // What can't be read is not there.
-                let _ = file.read_to_end(&mut lines);
-                (kept, lock_lines(&lines))
-            }
+            Ok(file) => read_lock(&file),
             Err(_) => (false, (None, None)),
         };
         // The keeper may have written the end and gone after the record was read.
@@ -240,6 +234,22 @@ impl Seen {
     }
 }
 
+/// Whether a lock is held, and its file's lines.
+fn read_lock(mut file: &File) -> (bool, (Option<ProcessLine>, Option<ProcessLine>)) {
+    let is_held = || lock::is_held(file.as_fd()).unwrap_or(false);
+    let mut kept = is_held();
+    loop {
+        let mut lines = Vec::with_capacity(1024);
+        // What can't be read is not there.
+        let _ = file.rewind().and_then(|()| file.read_to_end(&mut lines));
+        // Who has taken it meanwhile has written, too.
+        match kept || !is_held() {
+            true => return (kept, lock_lines(&lines)),
+            false => kept = true,
+        }
+    }
+}
+
 fn read_record(jobs: &Folder, id: &str) -> Result<Record, Unseen> {
     let damaged = |what: String| Unseen::Unreadable(Unreadable::Damaged(what));
     let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
@@ -265,22 +275,29 @@ fn read_record(jobs: &Folder, id: &str) -> Result<Record, Unseen> {
 
 /// The lines of a lock file: the keeper's, the main process's. One that is cut short is none.
 pub fn lock_lines(text: &[u8]) -> (Option<ProcessLine>, Option<ProcessLine>) {
+    let (keeper, rest) = first_line(text);
+    (keeper, first_line(rest).0)
+}
+
+/// The main process's line among those of a lock file, as it is.
+fn main_line(text: &[u8]) -> &[u8] {
+    let (_, lines) = first_line(text);
+    let (_, rest) = first_line(lines);
+    &lines[..lines.len() - rest.len()]
+}
+
+/// The process that a text begins with, and what follows its line.
+fn first_line(text: &[u8]) -> (Option<ProcessLine>, &[u8]) {
     // A program's name may contain newlines, so lines end where the next number starts: the kernel
     // ends each with a newline, and only what follows a last `)` counts.
-    let mut lines = text.split_inclusive(|&b| b == b'\n');
-    let mut next = || {
-        let mut line = Vec::new();
-        for part in lines.by_ref() {
-            line.extend_from_slice(part);
-            if line.ends_with(b"\n")
-                && let Some(process) = ProcessLine::parse(&line)
-            {
-                return Some(process);
-            }
+    let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    for (end, _) in ends {
+        let (line, rest) = text.split_at(end + 1);
+        if let Some(process) = ProcessLine::parse(line) {
+            return (Some(process), rest);
         }
-        None
-    };
-    (next(), next())
+    }
+    (None, &[])
 }
 
 /// A name that a keeper holds for its job.
@@ -347,7 +364,9 @@ impl Claim {
             file,
             before,
         };
-        claim.write(id.as_str().as_bytes())?;
+        if claim.before != id.as_str().as_bytes() {
+            claim.write(id.as_str().as_bytes())?;
+        }
         Ok(claim)
     }
 
@@ -438,6 +457,17 @@ pub fn is_abandoned(jobs: &Folder, name: &str) -> bool {
 /// Writes the line of the process that has just taken the lock as the lock file's first.
 pub(crate) fn write_keeper_line(lock: &File) -> io::Result<()> {
     rewrite(lock, &proc::own_line()?)
+}
+
+/// Writes the line of the process that has just taken the lock in place of the one that held it, and
+/// keeps the main process's. It is one write within a page: whoever is killed in it has left the old
+/// lines or the new ones. What is left behind them of longer ones is no third process's line to
+/// anybody.
+pub(crate) fn replace_keeper_line(mut lock: &File, lines: &[u8]) -> io::Result<()> {
+    let mut new = proc::own_line()?;
+    new.extend_from_slice(main_line(lines));
+    lock.rewind()?;
+    lock.write_all(&new)
 }
 
 /// Gives an open file other content.

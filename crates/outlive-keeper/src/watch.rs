@@ -34,7 +34,7 @@ pub(crate) fn watch(job: Started) -> i32 {
         choice,
         phase: Phase::Running,
         main_ended: false,
-        exit: None,
+        end: None,
         grace: LEFTOVER_GRACE,
         grace_over: None,
         look_at: None,
@@ -64,8 +64,8 @@ struct Keeper {
     phase: Phase,
     /// Whether the main process has been reaped and the table not been told yet.
     main_ended: bool,
-    /// How the main process ended.
-    exit: Option<Exit>,
+    /// How the main process ended, once it has.
+    end: Option<End>,
     grace: Duration,
     grace_over: Option<Instant>,
     /// When to look at the output's size.
@@ -153,21 +153,21 @@ impl Keeper {
     }
 
     /// Remembers how the main process has ended.
-    fn main_has_ended(&mut self, exit: Exit) {
-        self.exit = Some(exit);
+    fn main_has_ended(&mut self, end: End) {
+        self.end = Some(end);
         self.main_ended = true;
     }
 
     /// Reaps every process that has ended, the main one or an orphan of the tree, and tells the
     /// table what has happened.
     fn reap(&mut self) {
-        if let Some(exit) = reap_all(&mut self.job.tree) {
-            self.main_has_ended(exit);
+        if let Some(end) = reap_all(&mut self.job.tree) {
+            self.main_has_ended(end);
         }
         if std::mem::take(&mut self.main_ended) {
             self.on(Event::MainEnded);
         }
-        if self.exit.is_some() && self.phase != Phase::Done {
+        if self.end.is_some() && self.phase != Phase::Done {
             // Children may all be other jobs' keepers; a look at each tells.
             let empty = self.job.tree.is_empty().unwrap_or(false);
             self.on(if empty {
@@ -181,9 +181,9 @@ impl Keeper {
     /// Ends the tree by force. What is left of it then is met again when something of it ends.
     fn kill_tree(&mut self) {
         let mut end = None;
-        end_by_force(&mut self.job.tree, |exit| end = Some(exit));
-        if let Some(exit) = end {
-            self.main_has_ended(exit);
+        end_by_force(&mut self.job.tree, |main| end = Some(main));
+        if let Some(end) = end {
+            self.main_has_ended(end);
         }
     }
 
@@ -201,10 +201,7 @@ impl Keeper {
         let run = self.job.record.newest_mut();
         run.ended_at = Some(Timestamp::now());
         run.pid = Some(pid);
-        run.end = self.exit.map(|exit| match exit {
-            Exit::Code(code) => End::Exited(code),
-            Exit::Signal(signal) => End::Signaled(signal),
-        });
+        run.end.clone_from(&self.end);
         // Its name is free for whoever sees the end, also while what it left behind is being stopped.
         self.job.claim = None;
         self.write_record();
@@ -314,17 +311,23 @@ impl Keeper {
 
     fn stop(&mut self, grace: Duration) {
         self.grace = grace;
-        if self.exit.is_none() {
+        if self.end.is_none() {
             self.job.record.newest_mut().stopped = true;
         }
         self.on(Event::StopAsked);
     }
 
     fn kill(&mut self, signal: i32, tree: bool) -> io::Result<()> {
-        match tree {
-            true => self.job.tree.signal_all(signal),
-            // Not reaped yet, so the id still means it.
-            false if self.exit.is_none() => self.job.main.signal(signal),
+        if tree {
+            return match self.job.tree.is_empty()? {
+                false => self.job.tree.signal_all(signal),
+                true => Err(io::Error::other("no process of it is left")),
+            };
+        }
+        // It may have ended and not been reaped, by whoever has inherited it.
+        let line = self.job.main.line()?;
+        match self.end.is_none() && line.is_some_and(|line| !line.has_ended()) {
+            true => self.job.main.signal(signal),
             false => Err(io::Error::other("its main process has ended")),
         }
     }
@@ -432,11 +435,17 @@ impl Keeper {
 }
 
 /// Reaps all that have ended; how the main process has, if it is among them.
-fn reap_all(tree: &mut Tree) -> Option<Exit> {
+fn reap_all(tree: &mut Tree) -> Option<End> {
     let mut main = None;
     loop {
         match tree.reap() {
-            Ok(Reaped::Main(exit)) => main = Some(exit),
+            Ok(Reaped::Main(exit)) => {
+                main = Some(match exit {
+                    Some(Exit::Code(code)) => End::Exited(code),
+                    Some(Exit::Signal(signal)) => End::Signaled(signal),
+                    None => End::Unknown,
+                });
+            }
             Ok(Reaped::Other) => {}
             Ok(Reaped::NoneEnded | Reaped::NoneLeft) | Err(_) => return main,
         }
@@ -445,14 +454,14 @@ fn reap_all(tree: &mut Tree) -> Option<Exit> {
 
 /// Ends a tree by force; `main_ended` is told how the main process has ended. Whatever is left after
 /// these rounds is a process that hangs in the kernel, or one that forks faster than it is found.
-pub(crate) fn end_by_force(tree: &mut Tree, mut main_ended: impl FnMut(Exit)) {
+pub(crate) fn end_by_force(tree: &mut Tree, mut main_ended: impl FnMut(End)) {
     for _ in 0..KILL_ROUNDS {
         // Where /proc can't be read nothing can be found to be ended.
         if tree.kill().is_err() {
             break;
         }
-        if let Some(exit) = reap_all(tree) {
-            main_ended(exit);
+        if let Some(end) = reap_all(tree) {
+            main_ended(end);
         }
         if tree.is_empty().unwrap_or(true) {
             break;

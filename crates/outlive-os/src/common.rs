@@ -39,8 +39,8 @@ pub enum Exit {
 /// What came of looking for a process of a job that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reaped {
-    /// The main process had, so.
-    Main(Exit),
+    /// The main process had, and how, where that can be told: it need not be a child.
+    Main(Option<Exit>),
     /// Another one had.
     Other,
     /// There are some, none of which has ended.

@@ -30,10 +30,12 @@
 //! | [`notify`] | telling a service manager how a service fares |
 
 mod common;
+mod found;
 mod request;
 pub use common::{
     Changed, Exit, Forked, Identity, Job, Kernel, Leave, Marks, News, Reaped, Released, User,
 };
+pub use found::Found;
 
 #[cfg(target_os = "linux")]
 mod linux;

@@ -10,6 +10,19 @@ const VERSION: u32 = 1;
 /// longer one travels in memory, of which the packet brings the descriptor.
 pub const LAUNCH_LIMIT: usize = 32 << 10;
 
+/// What a new keeper is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// To start a new job.
+    Start,
+    /// To start a job that has ended once more.
+    Restart,
+    /// To keep a job that runs, whose keeper is gone. Nothing is started: of the launch only the
+    /// state folder, the job and what a keeper is told of itself count.
+    Adopt,
+}
+
 /// A descriptor of the keeper, by its number.
 pub type Slot = i32;
 
@@ -19,8 +32,8 @@ pub struct Launch {
     version: u32,
     /// The state folder.
     pub home: Text,
-    /// Whether it is another run of a job that has a record.
-    pub again: bool,
+    /// What the keeper is for.
+    pub purpose: Purpose,
     /// The job.
     pub spec: Spec,
     /// Paths to try as the program, in this order.
@@ -219,7 +232,8 @@ pub enum OutputPlan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// The program has been exec'ed, in a session of its own.
+    /// The program has been exec'ed, in a session of its own; or it was before, and has this keeper
+    /// now.
     Started {
         /// Its process id.
         pid: i32,
@@ -231,8 +245,10 @@ pub enum Answer {
         /// Its id, if it could be told.
         by: Option<String>,
     },
-    /// The job runs already.
+    /// The job runs already, and, if it was to be adopted, has a keeper.
     Running,
+    /// The job that was to be adopted runs no more.
+    Ended,
     /// The program could not be exec'ed.
     NotExecuted {
         /// The error number of execve(2).
@@ -276,11 +292,11 @@ impl Answer {
 
 impl Launch {
     /// The launch of a job whose program is one of `programs`, with everything else by default.
-    pub fn new(home: Text, again: bool, spec: Spec, programs: Vec<Text>) -> Launch {
+    pub fn new(home: Text, purpose: Purpose, spec: Spec, programs: Vec<Text>) -> Launch {
         Launch {
             version: VERSION,
             home,
-            again,
+            purpose,
             spec,
             programs,
             stdin: InputPlan::Null,
@@ -370,7 +386,7 @@ mod tests {
             leftover: Leftover::Leave,
             leave: crate::Leave::default(),
         };
-        Launch::new("/home".into(), false, spec, vec!["/bin/sh".into()])
+        Launch::new("/home".into(), Purpose::Start, spec, vec!["/bin/sh".into()])
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod wish;
 pub use control::{MESSAGE_LIMIT, Reply, Request};
 pub use launch::{
     Answer, Bounds, Caller, CgroupFolder, Delegated, InputPlan, LAUNCH_LIMIT, Launch, OutputPlan,
-    RESOURCES, Setting, Slot,
+    Purpose, RESOURCES, Setting, Slot,
 };
 pub use name::{BadName, JobId, JobName};
 pub use process_line::ProcessLine;

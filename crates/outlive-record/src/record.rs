@@ -168,6 +168,9 @@ pub struct Run {
     /// Its main process; written when it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<i32>,
+    /// When a new keeper took the job over, since the one before had been killed: the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted_at: Option<Timestamp>,
     /// How it ended; none while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
@@ -199,6 +202,8 @@ pub enum End {
     Signaled(i32),
     /// It could not be started, and why.
     Failed(String),
+    /// How cannot be told: its keeper had been killed, and the one that adopted it is not its parent.
+    Unknown,
 }
 
 #[expect(
@@ -314,6 +319,7 @@ impl Run {
             started_at,
             ended_at: None,
             pid: None,
+            adopted_at: None,
             end: None,
             stopped: false,
             output_start: 0,

@@ -10,10 +10,11 @@ use crate::error::{During, Error, Kind, Result};
 use crate::keeper;
 use crate::options::{JobOptions, RestartOptions};
 use crate::stdio;
-use outlive_escape::plan::{Plan, Wish};
+use outlive_escape::plan::{Breakaway, Plan, Wish};
 use outlive_os::{AsDescriptor, Descriptor, bytes, os_string, proc};
 use outlive_record::{
-    Input, InputPlan, JobId, JobName, Leave, Output, OutputMode, OutputPlan, Slot, Spec, Text,
+    Input, InputPlan, JobId, JobName, Leave, Output, OutputMode, OutputPlan, Purpose, Slot, Spec,
+    Text,
 };
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -24,7 +25,7 @@ struct Order {
     home: PathBuf,
     keeper: PathBuf,
     spec: Spec,
-    again: bool,
+    purpose: Purpose,
     /// The folder it starts in, if not this process's.
     folder: Option<PathBuf>,
     wish: Wish,
@@ -155,7 +156,7 @@ pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Resul
     }
     let keeper = keeper::find(options.keeper.as_deref())?;
     let mut order = Order::new(home, keeper, spec.clone(), environment);
-    order.again = true;
+    order.purpose = Purpose::Restart;
     match &spec.input {
         Input::Null | Input::Given => {}
         Input::Kept => order.stdin = InputPlan::Kept,
@@ -164,6 +165,22 @@ pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Resul
     order.print_to_own_file()?;
     order.folder = Some(os(&spec.cwd).into());
     order.place()
+}
+
+/// Starts a keeper for a job that runs and has none. It leaves what surrounds this process, as far as
+/// that can be left: what it is to keep runs already, and is not ended over what remains.
+pub(crate) fn adopt(home: &Path, spec: &Spec) -> Result<()> {
+    let keeper = keeper::find(None)?;
+    let mut order = Order::new(home, keeper, spec.clone(), Environment::default());
+    order.purpose = Purpose::Adopt;
+    if order.wish.breakaway == Breakaway::Require {
+        order.wish.breakaway = Breakaway::Prefer;
+    }
+    match order.place() {
+        Err(error) if !error.is_running() => Err(error),
+        // This one, or one that was faster.
+        _ => Ok(()),
+    }
 }
 
 /// The folder that is in nobody's way: the root, on Windows that of this process's drive.
@@ -218,7 +235,7 @@ impl Order {
                 ..Wish::default()
             },
             spec,
-            again: false,
+            purpose: Purpose::Start,
             folder: None,
             environment,
             stdin: InputPlan::Null,

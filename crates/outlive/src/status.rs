@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use outlive_keeper::store::{OUTPUT, Seen, Unseen};
 use outlive_os::os_string;
-use outlive_record::{End, Place, Report, Unreadable};
+use outlive_record::{End, Input, OutputMode, Place, Report, Spec, Unreadable};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -129,6 +129,9 @@ impl Status {
         let latest = runs.last().cloned().unwrap_or_else(|| Run::from(run));
         let mut notes = Vec::new();
         let state = state(seen, here, &mut notes);
+        if run.adopted_at.is_some() {
+            notes.extend(adopted(&record.spec));
+        }
         if run.output_truncated {
             notes.push(
                 "the job has cut its own output short (it reopened /dev/stdout or /dev/stderr): \
@@ -212,6 +215,22 @@ impl Status {
     }
 }
 
+/// What a person should know of a job that was adopted.
+fn adopted(spec: &Spec) -> Vec<String> {
+    let mut notes =
+        vec!["its keeper was killed while it ran, and another one has adopted it".to_owned()];
+    if spec.input == Input::Kept {
+        notes.push("its standard input has ended with the keeper that was killed".to_owned());
+    }
+    if spec.output.path.is_none() && spec.output.mode == OutputMode::Pipe {
+        notes.push(
+            "what it has printed since its keeper was killed is lost: that had to pass it on"
+                .to_owned(),
+        );
+    }
+    notes
+}
+
 fn state(seen: &Seen, here: &Place, notes: &mut Vec<String>) -> State {
     let place = &seen.record.place;
     if is_elsewhere(place, here) {
@@ -227,6 +246,14 @@ fn state(seen: &Seen, here: &Place, notes: &mut Vec<String>) -> State {
         Some(End::Failed(why)) => {
             notes.push(why.clone());
             return State::Failed;
+        }
+        Some(End::Unknown) => {
+            notes.push(
+                "lost: its keeper was ended before the job, and the kernel does not tell anybody \
+                 else its exit code"
+                    .to_owned(),
+            );
+            return State::Lost;
         }
         None => {}
     }
@@ -246,7 +273,8 @@ fn state(seen: &Seen, here: &Place, notes: &mut Vec<String>) -> State {
     match seen.running_main(here) {
         Ok(Some(_)) => {
             notes.push(
-                "its keeper is gone: the job goes on, but its exit code will not be known"
+                "its keeper was killed: the job goes on; `outlive wait` gives it another one, without \
+                 which its exit code will not be known"
                     .to_owned(),
             );
             State::Running

@@ -1,14 +1,13 @@
 //! Ending a job whole: by its keeper, or, where that is gone, by what can be found of it.
 
+use crate::adoption;
 use crate::error::{During, Error, Kind, Result};
 use crate::job::Job;
 use outlive_keeper::store::Seen;
-use outlive_keeper::{JOB_VARIABLE, marks};
+use outlive_keeper::{cgroup_paths, marks};
 use outlive_os::process::Process;
-use outlive_os::tree::is_of_another_job;
-use outlive_os::{AsDescriptor, Borrowed, cgroup, events, os_string, proc, signal};
-use outlive_record::{ProcessLine, Request};
-use std::io;
+use outlive_os::{AsDescriptor, Borrowed, Found, cgroup, events, proc, signal};
+use outlive_record::Request;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -26,7 +25,11 @@ pub enum Stopped {
     AlreadyEnded,
     /// Its keeper, which sees every process of it, ended them all.
     Whole,
-    /// Its keeper was gone. All that could be found by the job's cgroup, by its variable in their
+    /// Its first keeper was gone, and another one, which has adopted it, ended all that it could find
+    /// of it: what is in the job's cgroup, has its variable in the environment, descends from such a
+    /// process or has its output open.
+    Adopted,
+    /// Its keeper was gone, and no other one could be had. All that could be found by the job's cgroup, by its variable in their
     /// environment, by their descent from its main process or by its output being open was ended:
     /// this many.
     Found(usize),
@@ -36,7 +39,7 @@ pub(crate) fn stop(job: &Job, grace: Duration) -> Result<Stopped> {
     let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
     let request = Request::Stop { grace_ms };
     let seen = match job.look_here() {
-        Ok(seen) => seen,
+        Ok(seen) => adoption::kept(job, seen)?,
         // What is written of it can't be read, but whoever keeps it knows what to do.
         Err(error) if error.is_damaged() => {
             let heard = job.ask(&request).map_err(|_| error)?;
@@ -113,12 +116,16 @@ fn wait_for_keeper(
     let another = seen.kept || seen.record.run_count != before.record.run_count;
     match seen.record.newest().end {
         None if !another => stop_found(job, &seen, Duration::ZERO),
+        _ if seen.record.newest().adopted_at.is_some() => Ok(Stopped::Adopted),
         _ => Ok(Stopped::Whole),
     }
 }
 
 fn survivors(job: &Job, seen: Option<&Seen>) -> Error {
-    let left = seen.map_or_else(Vec::new, |seen| members(job, seen).unwrap_or_default());
+    let found = seen.and_then(|seen| found(job, seen));
+    let left = found
+        .and_then(|mut found| found.members().ok())
+        .unwrap_or_default();
     if left.is_empty() {
         let what = format!(
             "failed to see the end of `{}`: its keeper is still ending it",
@@ -126,7 +133,7 @@ fn survivors(job: &Job, seen: Option<&Seen>) -> Error {
         );
         return Error::new(Kind::Io, what).hint_at("call stop again to go on waiting");
     }
-    let own: Vec<PathBuf> = seen.into_iter().flat_map(cgroups).collect();
+    let own = seen.map_or_else(Vec::new, |seen| cgroup_paths(&seen.record.cgroups));
     let pids: Vec<String> = left.iter().map(|line| place_of(line.pid, &own)).collect();
     let what = format!(
         "failed to end all of `{}`: left are processes {}",
@@ -154,61 +161,20 @@ fn place_of(pid: i32, own: &[PathBuf]) -> String {
     }
 }
 
-/// All processes that can be told to be the job's without its keeper's help.
-fn members(job: &Job, seen: &Seen) -> io::Result<Vec<ProcessLine>> {
+/// What can be told to be the job's without its keeper's help; nothing without a main process.
+fn found(job: &Job, seen: &Seen) -> Option<Found> {
     // Start times of an earlier boot mean nothing now.
-    let here = seen.record.place == *job.jobs().here();
-    let Some(main) = seen.main.filter(|_| here) else {
-        return Ok(Vec::new());
-    };
-    let all = proc::all()?;
-    let me = std::process::id().cast_signed();
-    let output = output_file(job);
-    let in_cgroup: Vec<i32> = cgroups(seen)
-        .flat_map(|path| cgroup::processes(&path).unwrap_or_default())
-        .collect();
-    let marks = marks(&seen.record.spec.id);
-    let other = |line: &ProcessLine| is_of_another_job(line.pid, &marks);
-    let carries_id = |pid| {
-        let environment = proc::environment(pid);
-        proc::variable(&environment, JOB_VARIABLE) == Some(job.id().as_bytes())
-    };
-    let mut found: Vec<ProcessLine> = Vec::new();
-    let is_main = |line: &ProcessLine| (line.pid, line.start_time) == (main.pid, main.start_time);
-    // What has lost its parents has come to the keeper, if that lives.
-    let keeper = seen.keeper.filter(|_| seen.kept).map(|line| line.pid);
-    for line in &all {
-        // Nothing of the job is older than its main process.
-        let ours = line.start_time >= main.start_time
-            && (is_main(line)
-                || Some(line.parent) == keeper
-                || in_cgroup.contains(&line.pid)
-                || carries_id(line.pid)
-                || output.is_some_and(|output| proc::writes_to(line.pid, output)));
-        if ours && (is_main(line) || !other(line)) {
-            found.push(*line);
-            found.extend(proc::descendants(&all, line.pid, other));
-        }
-    }
-    found.sort_by_key(|line| line.pid);
-    found.dedup_by_key(|line| line.pid);
-    found.retain(|line| line.pid != me && !line.has_ended());
-    Ok(found)
-}
-
-/// The folders of the job's own cgroups.
-fn cgroups(seen: &Seen) -> impl Iterator<Item = PathBuf> {
-    let folders = seen.record.cgroups.iter();
-    folders.map(|folder| PathBuf::from(os_string(folder.path.0.clone())))
-}
-
-/// Ends all that is in the job's own cgroups, but for another job's.
-fn kill_cgroups(seen: &Seen) {
-    let marks = marks(&seen.record.spec.id);
-    for path in cgroups(seen) {
-        // What is in one that can't be killed in is ended one by one.
-        let _ = cgroup::kill(&path, |pid| is_of_another_job(pid, &marks));
-    }
+    let main = seen
+        .main
+        .filter(|_| seen.record.place == *job.jobs().here())?;
+    let keeper = seen.keeper.filter(|_| seen.kept);
+    let found = Found::new(
+        marks(&seen.record.spec.id),
+        main,
+        cgroup_paths(&seen.record.cgroups),
+    );
+    let found = found.kept_by(keeper.map(|line| line.pid));
+    Some(found.printing_to(output_file(job)))
 }
 
 fn output_file(job: &Job) -> Option<(u64, u64)> {
@@ -225,45 +191,19 @@ fn output_file(job: &Job) -> Option<(u64, u64)> {
 
 fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {
     let stopping = || format!("failed to stop `{}`", job.label());
+    let Some(mut found) = found(job, seen) else {
+        return Ok(Stopped::AlreadyEnded);
+    };
     let polite = Instant::now().checked_add(grace);
     let mut ended: Vec<i32> = Vec::new();
-    let mut asked: Vec<i32> = Vec::new();
-    let mut leaders: Vec<ProcessLine> = Vec::new();
     let mut forced: Option<Instant> = None;
     loop {
-        let mut lines = members(job, seen).during(stopping)?;
-        if lines.is_empty() {
-            // One that forks and ends, over and over, is never where we look, but still in the group
-            // of one that we saw.
-            leaders.iter().for_each(kill_group_of);
-            lines = members(job, seen).during(stopping)?;
-        }
         let force = polite.is_some_and(|polite| polite <= Instant::now());
-        if force {
-            kill_cgroups(seen);
-        }
-        let mut processes = Vec::new();
-        for line in &lines {
-            let Some(process) = Process::open_same(line.pid, line.start_time).during(stopping)?
-            else {
-                continue;
-            };
-            if line.group == line.pid && !leaders.iter().any(|it| it.pid == line.pid) {
-                leaders.push(*line);
-            }
-            if force {
-                kill_group_of(line);
-                let _ = process.signal(signal::KILL);
-            } else if !asked.contains(&line.pid) {
-                let _ = process
-                    .signal(signal::TERM)
-                    .and_then(|()| process.signal(signal::CONTINUE));
-                asked.push(line.pid);
-            }
-            if !ended.contains(&line.pid) {
-                ended.push(line.pid);
-            }
-            processes.push(process);
+        let mut lines = if force { found.kill() } else { found.ask() }.during(stopping)?;
+        if lines.is_empty() {
+            // There is nobody who could be given time.
+            found.kill_groups();
+            lines = found.members().during(stopping)?;
         }
         if lines.is_empty() {
             outlive_keeper::remove_cgroups(&seen.record.cgroups);
@@ -271,6 +211,13 @@ fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {
                 0 => Stopped::AlreadyEnded,
                 found => Stopped::Found(found),
             });
+        }
+        let mut processes = Vec::new();
+        for line in &lines {
+            if !ended.contains(&line.pid) {
+                ended.push(line.pid);
+            }
+            processes.extend(Process::open_same(line.pid, line.start_time).during(stopping)?);
         }
         let until = if force {
             let start = *forced.get_or_insert_with(Instant::now);
@@ -283,19 +230,17 @@ fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {
         };
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
         let watched: Vec<Borrowed<'_>> = processes.iter().map(AsDescriptor::as_fd).collect();
-        events::wait(&watched, left).during(stopping)?;
+        if !watched.is_empty() {
+            events::wait(&watched, left).during(stopping)?;
+        }
     }
 }
 
-/// Ends at once all of the group that a process leads or led, so that none of it forks its way out.
-/// As long as the group has a member its id is given to no new process: where nobody bears it as a
-/// process id, or still the same process does, it means that group or none.
-fn kill_group_of(leader: &ProcessLine) {
-    let now = proc::line(leader.pid).ok().flatten();
-    let same = now.is_none_or(|now| now.start_time == leader.start_time);
-    if same && leader.group == leader.pid {
-        signal::kill_group(leader.group);
-    }
+fn runs(job: &Job) -> Result<bool> {
+    let main = job.look()?.running_main(job.jobs().here());
+    Ok(main
+        .during(|| format!("failed to look at `{}`", job.label()))?
+        .is_some())
 }
 
 pub(crate) fn signal(job: &Job, signal: i32, tree: bool) -> Result<()> {
@@ -306,7 +251,7 @@ pub(crate) fn signal(job: &Job, signal: i32, tree: bool) -> Result<()> {
                 .map(drop)
                 .map_err(|_| error);
         }
-        other => other?,
+        other => adoption::kept(job, other?)?,
     };
     let failed = || {
         format!(
@@ -319,8 +264,9 @@ pub(crate) fn signal(job: &Job, signal: i32, tree: bool) -> Result<()> {
         match job.ask(&Request::Kill { signal, tree }) {
             Ok(_) => return Ok(()),
             Err(error) if error.is_not_running() => {}
-            // It may still be stopping what the job left behind.
-            Err(_) if job.look()?.record.newest().end.is_some() => {}
+            // It has ended: what it left behind may still be being stopped, or its keeper does not
+            // know how it ended yet.
+            Err(_) if !runs(job)? => {}
             Err(error) => return Err(error),
         }
     }
@@ -334,10 +280,8 @@ pub(crate) fn signal(job: &Job, signal: i32, tree: bool) -> Result<()> {
     if !tree {
         return main.signal(signal).during(failed);
     }
-    for line in members(job, &seen).during(failed)? {
-        if let Some(process) = Process::open_same(line.pid, line.start_time).during(failed)? {
-            process.signal(signal).during(failed)?;
-        }
+    match found(job, &seen) {
+        Some(mut found) => found.signal_all(signal).during(failed),
+        None => Ok(()),
     }
-    Ok(())
 }

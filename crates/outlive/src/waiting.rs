@@ -1,5 +1,6 @@
 //! Waiting for jobs to end: each job lends a descriptor that is ready when something has happened.
 
+use crate::adoption;
 use crate::error::{During, Error, Kind, Result};
 use crate::job::Job;
 use outlive_os::process::Process;
@@ -35,7 +36,7 @@ impl AsDescriptor for Sign {
 /// What to wait for, of a job as it stands now.
 pub(crate) fn sign(job: &Job) -> Result<Sign> {
     loop {
-        let seen = job.look_here()?;
+        let seen = adoption::kept(job, job.look_here()?)?;
         if seen.record.newest().end.is_some() || seen.record.place != *job.jobs().here() {
             return Ok(Sign::Ended);
         }

@@ -10,7 +10,8 @@ use super::cgroup::Cgroup;
 use super::kqueue::Kqueue;
 use super::process::{self, Process, Waited, reap_any};
 use super::{proc, signal};
-use crate::{Marks, News, Reaped};
+use crate::found::send;
+use crate::{Found, Marks, News, Reaped};
 use outlive_record::ProcessLine;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -60,6 +61,12 @@ impl Tree {
         })
     }
 
+    /// An error of kind `Unsupported`: the end of a process that is nobody's child here can't be told
+    /// from that of another one that has come by its id.
+    pub fn adopt(_found: Found, _main: &Process, _heed_stop: bool) -> io::Result<Tree> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Its main process has been started.
     pub fn begin(&mut self, main: &Process) {
         // Not reaped yet, so that there is an entry.
@@ -82,7 +89,7 @@ impl Tree {
         Ok(match reap_any()? {
             Waited::Child(pid, exit) if self.main.is_some_and(|main| main.pid == pid) => {
                 self.main_reaped = true;
-                Reaped::Main(exit)
+                Reaped::Main(Some(exit))
             }
             Waited::Child(..) => Reaped::Other,
             Waited::NoneEnded => Reaped::NoneEnded,
@@ -183,13 +190,6 @@ impl Tree {
         groups.iter().for_each(|group| signal::kill_group(*group));
         members.iter().for_each(|line| send(line, signal::KILL));
         Ok(())
-    }
-}
-
-fn send(line: &ProcessLine, signal: i32) {
-    // Gone, or not ours to signal: neither can be helped here.
-    if let Ok(Some(process)) = Process::open_same(line.pid, line.start_time) {
-        let _ = process.signal(signal);
     }
 }
 

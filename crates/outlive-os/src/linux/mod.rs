@@ -1,6 +1,7 @@
 //! Linux, from 5.11 on (`close_range` with `CLOSE_RANGE_CLOEXEC`); PLATFORMS.md lists what is used
 //! of which version.
 
+mod adopted;
 #[path = "../unix/candidates.rs"]
 mod candidates;
 pub mod cgroup;
@@ -10,6 +11,7 @@ mod child;
 mod clone;
 #[path = "../unix/daemon.rs"]
 pub mod daemon;
+mod descendants;
 mod descriptors;
 mod environ;
 pub mod events;

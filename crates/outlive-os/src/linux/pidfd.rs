@@ -20,6 +20,11 @@ impl Process {
         Process { pid, pidfd }
     }
 
+    pub(super) fn try_clone(&self) -> io::Result<Process> {
+        let pidfd = self.pidfd.try_clone()?;
+        Ok(Process { pidfd, ..*self })
+    }
+
     /// The process that bears `pid` now, whoever that is.
     pub fn open(pid: i32) -> io::Result<Process> {
         // What was written down may be damaged, and rustix takes no negative id.
@@ -99,7 +104,7 @@ impl Process {
                 Ok(None) | Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::CHILD) => {
                     self.wait_end(None)?;
-                    return Ok(self.recorded_exit());
+                    return Ok(self.exit_info().unwrap_or(None));
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -107,8 +112,9 @@ impl Process {
     }
 
     /// What a pidfd remembers of a process that has been reaped (PIDFD_GET_INFO with
-    /// PIDFD_INFO_EXIT, Linux 6.15).
-    fn recorded_exit(&self) -> Option<Exit> {
+    /// PIDFD_INFO_EXIT, Linux 6.15); none before. An error where the kernel does not know the
+    /// request, or has forgotten the process.
+    pub(super) fn exit_info(&self) -> io::Result<Option<Exit>> {
         /// `struct pidfd_info` in its first published size.
         #[repr(C)]
         #[derive(Default)]
@@ -127,14 +133,15 @@ impl Process {
         };
         // SAFETY: the request carries the size of the structure that it fills.
         let result = unsafe { libc::ioctl(self.pidfd.as_raw_fd(), GET_INFO as _, &raw mut info) };
-        if result < 0 || info.mask & INFO_EXIT == 0 {
-            return None;
+        if result < 0 {
+            return Err(io::Error::last_os_error());
         }
         let status = info.exit_code;
-        Some(match status & 0x7f {
+        let exit = match status & 0x7f {
             0 => Exit::Code((status >> 8 & 0xff).cast_unsigned()),
             signal => Exit::Signal(signal),
-        })
+        };
+        Ok((info.mask & INFO_EXIT != 0).then_some(exit))
     }
 }
 

@@ -1,34 +1,42 @@
-//! A job's processes, as their keeper holds them: all that descend from it, which inherits the
-//! orphans among them (PR_SET_CHILD_SUBREAPER, prctl(2)).
+//! A job's processes, as their keeper holds them: those below it, or, if it has come to the job when
+//! that ran already, those that can be found.
 
 pub use super::lineage::is_of_another_job;
 
-use super::cgroup::{self, Cgroup};
+use super::adopted::Adopted;
+use super::cgroup::Cgroup;
+use super::descendants::Descendants;
 use super::events::Signals;
-use super::process::{Process, Waited, reap_any};
-use super::{proc, signal};
-use crate::{Marks, News, Reaped};
-use outlive_record::ProcessLine;
+use super::process::Process;
+use super::signal;
+use crate::{Found, Marks, News, Reaped};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::PathBuf;
 
-/// A keeper's view of the tree below it.
+/// A keeper's view of its job's processes.
 #[derive(Debug)]
-pub struct Tree {
-    marks: Marks,
-    signals: Signals,
-    /// Its own cgroups.
-    cgroups: Vec<PathBuf>,
-    /// The main process, once there is one.
-    main: i32,
-    /// Whether no child was left when last looked.
-    childless: bool,
-    /// Children that are of other jobs, see [`is_of_another_job`]. They stay our children, and so
-    /// these ids theirs, until we reap them.
-    others: Vec<i32>,
-    /// Those that were asked to end, by id and start time.
-    asked: Vec<(i32, u64)>,
+pub struct Tree(Held);
+
+#[derive(Debug)]
+enum Held {
+    Descendants(Descendants),
+    Adopted(Adopted),
+}
+
+/// What a keeper is told by signals.
+fn signals(heed_stop: bool) -> io::Result<Signals> {
+    let mut heard = vec![signal::CHILD, signal::ACTIVITY];
+    heard.extend(heed_stop.then_some(signal::TERM));
+    Signals::take(&heard)
+}
+
+/// What a signal that has come tells, if one has.
+pub(super) fn next_news(signals: &Signals) -> io::Result<Option<News>> {
+    Ok(signals.next()?.map(|signal| match signal {
+        signal::CHILD => News::Ended,
+        signal::TERM => News::StopAsked,
+        _ => News::Activity,
+    }))
 }
 
 impl Tree {
@@ -36,153 +44,81 @@ impl Tree {
     /// told by events what happens to it, and, if `heed_stop`, that a service manager asks for its
     /// end. Call it while there is one thread.
     pub fn new(marks: Marks, cgroups: &[Cgroup], heed_stop: bool) -> io::Result<Tree> {
-        let mut heard = vec![signal::CHILD, signal::ACTIVITY];
-        heard.extend(heed_stop.then_some(signal::TERM));
-        Ok(Tree {
-            marks,
-            signals: Signals::take(&heard)?,
-            cgroups: cgroups.iter().map(|it| it.path().to_owned()).collect(),
-            main: 0,
-            childless: false,
-            others: Vec::new(),
-            asked: Vec::new(),
-        })
+        let descendants = Descendants::new(marks, cgroups, signals(heed_stop)?);
+        Ok(Tree(Held::Descendants(descendants)))
+    }
+
+    /// The tree of a job that runs, and has lost its keeper: what can be found of it. How its main
+    /// process ends is known from Linux 6.15 on.
+    pub fn adopt(found: Found, main: &Process, heed_stop: bool) -> io::Result<Tree> {
+        let adopted = Adopted::new(found, main, signals(heed_stop)?)?;
+        Ok(Tree(Held::Adopted(adopted)))
     }
 
     /// Its main process has been started.
     pub fn begin(&mut self, main: &Process) {
-        self.main = main.pid();
+        if let Held::Descendants(it) = &mut self.0 {
+            it.begin(main);
+        }
     }
 
     /// What has happened, if anything.
     pub fn news(&mut self) -> io::Result<Option<News>> {
-        Ok(self.signals.next()?.map(|signal| match signal {
-            signal::CHILD => News::Ended,
-            signal::TERM => News::StopAsked,
-            _ => News::Activity,
-        }))
+        match &mut self.0 {
+            Held::Descendants(it) => it.news(),
+            Held::Adopted(it) => it.news(),
+        }
     }
 
     /// Reaps one process that has ended, the main one or an orphan.
     pub fn reap(&mut self) -> io::Result<Reaped> {
-        let waited = reap_any()?;
-        self.childless = waited == Waited::NoChildren;
-        Ok(match waited {
-            Waited::Child(pid, exit) => {
-                // Its id may be given to another process now.
-                self.others.retain(|other| *other != pid);
-                self.asked.retain(|(asked, _)| *asked != pid);
-                match pid == self.main {
-                    true => Reaped::Main(exit),
-                    false => Reaped::Other,
-                }
-            }
-            Waited::NoneEnded => Reaped::NoneEnded,
-            Waited::NoChildren => Reaped::NoneLeft,
-        })
-    }
-
-    fn is_other(&self, pid: i32) -> bool {
-        pid != self.main && is_of_another_job(pid, &self.marks)
-    }
-
-    /// Children that are of this tree: they, and those below them, are the whole of it.
-    fn roots(&mut self) -> io::Result<Vec<i32>> {
-        if self.childless {
-            return Ok(Vec::new());
+        match &mut self.0 {
+            Held::Descendants(it) => it.reap(),
+            Held::Adopted(it) => it.reap(),
         }
-        let mut roots = proc::own_children()?;
-        roots.retain(|pid| {
-            if !self.others.contains(pid) && self.is_other(*pid) {
-                self.others.push(*pid);
-            }
-            !self.others.contains(pid)
-        });
-        Ok(roots)
     }
 
-    /// Whether no process of the tree is left.
+    /// Whether no process of the tree is left. The end of each that is will be news.
     pub fn is_empty(&mut self) -> io::Result<bool> {
-        Ok(self.roots()?.is_empty())
-    }
-
-    fn members(&mut self) -> io::Result<Vec<ProcessLine>> {
-        let all = proc::all()?;
-        let mut found = Vec::new();
-        for root in self.roots()? {
-            found.extend(all.iter().filter(|line| line.pid == root));
-            found.extend(proc::descendants(&all, root, |line| {
-                self.is_other(line.pid)
-            }));
+        match &mut self.0 {
+            Held::Descendants(it) => it.is_empty(),
+            Held::Adopted(it) => it.is_empty(),
         }
-        found.retain(|line: &ProcessLine| !line.has_ended());
-        Ok(found)
     }
 
     /// Sends a signal to every process of the tree, once. One that may not be signalled (it has
     /// become another user's) is passed over here and seen by [`is_empty`](Tree::is_empty).
     pub fn signal_all(&mut self, signal: i32) -> io::Result<()> {
-        self.members()?.iter().for_each(|line| send(line, signal));
-        Ok(())
+        match &mut self.0 {
+            Held::Descendants(it) => it.signal_all(signal),
+            Held::Adopted(it) => it.found().signal_all(signal),
+        }
     }
 
     /// Asks every process of the tree to end that was not asked before.
     pub fn ask(&mut self) -> io::Result<()> {
-        let mut members = self.members()?;
-        members.retain(|line| !self.asked.contains(&(line.pid, line.start_time)));
-        members.iter().for_each(|line| send(line, signal::TERM));
-        // One that stands still would not hear it.
-        members.iter().for_each(|line| send(line, signal::CONTINUE));
-        let asked = members.iter().map(|line| (line.pid, line.start_time));
-        self.asked.extend(asked);
-        Ok(())
+        match &mut self.0 {
+            Held::Descendants(it) => it.ask(),
+            Held::Adopted(it) => it.found().ask().map(drop),
+        }
     }
 
-    /// Ends every process of the tree that can be seen: first all that is in its own cgroups, then
-    /// what has been moved out of them, or was never in one. Those are made to stand still first, so
-    /// that what they fork is seen too, and killed by process groups as well: a group is signalled
-    /// all at once, so that no member of it forks its way out.
+    /// Ends every process of the tree that can be seen, first all that is in its own cgroups.
     ///
     /// To be repeated, with a reaping in between, until the tree is empty.
     pub fn kill(&mut self) -> io::Result<()> {
-        for path in &self.cgroups {
-            // What is still in one that can't be killed in is found by descent.
-            let _ = cgroup::kill(path, |pid| self.is_other(pid));
+        match &mut self.0 {
+            Held::Descendants(it) => it.kill(),
+            Held::Adopted(it) => it.found().kill().map(drop),
         }
-        let members = self.members()?;
-        members.iter().for_each(|line| send(line, signal::STOP));
-        let me = std::process::id().cast_signed();
-        let mut groups = Vec::new();
-        for root in self.roots()? {
-            // Not reaped, and so the id of its group means that group.
-            groups.extend(proc::line(root)?.map(|line| line.group));
-        }
-        groups.sort_unstable();
-        groups.dedup();
-        groups.retain(|group| *group > 1 && *group != me);
-        groups.iter().for_each(|group| signal::kill_group(*group));
-        members.iter().for_each(|line| send(line, signal::KILL));
-        // One that forks and ends, over and over, is another one by now, but each is our child from
-        // the moment its parent ends, and the list of our children is read in microseconds.
-        for pid in self.roots()? {
-            // Ours and not reaped, so the id means it; ended already if this fails.
-            if let Ok(child) = Process::open(pid) {
-                let _ = child.signal(signal::KILL);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn send(line: &ProcessLine, signal: i32) {
-    // Gone, or not ours to signal: neither can be helped here.
-    if let Ok(Some(process)) = Process::open_same(line.pid, line.start_time) {
-        let _ = process.signal(signal);
     }
 }
 
 impl AsFd for Tree {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.signals.as_fd()
+        match &self.0 {
+            Held::Descendants(it) => it.as_fd(),
+            Held::Adopted(it) => it.as_fd(),
+        }
     }
 }

@@ -117,9 +117,9 @@ impl Folder {
     }
 
     /// Opens a file, made if need be, for reading and for being written anew: cut it short, go to its
-    /// start, write.
+    /// start, write. By [`append`](Folder::append) nothing could be written over what is there.
     pub fn edit(&self, name: &str) -> io::Result<File> {
-        self.append(name)
+        self.open_at(name, OFlags::RDWR | OFlags::CREATE)
     }
 
     /// A whole file in this folder or below it, of at most `limit` bytes.

@@ -80,13 +80,19 @@ impl Cgroup {
         self.set(JobObjectExtendedLimitInformation, &limits)
     }
 
-    /// Has what happens to its processes told to a completion port, under a key.
+    /// Has what happens to its processes told to a completion port, under a key, and to none that it
+    /// was told to before.
     pub(super) fn tell(&self, port: HANDLE, key: usize) -> io::Result<()> {
+        let class = JobObjectAssociateCompletionPortInformation;
+        let nobody = JOBOBJECT_ASSOCIATE_COMPLETION_PORT::default();
+        // A port is set once, and has to be given up before another one is set. Without one there is
+        // nothing to be given up.
+        let _ = self.set(class, &nobody);
         let information = JOBOBJECT_ASSOCIATE_COMPLETION_PORT {
             CompletionKey: key as *mut _,
             CompletionPort: port,
         };
-        self.set(JobObjectAssociateCompletionPortInformation, &information)
+        self.set(class, &information)
     }
 
     fn set<T>(&self, class: JOBOBJECTINFOCLASS, information: &T) -> io::Result<()> {

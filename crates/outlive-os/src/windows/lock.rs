@@ -23,6 +23,8 @@ const HOLDER: u64 = 1 << 62;
 const GATE: u64 = HOLDER + 1;
 /// The byte of a file that is being written over, see [`replace`](super::folder::Folder::replace).
 pub(super) const CONTENT: u64 = HOLDER + 2;
+/// The byte that is locked by whose turn it is.
+const TURN: u64 = HOLDER + 3;
 
 fn at(place: u64) -> OVERLAPPED {
     let place = OVERLAPPED_0_0 {
@@ -95,4 +97,13 @@ pub fn is_held(file: BorrowedHandle<'_>) -> io::Result<bool> {
         unlock(file, HOLDER);
     }
     Ok(!free)
+}
+
+/// A turn, which is over when this goes, or its process.
+pub struct Turn<'a>(#[expect(dead_code, reason = "it is there to be dropped")] Locked<'a>);
+
+/// Waits for one's turn with a file that is open for writing: one at a time has it, whoever holds the
+/// lock.
+pub fn turn(file: BorrowedHandle<'_>) -> io::Result<Turn<'_>> {
+    Locked::wait(file, TURN, true).map(Turn)
 }

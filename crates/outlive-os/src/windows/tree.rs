@@ -6,7 +6,7 @@ use super::ctrl_handler::Signals;
 use super::overlapped::{Until, event};
 use super::process::Process;
 use super::{call, proc, signal};
-use crate::{Marks, News, Reaped};
+use crate::{Found, Marks, News, Reaped};
 use outlive_record::ProcessLine;
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};
@@ -111,6 +111,20 @@ impl Tree {
         })
     }
 
+    /// The tree of a job that runs, and has lost its keeper. Its job object must be there, and give up
+    /// the completion port of the keeper that is gone (Windows 8).
+    pub fn adopt(found: Found, main: &Process, heed_stop: bool) -> io::Result<Tree> {
+        let jobs = found.cgroups().iter();
+        let jobs = jobs.map(|path| Cgroup::open(path, false));
+        let jobs: Vec<Cgroup> = jobs.collect::<io::Result<_>>()?;
+        if jobs.is_empty() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let mut tree = Tree::new(found.marks().clone(), &jobs, heed_stop)?;
+        tree.begin(main);
+        Ok(tree)
+    }
+
     /// Its main process has been started.
     pub fn begin(&mut self, main: &Process) {
         let Ok(process) = main.try_clone() else {
@@ -170,9 +184,7 @@ impl Tree {
                 return Ok(Reaped::NoneEnded);
             }
             main.reaped = true;
-            if let Some(exit) = main.process.reap()? {
-                return Ok(Reaped::Main(exit));
-            }
+            return Ok(Reaped::Main(main.process.reap()?));
         }
         Ok(match self.is_empty()? {
             true => Reaped::NoneLeft,

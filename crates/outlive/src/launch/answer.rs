@@ -26,6 +26,10 @@ impl Order {
                 let what = format!("failed to start `{}`: it runs already", spec.id);
                 Err(Error::new(Kind::Running, what))
             }
+            Answer::Ended => {
+                let what = format!("failed to keep `{}`: it has ended", spec.id);
+                Err(Error::new(Kind::NotRunning, what))
+            }
             Answer::NotExecuted { errno } => {
                 let program = os_string(spec.command[0].0.clone());
                 let cause = io::Error::from_raw_os_error(errno);

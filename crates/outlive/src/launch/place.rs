@@ -122,7 +122,7 @@ impl Order {
         let programs = if found.is_empty() { missing } else { found };
         let mut launch = Launch::new(
             Text(bytes(self.home.as_os_str()).to_vec()),
-            self.again,
+            self.purpose,
             self.spec.clone(),
             programs.into_iter().map(Text).collect(),
         );

@@ -1,0 +1,272 @@
+//! A killed keeper costs nothing: whoever waits for the job, stops or restarts it gives it another one.
+
+use outlive_testkit::{Home, Pidfd, Puppet, Running, process, skipped};
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+/// The keeper of a job, which must live.
+fn keeper(home: &Home, job: &str) -> Pidfd {
+    let shown = home.show(job);
+    assert_eq!(shown["keeper"]["alive"], true, "{shown}");
+    let pid = shown["keeper"]["pid"].as_i64().expect("a keeper has a pid");
+    let keeper = Pidfd::of(i32::try_from(pid).expect("a pid fits")).expect("it lives");
+    assert!(process::describe(keeper.pid()).contains("outlive-keeper"));
+    keeper
+}
+
+/// Kills the job's keeper; its pid.
+fn kill_keeper(home: &Home, job: &str) -> i32 {
+    let keeper = keeper(home, job);
+    keeper.kill();
+    assert_eq!(home.show(job)["keeper"]["alive"], false);
+    keeper.pid()
+}
+
+/// Has the job adopted, by a wait that does not last.
+fn adopt(home: &Home, job: &str) -> Pidfd {
+    assert_eq!(home.call(["wait", job, "--timeout", "1ms"]).code, 124);
+    keeper(home, job)
+}
+
+/// Whether the kernel tells of the end of somebody else's child (Linux 6.15); says so if not.
+fn ends_are_told(what: &str) -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("Linux has it");
+    let mut numbers = release
+        .split(['.', '-'])
+        .map_while(|it| it.parse::<u32>().ok());
+    let told = (numbers.next(), numbers.next()) >= (Some(6), Some(15));
+    if !told {
+        skipped(
+            what,
+            "before Linux 6.15 nobody but its parent is told how a process ended",
+        );
+    }
+    told
+}
+
+/// What a wait for an adopted job says that has ended with 7, and what is shown of it then.
+fn ended_with_7(home: &Home, code: i32, what: &str) {
+    let shown = home.show("job");
+    let seen = (&shown["state"], &shown["exit_code"]);
+    assert!(shown["ended_at"].is_string(), "{shown}");
+    match ends_are_told(what) {
+        true => assert_eq!((seen, code), ((&"exited".into(), &7.into()), 7)),
+        false => assert_eq!((seen, code), ((&"lost".into(), &Value::Null), 125)),
+    }
+}
+
+#[test]
+fn a_wait_learns_how_an_adopted_job_ends() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    home.start(&["--name", "job"], &mut puppet);
+    let first = kill_keeper(&home, "job");
+    let second = adopt(&home, "job");
+    assert_ne!(second.pid(), first);
+    let shown = home.show("job");
+    assert_eq!(
+        (&shown["state"], &shown["pid"]),
+        (&"running".into(), &puppet.pid().into())
+    );
+    let line = puppet.beat();
+    let waits: Vec<Running> = (0..3)
+        .map(|_| Running::start(&mut home.outlive_command(["wait", "job"])))
+        .collect();
+    puppet.exit(7);
+    for wait in waits {
+        ended_with_7(&home, wait.finish().code, "an adopted job's exit code");
+    }
+    second.ended();
+    assert_eq!(home.logs("job"), format!("{line}\n"));
+}
+
+/// Who has waited from the beginning gives it the new keeper at once.
+#[test]
+fn a_wait_outlives_the_keeper_that_it_has_asked() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    home.start(&["--name", "job"], &mut puppet);
+    let mut follow = Running::start(&mut home.outlive_command(["logs", "-f", "job"]));
+    let wait = Running::start(&mut home.outlive_command(["wait", "job"]));
+    let line = puppet.beat();
+    assert_eq!(follow.out.line(), Some(line));
+    for _ in 0..3 {
+        // It is killed again as soon as it is there; the last one may be.
+        adopt(&home, "job").kill();
+    }
+    let line = puppet.beat();
+    assert_eq!(follow.out.line(), Some(line));
+    adopt(&home, "job");
+    puppet.exit(7);
+    ended_with_7(
+        &home,
+        wait.finish().code,
+        "a code that was waited for from the beginning",
+    );
+    assert_eq!(follow.end(), 0);
+}
+
+#[test]
+fn one_of_many_adopts() {
+    for _ in 0..5 {
+        let home = Home::new();
+        let mut puppet = Puppet::new(&home);
+        home.start(&["--name", "job"], &mut puppet);
+        let first = kill_keeper(&home, "job");
+        let waits: Vec<Running> = (0..10)
+            .map(|_| Running::start(&mut home.outlive_command(["wait", "job"])))
+            .collect();
+        let second = adopt(&home, "job");
+        assert_ne!(second.pid(), first);
+        puppet.beat();
+        assert!(second.lives(), "it was replaced by another one");
+        puppet.exit(7);
+        for wait in waits {
+            ended_with_7(&home, wait.finish().code, "the code that all were told");
+        }
+    }
+}
+
+#[test]
+fn an_adopted_job_is_stopped_whole() {
+    for kinds in [
+        &["plain", "session", "daemon"][..],
+        &["deaf-daemon", "groups", "stopped"],
+        &["storm"],
+        &["runner"],
+        &["vfork", "zombies", "guardian"],
+    ] {
+        for options in [
+            &["--name", "job"][..],
+            &["--name", "job", "--breakaway", "off"],
+        ] {
+            let home = Home::new();
+            let mut puppet = Puppet::new(&home);
+            home.start(options, &mut puppet);
+            for kind in kinds {
+                puppet.child(kind);
+            }
+            kill_keeper(&home, "job");
+            let said = home.call(["stop", "job", "--grace", "20ms"]);
+            assert_eq!(said.code, 0, "{kinds:?}: {said}");
+            println!("{kinds:?} {options:?}: {said}");
+            puppet.is_gone();
+            let shown = home.show("job");
+            assert_ne!(shown["state"], "running", "{shown}");
+        }
+    }
+}
+
+#[test]
+fn an_adopted_jobs_tree_may_outlast_its_main_process() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    home.start(&["--name", "job", "--until", "tree"], &mut puppet);
+    puppet.child("daemon");
+    kill_keeper(&home, "job");
+    adopt(&home, "job");
+    let main = Pidfd::of(puppet.pid()).expect("it lives");
+    puppet.exit(7);
+    main.ended();
+    assert_eq!(home.call(["wait", "job", "--timeout", "10ms"]).code, 124);
+    assert_eq!(puppet.let_go().line(), None);
+    let code = home.call(["wait", "job"]).code;
+    ended_with_7(&home, code, "the code of a main process whose tree went on");
+}
+
+#[test]
+fn what_an_adopted_job_leaves_behind_is_stopped() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    home.start(&["--name", "job"], &mut puppet);
+    puppet.child("daemon");
+    puppet.child("plain");
+    kill_keeper(&home, "job");
+    let keeper = adopt(&home, "job");
+    puppet.exit(7);
+    let code = home.call(["wait", "job"]).code;
+    ended_with_7(&home, code, "the code of a main process that leaves others");
+    puppet.gone();
+    keeper.ended();
+}
+
+#[test]
+fn an_adopted_job_is_signalled_and_restarted() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    home.start(&["--name", "job"], &mut puppet);
+    puppet.does("trap USR1");
+    kill_keeper(&home, "job");
+    home.ok(["kill", "job", "-s", "USR1"]);
+    assert_eq!(puppet.line(), "signal USR1");
+    keeper(&home, "job");
+    kill_keeper(&home, "job");
+    home.ok(["restart", "job"]);
+    puppet.ready();
+    home.survives("job", &mut puppet);
+    assert_eq!(home.list().len(), 1);
+}
+
+#[test]
+fn who_only_looks_does_not_adopt() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    home.start(&["--name", "job"], &mut puppet);
+    kill_keeper(&home, "job");
+    let line = puppet.beat();
+    assert_eq!(home.logs("job"), format!("{line}\n"));
+    for _ in 0..2 {
+        let listed = &home.list()[0];
+        assert_eq!(listed["keeper"]["alive"], false, "{listed}");
+        let notes = listed["notes"].to_string();
+        assert!(notes.contains("its keeper was killed"), "{notes}");
+        assert_eq!(home.show("job")["keeper"], listed["keeper"]);
+    }
+    home.ok(["prune"]);
+    assert_eq!(home.list()[0]["keeper"]["alive"], false);
+}
+
+#[test]
+fn an_adopted_jobs_output_is_capped() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    let job = home.start(&["--output-limit", "1MiB"], &mut puppet);
+    puppet.does("flood 20000 100");
+    kill_keeper(&home, &job);
+    puppet.does("flood 20000 100");
+    adopt(&home, &job);
+    puppet.does("flood 20000 100");
+    puppet.exit(7);
+    home.call(["wait", &job]);
+    home.keeper_gone(&job);
+    let notes = home.show(&job)["notes"].to_string();
+    if notes.contains("not capped") {
+        skipped("the output of an adopted job", &notes);
+        return;
+    }
+    let output = fs::metadata(home.job(&job).join("output")).expect("it has printed");
+    assert_eq!(output.len(), 3 * 20000 * 100);
+    assert!(
+        output.blocks() * 512 < 2 << 20,
+        "{} blocks",
+        output.blocks()
+    );
+}
+
+#[test]
+fn an_adopted_jobs_standard_input_has_ended() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    home.start(&["--name", "job", "-i"], &mut puppet);
+    kill_keeper(&home, "job");
+    assert_eq!(puppet.ask("read"), "end of file");
+    adopt(&home, "job");
+    let notes = home.show("job")["notes"].to_string();
+    assert!(notes.contains("standard input has ended"), "{notes}");
+    let said = Running::start(&mut home.outlive_command(["send", "job", "text"])).finish();
+    assert_eq!(said.code, 125, "{said}");
+    puppet.exit(7);
+    let code = home.call(["wait", "job"]).code;
+    ended_with_7(&home, code, "the code of a job that was written to");
+}
