@@ -1,7 +1,8 @@
 //! A killed keeper costs nothing: whoever waits for the job, stops or restarts it gives it another one.
 
-use outlive_testkit::{Home, Pidfd, Puppet, Running, process, skipped};
+use outlive_testkit::{Home, Pidfd, Puppet, Running, process, quoted, skipped};
 use serde_json::Value;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
@@ -269,4 +270,118 @@ fn an_adopted_jobs_standard_input_has_ended() {
     puppet.exit(7);
     let code = home.call(["wait", "job"]).code;
     ended_with_7(&home, code, "the code of a job that was written to");
+}
+
+/// The lines of a puppet's `part`, as they come.
+fn lines(home: &Home, part: &[&str], words: Vec<OsString>, mut each: impl FnMut(&str)) {
+    let own = std::iter::once(home.puppet().into()).chain(part.iter().map(OsString::from));
+    let mut puppet = Running::start(&mut home.command(own.chain(words)));
+    while let Some(line) = puppet.out.line() {
+        each(&line);
+    }
+    let said = puppet.finish();
+    assert_eq!(said.code, 0, "{said}");
+}
+
+/// Kills the new keeper at every one of the system calls that it, and who starts it, make until the
+/// job has been adopted: it is always there, its main process known, and can be adopted again.
+#[test]
+fn the_new_keeper_is_killed_at_every_system_call() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    let job = home.start(&[], &mut puppet);
+    kill_keeper(&home, &job);
+    let mut moments = 0;
+    let kill = home.outlive_words(["kill", &job, "-s", "CONT"]);
+    lines(&home, &["sweep", "keeper", "1"], kill, |_| {
+        moments += 1;
+        // At any moment of the next round.
+        let listed = home.list();
+        assert_eq!(listed.len(), 1, "{listed:?}");
+        let seen = (&listed[0]["state"], &listed[0]["pid"]);
+        assert_eq!(
+            seen,
+            (&"running".into(), &puppet.pid().into()),
+            "{}",
+            listed[0]
+        );
+    });
+    println!("{moments} moments");
+    assert!(moments > 50);
+    let line = puppet.beat();
+    adopt(&home, &job);
+    assert_eq!(home.logs(&job), format!("{line}\n"));
+    puppet.exit(7);
+    let code = home.call(["wait", &job]).code;
+    let shown = home.show(&job);
+    if ends_are_told("a code after a hundred keepers") {
+        assert_eq!((code, &shown["exit_code"]), (7, &7.into()), "{shown}");
+    }
+    assert_eq!(shown["runs"].as_array().map(Vec::len), Some(1), "{shown}");
+}
+
+/// Kills keepers, and who starts them, at random moments: no job is missing, none was started twice,
+/// and none has an exit code that is not its own.
+#[test]
+fn keepers_are_killed_at_300_random_moments() {
+    const ROUNDS: usize = 300;
+    let home = Home::new();
+    let seed = fs::read_to_string("/proc/sys/kernel/random/uuid").expect("Linux has it");
+    let seed = u64::from_str_radix(&seed[..8], 16).expect("a uuid begins with digits") | 1;
+    println!("seed {seed}");
+    let marks = home.folder().join("marks");
+    let mark = [home.puppet(), "mark".as_ref(), &marks];
+    // It lasts longer than it takes to give it another keeper.
+    let script = format!("sleep 0.03; exec {}", quoted(mark));
+    let words = ["sh", "-c", &script].map(OsString::from);
+    let words = [home.outlive().into()].into_iter().chain(words).collect();
+    let mut said = Vec::new();
+    let part = ["bereave", &ROUNDS.to_string(), &seed.to_string()];
+    lines(&home, &part, words, |line| said.push(line.to_owned()));
+    assert_eq!(said.len(), ROUNDS);
+
+    let listed = home.list();
+    let find = |id: &str| {
+        let found = listed.iter().find(|job| job["id"] == *id);
+        found.unwrap_or_else(|| panic!("{id} is missing"))
+    };
+    let (mut known, mut adopted) = (0, 0);
+    for job in &listed {
+        match job["state"].as_str() {
+            Some("exited") => {
+                known += 1;
+                assert_eq!(job["exit_code"], 7, "{job}");
+                adopted += usize::from(job["notes"].to_string().contains("has adopted it"));
+            }
+            state => assert!(matches!(state, Some("lost" | "failed")), "{job}"),
+        }
+    }
+    println!(
+        "{known} of {} are known, {adopted} of them were adopted",
+        listed.len()
+    );
+    for line in &said {
+        let (code, id) = line.split_once(' ').expect("a code and an id");
+        if !id.is_empty() {
+            let code: i32 = code.parse().expect("who prints an id is waited for");
+            let expected = if find(id)["state"] == "exited" {
+                7
+            } else {
+                125
+            };
+            assert_eq!(code, expected, "{line} {}", find(id));
+        }
+    }
+    let ran = fs::read_to_string(&marks).expect("some jobs ran");
+    let mut ids: Vec<&str> = ran
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    for id in &ids {
+        find(id);
+    }
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "one was started twice");
 }

@@ -1,6 +1,7 @@
 //! A small program that plays the parts which the tests need: a job that does what it is told, and
 //! callers of outlive in every bad state.
 
+mod bereave;
 mod callers;
 mod children;
 mod daemon;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         "adopting" => callers::adopting(&words),
         "orphaning" => callers::orphaning(&words),
         "strike" => strike::strike(&words),
+        "bereave" => bereave::bereave(&words),
         "sweep" => sweep::sweep(&words),
         "knock" => callers::knock(words[0].as_ref()),
         _ => Err(io::Error::other(format!("no such part: {part:?}"))),

@@ -69,7 +69,7 @@ fn finish(child: Child) -> io::Result<()> {
 }
 
 /// Waits until no child is left, and no child's child.
-fn reap_all() -> io::Result<()> {
+pub(crate) fn reap_all() -> io::Result<()> {
     loop {
         match rustix::process::wait(WaitOptions::empty()) {
             Ok(_) | Err(Errno::INTR) => {}
@@ -80,7 +80,7 @@ fn reap_all() -> io::Result<()> {
 }
 
 /// A number from 0 to 1 (xorshift64*, see Marsaglia 2003 and Vigna 2016).
-fn random(seed: &mut u64) -> f64 {
+pub(crate) fn random(seed: &mut u64) -> f64 {
     *seed ^= *seed >> 12;
     *seed ^= *seed << 25;
     *seed ^= *seed >> 27;

@@ -19,16 +19,19 @@ enum Part {
     Second,
     /// What that starts; watched up to its exec.
     Third,
+    /// A keeper that stays when the program has ended, whoever has started it.
+    Keeper,
 }
 
-/// `first|second STRIDE WORDS`: starts the program again and again, and kills it (or what it
+/// `first|second|keeper STRIDE WORDS`: starts the program again and again, and kills it (or what it
 /// starts) at its first system call, its second, and so on: at the entry and at the exit, whoever
-/// of the family makes it. Says a line for each round, after everything that came of it has ended.
+/// of the family makes it. A `keeper` is there from its exec on, when the counting begins, and is killed
+/// in any case once the program has ended, since it would stay. Says a line for each round, after everything that came of it has ended.
 pub(crate) fn sweep(words: &[OsString]) -> io::Result<ExitCode> {
-    let victim = if words[0] == "first" {
-        Part::First
-    } else {
-        Part::Second
+    let victim = match words[0].to_str() {
+        Some("first") => Part::First,
+        Some("keeper") => Part::Keeper,
+        _ => Part::Second,
     };
     let stride: usize = words[1]
         .to_str()
@@ -100,7 +103,10 @@ impl Watch {
             }
             if !libc::WIFSTOPPED(status) {
                 // Not the end even if it was the last: one may have been born that nobody saw yet.
-                self.family.remove(&pid);
+                let part = self.family.remove(&pid);
+                if self.victim == Part::Keeper && part == Some(Part::First) && !struck {
+                    self.strike()?;
+                }
                 continue;
             }
             if !ready {
@@ -116,12 +122,16 @@ impl Watch {
             let signal = libc::WSTOPSIG(status);
             let event = status >> 16;
             let mut pass_on = 0;
-            if event == libc::PTRACE_EVENT_EXEC && self.family.get(&pid) == Some(&Part::Third) {
+            if event == libc::PTRACE_EVENT_EXEC && self.victim == Part::Keeper && is_keeper(pid) {
+                self.family.insert(pid, Part::Keeper);
+            } else if event == libc::PTRACE_EVENT_EXEC
+                && self.family.get(&pid) == Some(&Part::Third)
+            {
                 self.family.remove(&pid);
                 traced(libc::PTRACE_DETACH, pid, 0)?;
                 continue;
             } else if signal == libc::SIGTRAP | 0x80 {
-                self.calls += 1;
+                self.calls += usize::from(self.victim != Part::Keeper || self.victim().is_some());
                 struck = struck || (self.calls >= self.moment && self.strike()?);
             } else if event == 0 && self.family.contains_key(&pid) && signal != libc::SIGTRAP {
                 pass_on = signal as usize;
@@ -151,15 +161,25 @@ impl Watch {
         }
     }
 
+    fn victim(&self) -> Option<Pid> {
+        let mut family = self.family.iter();
+        let victim = family.find(|(_, part)| **part == self.victim);
+        victim.and_then(|(&pid, _)| Pid::from_raw(pid))
+    }
+
     /// Kills the victim; `false` if there is none yet, or none any more.
     fn strike(&self) -> io::Result<bool> {
-        let victim = self.family.iter().find(|(_, part)| **part == self.victim);
-        let Some(victim) = victim.and_then(|(&pid, _)| Pid::from_raw(pid)) else {
+        let Some(victim) = self.victim() else {
             return Ok(false);
         };
         rustix::process::kill_process(victim, Signal::KILL)?;
         Ok(true)
     }
+}
+
+fn is_keeper(pid: i32) -> bool {
+    let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    arguments.starts_with(b"outlive-keeper\0")
 }
 
 fn traced(request: libc::c_uint, pid: i32, data: usize) -> io::Result<()> {
