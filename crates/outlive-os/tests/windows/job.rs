@@ -127,7 +127,7 @@ fn a_plain_child_ends_with_the_job_object() {
 
     let job = Foreign::new(0);
     let family = Family::new(std::slice::from_ref(&job.job), "inherit");
-    cgroup::kill(&job.path).expect("it can be terminated");
+    cgroup::kill(&job.path, |_| false).expect("it can be terminated");
     family.both_are_ended();
 }
 
@@ -143,7 +143,7 @@ fn a_child_that_leaves_lives_on_and_its_exit_code_is_read() {
 
     let job = Foreign::new(BREAKAWAY);
     let family = Family::new(std::slice::from_ref(&job.job), "breakaway");
-    cgroup::kill(&job.path).expect("it can be terminated");
+    cgroup::kill(&job.path, |_| false).expect("it can be terminated");
     family.only_the_child_lives();
 }
 
@@ -281,7 +281,7 @@ fn of_nested_ones_all_must_let_it_go() {
     let family = Family::new(&jobs, "breakaway");
     let pid = family.child().pid();
     assert!(!has(&outer, pid) && !has(&inner, pid));
-    cgroup::kill(&outer).expect("it can be terminated");
+    cgroup::kill(&outer, |_| false).expect("it can be terminated");
     family.only_the_child_lives();
 
     // The innermost is asked first.
@@ -295,7 +295,7 @@ fn of_nested_ones_all_must_let_it_go() {
     let child = family.child();
     assert!(has(&outer, child.pid()) && !has(&inner, child.pid()));
     assert!(proc::in_job(Some(&child)).expect("it can be asked"));
-    cgroup::kill(&outer).expect("it can be terminated");
+    cgroup::kill(&outer, |_| false).expect("it can be terminated");
     family.both_are_ended();
 }
 
@@ -359,7 +359,7 @@ fn an_announced_process_keeps_its_job_objects_name() {
     drop(job);
     let inside = cgroup::processes(&path).expect("it has its name");
     assert!(inside.contains(&held.process.pid()));
-    cgroup::kill(&path).expect("it can be terminated");
+    cgroup::kill(&path, |_| false).expect("it can be terminated");
     held.process.wait_end(None).expect("it can be waited for");
     drop(held);
 }
