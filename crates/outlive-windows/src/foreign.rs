@@ -67,7 +67,7 @@ impl Foreign {
 
     /// Ends all that is in it.
     pub fn terminate(&self) {
-        cgroup::kill(&self.path).expect("it can be terminated");
+        cgroup::kill(&self.path, |_| false).expect("it can be terminated");
     }
 
     /// Whether this process is in it.

@@ -62,7 +62,7 @@ fn the_main_processes_end_is_told_and_then_that_nothing_is_left() {
                 .into_iter()
                 .find(|it| matches!(it, Reaped::Main(_)));
         }
-        assert_eq!(main, Some(Reaped::Main(Exit::Code(7))));
+        assert_eq!(main, Some(Reaped::Main(Some(Exit::Code(7)))));
         empty(&mut tree);
         assert_eq!(tree.reap().expect("it can be asked"), Reaped::NoneLeft);
     }
@@ -84,7 +84,7 @@ fn what_the_main_process_leaves_behind_is_of_the_tree() {
     let child = Process::open(child).expect("it lives");
     tree.begin(&held.process);
     held.end();
-    while !told(&mut tree).contains(&Reaped::Main(Exit::Code(0))) {}
+    while !told(&mut tree).contains(&Reaped::Main(Some(Exit::Code(0)))) {}
     assert!(!tree.is_empty().expect("it can be asked"));
     assert_eq!(tree.reap().expect("it can be asked"), Reaped::NoneEnded);
     drop(input);
