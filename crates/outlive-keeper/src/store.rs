@@ -470,6 +470,14 @@ pub(crate) fn replace_keeper_line(mut lock: &File, lines: &[u8]) -> io::Result<(
     lock.write_all(&new)
 }
 
+/// Waits until nobody is about to adopt the job in this folder.
+pub fn wait_for_adoption(folder: &Folder) -> io::Result<()> {
+    // Opened for reading first, since nothing is to be made here.
+    folder.file(LOCK)?;
+    let file = folder.edit(LOCK)?;
+    lock::turn(file.as_fd()).map(drop)
+}
+
 /// Gives an open file other content.
 pub(crate) fn rewrite(mut file: &File, content: &[u8]) -> io::Result<()> {
     file.set_len(0)?;

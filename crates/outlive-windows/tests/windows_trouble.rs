@@ -29,7 +29,9 @@ fn a_job_goes_on_without_its_keeper_and_is_stopped_whole() {
     home.ok(["stop", &id, "--grace", "1s"]);
     job.ended();
     child.ended();
-    assert_eq!(home.show(&id)["state"], "lost");
+    // It was adopted to be stopped, where that can be.
+    let state = home.show(&id)["state"].to_string();
+    assert!(["\"lost\"", "\"exited\""].contains(&&*state), "{state}");
     home.ok(["rm", &id]);
 }
 
@@ -40,11 +42,17 @@ fn the_end_of_a_job_without_keeper_is_waited_for() {
     let keeper = home.show(&id)["keeper"]["pid"].as_i64();
     kill(keeper.expect("it lives") as i32);
     assert_eq!(home.call(["wait", &id, "--timeout", "1ms"]).code, 124);
+    let adopted = home.show(&id)["keeper"]["alive"] == true;
     job.tell("exit 3");
     job.ended();
     let said = home.call(["wait", &id]);
-    assert_eq!(said.code, 125, "{said}");
-    assert_eq!(home.show(&id)["state"], "lost");
+    let state = &home.show(&id)["state"];
+    if adopted {
+        assert_eq!((said.code, state), (3, &"exited".into()), "{said}");
+        return;
+    }
+    println!("SKIPPED: a job that is adopted: its job object does not give up its completion port");
+    assert_eq!((said.code, state), (125, &"lost".into()), "{said}");
 }
 
 #[test]

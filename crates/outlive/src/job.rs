@@ -188,7 +188,13 @@ impl Job {
     pub(crate) fn call(&self, request: &Request) -> Result<Connection> {
         let no_keeper = |cause| self.no_keeper(cause);
         let folder = self.folder(&self.home()?)?;
-        let connection = socket::connect(&folder, CONTROL).map_err(no_keeper)?;
+        let connection = socket::connect(&folder, CONTROL)
+            .or_else(|error| {
+                // Who adopts it has the lock a moment before there is a socket.
+                store::wait_for_adoption(&folder).map_err(|_| error)?;
+                socket::connect(&folder, CONTROL)
+            })
+            .map_err(no_keeper)?;
         let user = connection.peer_user().map_err(no_keeper)?;
         if user != role::user() {
             return Err(no_keeper(io::Error::other(format!(

@@ -29,9 +29,8 @@ pub enum Stopped {
     /// of it: what is in the job's cgroup, has its variable in the environment, descends from such a
     /// process or has its output open.
     Adopted,
-    /// Its keeper was gone, and no other one could be had. All that could be found by the job's cgroup, by its variable in their
-    /// environment, by their descent from its main process or by its output being open was ended:
-    /// this many.
+    /// Its keeper was gone, and no other one could be had. All that could be found in the same way was
+    /// ended: this many.
     Found(usize),
 }
 
@@ -111,11 +110,11 @@ fn wait_for_keeper(
     if !gone {
         return Err(survivors(job, Some(&seen)));
     }
-    // A keeper that was killed meanwhile has not ended the tree. What somebody has started since is
-    // another run, which nobody asked to stop.
-    let another = seen.kept || seen.record.run_count != before.record.run_count;
+    // A keeper that was killed meanwhile has not ended the tree; somebody else may have given it
+    // another one since. What has been started since is another run, which nobody asked to stop.
+    let another = seen.record.run_count != before.record.run_count;
     match seen.record.newest().end {
-        None if !another => stop_found(job, &seen, Duration::ZERO),
+        None if !another => stop(job, Duration::ZERO),
         _ if seen.record.newest().adopted_at.is_some() => Ok(Stopped::Adopted),
         _ => Ok(Stopped::Whole),
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// How long whoever has inherited the main process may take to reap it, which inits do at once or
 /// within seconds; some programs that are process 1 of a container never do.
-const REAPING: Duration = Duration::from_secs(10);
+const REAPING: Duration = Duration::from_secs(5);
 /// How often all processes are looked at until one of those that are left is watched.
 const LOOKS: usize = 4;
 /// How long until the next look if each ended before it was.

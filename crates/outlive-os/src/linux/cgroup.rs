@@ -239,6 +239,11 @@ mod tests {
         let mut out = shell.stdout.take().expect("a pipe");
         out.read_to_string(&mut rest).expect("it ends");
         shell.wait().expect("our own child");
+        // A process closes what it holds before it leaves its cgroup.
+        let dying = processes(cgroup).expect("our own cgroup");
+        for process in dying.into_iter().flat_map(Process::open) {
+            process.wait_end(None).expect("it can be waited for");
+        }
         remove(cgroup).expect("nobody is in it");
     }
 
