@@ -11,6 +11,7 @@
 //! | module | |
 //! |---|---|
 //! | [`store`] | the state folder: who holds what, and what can be seen of a job |
+//! | `lock_file` | a job's lock file: who keeps it, and its main process |
 //! | `arrive` | what the launcher hands over |
 //! | `start` | from the launch to a running job, or to nothing at all |
 //! | `adopt` | from a job that has lost its keeper to one that has another |
@@ -24,6 +25,7 @@ mod adopt;
 mod arrive;
 mod cap;
 mod escape;
+mod lock_file;
 mod start;
 pub mod store;
 mod table;

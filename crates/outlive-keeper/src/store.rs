@@ -12,11 +12,15 @@
 //!   names/<name>            locked while a job of this name runs; holds the newest one's id
 //! ```
 
+pub use crate::lock_file::{lock_lines, wait_for_adoption};
+pub(crate) use crate::lock_file::{replace_keeper_line, write_keeper_line};
+
+use crate::lock_file;
 use outlive_os::folder::{Folder, Unfit, is_same};
-use outlive_os::{AsDescriptor, KERNEL, Kernel, lock, proc};
+use outlive_os::{AsDescriptor, KERNEL, Kernel, lock};
 use outlive_record::{JobId, JobName, Place, ProcessLine, RECORD_LIMIT, Record, Unreadable};
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// The record's file.
@@ -190,7 +194,7 @@ impl Seen {
             });
         }
         let (kept, (keeper, main)) = match jobs.file(&format!("{id}/{LOCK}")) {
-            Ok(file) => read_lock(&file),
+            Ok(file) => lock_file::read(&file),
             Err(_) => (false, (None, None)),
         };
         // The keeper may have written the end and gone after the record was read.
@@ -234,22 +238,6 @@ impl Seen {
     }
 }
 
-/// Whether a lock is held, and its file's lines.
-fn read_lock(mut file: &File) -> (bool, (Option<ProcessLine>, Option<ProcessLine>)) {
-    let is_held = || lock::is_held(file.as_fd()).unwrap_or(false);
-    let mut kept = is_held();
-    loop {
-        let mut lines = Vec::with_capacity(1024);
-        // What can't be read is not there.
-        let _ = file.rewind().and_then(|()| file.read_to_end(&mut lines));
-        // Who has taken it meanwhile has written, too.
-        match kept || !is_held() {
-            true => return (kept, lock_lines(&lines)),
-            false => kept = true,
-        }
-    }
-}
-
 fn read_record(jobs: &Folder, id: &str) -> Result<Record, Unseen> {
     let damaged = |what: String| Unseen::Unreadable(Unreadable::Damaged(what));
     let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
@@ -271,33 +259,6 @@ fn read_record(jobs: &Folder, id: &str) -> Result<Record, Unseen> {
         return Err(damaged(format!("it is the record of `{}`", record.spec.id)));
     }
     Ok(record)
-}
-
-/// The lines of a lock file: the keeper's, the main process's. One that is cut short is none.
-pub fn lock_lines(text: &[u8]) -> (Option<ProcessLine>, Option<ProcessLine>) {
-    let (keeper, rest) = first_line(text);
-    (keeper, first_line(rest).0)
-}
-
-/// The main process's line among those of a lock file, as it is.
-fn main_line(text: &[u8]) -> &[u8] {
-    let (_, lines) = first_line(text);
-    let (_, rest) = first_line(lines);
-    &lines[..lines.len() - rest.len()]
-}
-
-/// The process that a text begins with, and what follows its line.
-fn first_line(text: &[u8]) -> (Option<ProcessLine>, &[u8]) {
-    // A program's name may contain newlines, so lines end where the next number starts: the kernel
-    // ends each with a newline, and only what follows a last `)` counts.
-    let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-    for (end, _) in ends {
-        let (line, rest) = text.split_at(end + 1);
-        if let Some(process) = ProcessLine::parse(line) {
-            return (Some(process), rest);
-        }
-    }
-    (None, &[])
 }
 
 /// A name that a keeper holds for its job.
@@ -454,30 +415,6 @@ pub fn is_abandoned(jobs: &Folder, name: &str) -> bool {
     !held && age.is_ok_and(|age| age > std::time::Duration::from_secs(3600))
 }
 
-/// Writes the line of the process that has just taken the lock as the lock file's first.
-pub(crate) fn write_keeper_line(lock: &File) -> io::Result<()> {
-    rewrite(lock, &proc::own_line()?)
-}
-
-/// Writes the line of the process that has just taken the lock in place of the one that held it, and
-/// keeps the main process's. It is one write within a page: whoever is killed in it has left the old
-/// lines or the new ones. What is left behind them of longer ones is no third process's line to
-/// anybody.
-pub(crate) fn replace_keeper_line(mut lock: &File, lines: &[u8]) -> io::Result<()> {
-    let mut new = proc::own_line()?;
-    new.extend_from_slice(main_line(lines));
-    lock.rewind()?;
-    lock.write_all(&new)
-}
-
-/// Waits until nobody is about to adopt the job in this folder.
-pub fn wait_for_adoption(folder: &Folder) -> io::Result<()> {
-    // Opened for reading first, since nothing is to be made here.
-    folder.file(LOCK)?;
-    let file = folder.edit(LOCK)?;
-    lock::turn(file.as_fd()).map(drop)
-}
-
 /// Gives an open file other content.
 pub(crate) fn rewrite(mut file: &File, content: &[u8]) -> io::Result<()> {
     file.set_len(0)?;
@@ -488,13 +425,6 @@ pub(crate) fn rewrite(mut file: &File, content: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn line(pid: i32, name: &str) -> String {
-        format!(
-            "{pid} ({name}) S 1 {pid} {pid} 0 -1 4 1 2 3 4 5 6 7 8 20 0 1 0 {} 1 2\n",
-            pid * 10
-        )
-    }
 
     /// On Windows such a file hides a folder, and its maker may be killed before it makes the folder.
     #[test]
@@ -507,21 +437,5 @@ mod tests {
         let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
         file.set_modified(long_ago).expect("our own file");
         assert_eq!(is_abandoned(&jobs, ".new-x"), KERNEL == Kernel::Windows);
-    }
-
-    #[test]
-    fn lock_files_are_read_whatever_the_programs_are_called() {
-        let pids = |text: &str| {
-            let (keeper, main) = lock_lines(text.as_bytes());
-            (keeper.map(|it| it.pid), main.map(|it| it.pid))
-        };
-        assert_eq!(pids(""), (None, None));
-        assert_eq!(pids(&line(7, "a")), (Some(7), None));
-        assert_eq!(
-            pids(&(line(7, "a") + &line(8, "b\nc) 9"))),
-            (Some(7), Some(8))
-        );
-        let cut = line(7, "a") + line(8, "b").trim_end();
-        assert_eq!(pids(&cut), (Some(7), None));
     }
 }
