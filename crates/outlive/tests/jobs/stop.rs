@@ -81,11 +81,10 @@ pub(crate) fn asked_politely_it_may_clean_up() {
 /// Who is forked when all others have been asked is asked too, as soon as its parent has ended.
 pub(crate) fn who_comes_late_is_asked_too() {
     let home = Home::new();
-    let late = "sh -c 'exec cat <&7 >/dev/null' &";
-    let main = format!(
-        "trap '{} exit 5' TERM; echo up; {LISTEN}",
-        late.replace('\'', "\"")
-    );
+    let late = "sh -c \"exec cat <&7 >/dev/null\" &";
+    // With the trap gone: a shell that was forked just now has its parent's handlers for a moment,
+    // and forgets what it was asked meanwhile.
+    let main = format!("trap 'trap - TERM; {late} exit 5' TERM; echo up; {LISTEN}");
     let family = Family::start(&home, &[], &main, &JobOptions::new());
     let job = family.job.clone();
     let start = Instant::now();
