@@ -53,7 +53,7 @@ use std::time::Duration;
 ///
 /// | step | here |
 /// |---|---|
-/// | 1. close all descriptors but 0 to 2 | and but those that are [kept](Daemon::keep_descriptor). Those that came from the starter are closed; those that this program opened, some object of which owns the number, are replaced by one that is good for nothing (below) |
+/// | 1. close all descriptors but 0 to 2 | and but those that are [kept](Daemon::keep_descriptor). Each is replaced by one that is good for nothing (below), since some object of the program may own its number |
 /// | 2. reset all signal handlers | all dispositions, but for SIGPIPE: Rust's runtime ignores it on purpose |
 /// | 3. reset the signal mask | nothing is blocked |
 /// | 4. sanitize the environment | it loses the variables that CI runners hunt by, also where `/proc/PID/environ` shows them. All else stays |
@@ -92,18 +92,19 @@ use std::time::Duration;
 ///
 /// Where NOTIFY_SOCKET is set, and SYSTEMD_EXEC_PID (systemd 248) is this process's id or is not set,
 /// a manager has started this process as a service that tells when it is ready (`Type=notify`,
-/// systemd.service(5)). Then nothing forks; threads do no harm; streams stay unless they were set;
+/// systemd.service(5)). Then nothing forks; threads do no harm, unless rights are to be given up, which
+/// each thread has its own of (capset(2)); streams stay unless they were set;
 /// signals, descriptors, environment and cgroup are as the manager made them; folder, umask, pid
-/// file, root and user are seen to. `ready` and `failed` tell the manager.
+/// file, root and user are seen to; what of that fails is returned in a process that has done a part
+/// of it, and should end. `ready` and `failed` tell the manager.
 ///
 /// # Descriptors
 ///
-/// A file that was opened before [`start`](Daemon::start) is of no use afterwards: reading it fails
-/// with EBADF. Its number is not given to another file until its owner closes it, so that nothing is
-/// ever written to, or closed, by mistake; and dropping the owner does no harm. To use what was opened
-/// before, keep it. A descriptor that came from the starter and has an owner all the same, as those
-/// of LISTEN_FDS may (sd_listen_fds(3)), has to be kept: its number would be free.
-/// [`Daemonized::closed`] lists what was open, and [`Daemonized::failed`] names it if that is why.
+/// A file that was opened before [`start`](Daemon::start), by this program or whoever started it, is of
+/// no use afterwards: to read, write or control it fails with EBADF, and a lock that it held is gone.
+/// Its number is not given to another file until its owner closes it, so that nothing is ever written
+/// to, or closed, by mistake; and dropping the owner does no harm. To use what was opened before, keep
+/// it. [`Daemonized::closed`] lists what was open, and [`Daemonized::failed`] names it if that is why.
 ///
 /// # Other systems
 ///
@@ -225,7 +226,8 @@ impl Daemon {
         self
     }
 
-    /// Leaves the descriptor of this number open.
+    /// Leaves the descriptor of this number, above 2, open; of 0 to 2 see [`stdin`](Daemon::stdin) and
+    /// its like.
     pub fn keep_descriptor(&mut self, number: i32) -> &mut Daemon {
         self.kept.push(number);
         self

@@ -39,9 +39,10 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 12] = [
+    const ALL: [Kind; 13] = [
         Kind::NotFound,
         Kind::NotExecutable,
+        Kind::Folder,
         Kind::NoSuchJob,
         Kind::NameInUse,
         Kind::Elsewhere,
@@ -304,6 +305,12 @@ mod tests {
             Some(io::Error::from_raw_os_error(1)),
             Some(io::Error::other("it rains")),
         ];
+        let last = Kind::Io as usize;
+        assert_eq!(
+            Kind::ALL.map(|kind| kind as usize),
+            std::array::from_fn(|at| at)
+        );
+        assert_eq!(Kind::ALL.len(), last + 1);
         for (cause, kind) in causes.into_iter().zip(Kind::ALL.into_iter().rev()) {
             let told = cause.as_ref().map(ToString::to_string);
             let number = cause.as_ref().and_then(io::Error::raw_os_error);

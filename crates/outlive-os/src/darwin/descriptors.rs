@@ -21,12 +21,10 @@ fn open_numbers() -> io::Result<Vec<i32>> {
 
 /// Lets go of what is open above 2, but for `kept` and for what is held here; what that was.
 ///
-/// A descriptor that exec would not close (no FD_CLOEXEC) came from whoever started this program: it
-/// is closed. Any other was opened by this program, and some object of it owns the number: a plain
-/// close would have that object close, or write to, whatever gets the number next. Such a one is
-/// replaced by the writing end of a pipe that nobody reads: what it held is let go of, to read from it
-/// fails with EBADF and to write to it with EPIPE, and its number is free again when its owner closes
-/// it.
+/// Some object of this program may own the number, with FD_CLOEXEC or without (pipe(2)): a plain close
+/// would have that object close, or write to, whatever gets the number next. So it is replaced by the
+/// writing end of a pipe that nobody reads: what it held is let go of, to read from it fails with EBADF
+/// and to write to it with EPIPE, and its number is free again when its owner closes it.
 pub fn release_descriptors(kept: &[i32], held: &[BorrowedFd<'_>]) -> io::Result<Vec<Released>> {
     let stays = |number: &i32| {
         *number < 3 || kept.contains(number) || held.iter().any(|it| it.as_raw_fd() == *number)
@@ -41,17 +39,19 @@ pub fn release_descriptors(kept: &[i32], held: &[BorrowedFd<'_>]) -> io::Result<
             continue;
         }
         let what = path(number);
-        checked(match flags & libc::FD_CLOEXEC {
-            // SAFETY: whoever opens a file in Rust, in Python or by the C library's own functions gets
-            // it with FD_CLOEXEC: nothing of this program owns a number without.
-            0 => unsafe { libc::close(number) },
-            // SAFETY: whatever owns the number goes on owning a descriptor, of which it can't but learn
-            // that it is good for nothing.
-            _ => unsafe {
-                libc::dup2(nothing.as_raw_fd(), number);
-                libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC)
-            },
-        })?;
+        // SAFETY: whatever owns the number goes on owning a descriptor, of which it can't but learn that
+        // it is good for nothing.
+        if unsafe { libc::dup2(nothing.as_raw_fd(), number) } < 0 {
+            let error = io::Error::last_os_error();
+            if error.raw_os_error() != Some(libc::EBADF) {
+                return Err(error);
+            }
+            // SAFETY: the number is beyond RLIMIT_NOFILE (dup(2)), so that no other file gets it.
+            unsafe { libc::close(number) };
+        } else {
+            // SAFETY: changes a flag of the descriptor that was made just now.
+            checked(unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+        }
         released.push(Released { number, what });
     }
     released.sort_by_key(|it| it.number);

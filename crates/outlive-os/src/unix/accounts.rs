@@ -54,7 +54,7 @@ pub fn user(text: &str) -> io::Result<Option<User>> {
         &|it, room, size, found| unsafe { libc::getpwnam_r(name.as_ptr(), it, room, size, found) },
         user_of,
     )?;
-    let (None, Ok(id)) = (&by_name, text.parse::<u32>()) else {
+    let (None, Some(id)) = (&by_name, number(text)) else {
         return Ok(by_name);
     };
     let by_number = entry::<libc::passwd, _>(
@@ -62,12 +62,18 @@ pub fn user(text: &str) -> io::Result<Option<User>> {
         &|it, room, size, found| unsafe { libc::getpwuid_r(id, it, room, size, found) },
         user_of,
     )?;
-    // The number -1 means "as it is" to setresuid(2).
-    Ok(by_number.or((id != u32::MAX).then_some(User {
+    Ok(by_number.or(Some(User {
         id,
         group: id,
         name: None,
     })))
+}
+
+/// Digits alone: `+0` is no way to write root's number. The number -1 means "as it is" to setresuid(2).
+fn number(text: &str) -> Option<u32> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let id = text.parse().ok().filter(|_| is_number);
+    id.filter(|id| *id != u32::MAX)
 }
 
 /// The number of the group of this name or, if none has it, of this number.
@@ -78,7 +84,7 @@ pub fn group(text: &str) -> io::Result<Option<u32>> {
         &|it, room, size, found| unsafe { libc::getgrnam_r(name.as_ptr(), it, room, size, found) },
         |entry| entry.gr_gid,
     )?;
-    Ok(found.or_else(|| text.parse().ok().filter(|id| *id != u32::MAX)))
+    Ok(found.or_else(|| number(text)))
 }
 
 /// The groups that a user is in, `group` among them (getgrouplist(3)).

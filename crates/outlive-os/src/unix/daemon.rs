@@ -7,7 +7,7 @@ pub use crate::{Forked, Released};
 
 use super::{proc, signal};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -75,9 +75,22 @@ pub fn reset_signals() {
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const nothing, std::ptr::null_mut()) };
 }
 
+/// Opens the null device under each of the numbers 0 to 2 that is free, so that nothing else that is
+/// opened from here on can get it.
+pub fn fill_streams() -> io::Result<()> {
+    loop {
+        let null = super::events::null()?;
+        if null.as_raw_fd() > 2 {
+            return Ok(());
+        }
+        // A standard stream, which nobody owns.
+        let _ = null.into_raw_fd();
+    }
+}
+
 /// Puts each of these under its number, 0 to 2; what was open there is closed. It stays open in the
 /// programs that this process becomes or starts.
-pub fn set_streams(streams: &[(BorrowedFd<'_>, i32)]) -> io::Result<()> {
+pub fn set_streams(streams: Vec<(OwnedFd, i32)>) -> io::Result<()> {
     // None of them is overwritten before its turn comes.
     let aside: io::Result<Vec<(OwnedFd, i32)>> = streams
         .iter()
@@ -89,6 +102,12 @@ pub fn set_streams(streams: &[(BorrowedFd<'_>, i32)]) -> io::Result<()> {
         // them (std::io::stdin, std::os::fd).
         if unsafe { libc::dup2(stream.as_raw_fd(), number) } < 0 {
             return Err(io::Error::last_os_error());
+        }
+    }
+    for (stream, _) in streams {
+        // One that was opened while a standard stream was closed is one by now.
+        if stream.as_raw_fd() < 3 {
+            let _ = stream.into_raw_fd();
         }
     }
     Ok(())

@@ -257,6 +257,14 @@ pub fn is_same(folder: &Folder, name: &str, file: &File) -> io::Result<bool> {
     Ok(by_name.is_ok_and(|it| (it.st_dev, it.st_ino) == (open.st_dev, open.st_ino)))
 }
 
+/// Whether an open file bears no second name and belongs to this user or to whoever has the folder:
+/// in a folder that others may write to (/tmp), one of theirs may be a link to something precious.
+pub fn is_own(folder: &Folder, file: &File) -> io::Result<bool> {
+    let (stat, above) = (rustix::fs::fstat(file)?, rustix::fs::fstat(&folder.0)?);
+    let owners = [rustix::process::geteuid().as_raw(), above.st_uid];
+    Ok(stat.st_nlink <= 1 && owners.contains(&stat.st_uid))
+}
+
 /// The device and the inode of an open file.
 pub fn identity(file: &File) -> io::Result<(u64, u64)> {
     let found = file.metadata()?;

@@ -35,8 +35,13 @@ pub fn end(code: i32) -> ! {
 /// There are none that a new process is started with.
 pub fn reset_signals() {}
 
+/// There are no numbers.
+pub fn fill_streams() -> io::Result<()> {
+    Ok(())
+}
+
 /// An error of kind `Unsupported`.
-pub fn set_streams(_streams: &[(Borrowed<'_>, i32)]) -> io::Result<()> {
+pub fn set_streams(_streams: Vec<(crate::Descriptor, i32)>) -> io::Result<()> {
     unsupported()
 }
 

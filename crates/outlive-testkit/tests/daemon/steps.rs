@@ -19,7 +19,8 @@ fn step_1_no_descriptor_of_its_starter_is_left_open() {
     let said = finish(&mut with_seven(&home, &words));
     assert_eq!(said.code, 0, "{said}");
     let pid = puppet.ready();
-    assert!(!fs::exists(format!("/proc/{pid}/fd/7")).expect("it lives"));
+    let seven = fs::read_link(format!("/proc/{pid}/fd/7")).expect("it lives");
+    assert_eq!(seven.to_str(), Some("/dev/null"));
     let open = puppet.ask("descriptors");
     assert!(!open.contains("/etc/group"), "{open}");
     let told = fs::read_to_string(path(&home, "told")).expect("it told");

@@ -38,6 +38,10 @@ impl PidFile {
             if !file.metadata().during(failed)?.is_file() {
                 return Err(Error::io(failed(), io::Error::other("it is no plain file")));
             }
+            if !folder::is_own(&folder, &file).during(failed)? {
+                let what = "it has another name as well, or belongs to another user";
+                return Err(Error::io(failed(), io::Error::other(what)));
+            }
             if !lock::take(file.as_fd()).during(failed)? {
                 return Err(in_use(path, file));
             }
@@ -103,6 +107,8 @@ fn in_use(path: &Path, mut file: File) -> Error {
     let mut text = String::new();
     let read = file.by_ref().take(32).read_to_string(&mut text);
     let pid: Option<i32> = read.ok().and_then(|_| text.trim().parse().ok());
+    // kill(1) takes others for process groups, and -1 for everybody.
+    let pid = pid.filter(|pid| *pid > 0);
     let path = path.display();
     let who = match pid {
         Some(pid) => format!("process {pid} is the daemon of the pid file `{path}`"),

@@ -6,7 +6,7 @@ use crate::error::{During, Result};
 use crate::leave::Leaving;
 use outlive_escape::cookies::is_cookie;
 use outlive_os::identity::Identity;
-use outlive_os::{AsDescriptor, Borrowed, Descriptor, daemon};
+use outlive_os::{Borrowed, Descriptor, daemon};
 use outlive_record::Report;
 use std::path::{Path, PathBuf};
 
@@ -65,12 +65,8 @@ impl Prepared {
     }
 
     fn set_streams(&mut self) -> Result<()> {
-        let streams = self.streams.iter();
-        let streams: Vec<_> = streams.map(|(it, number)| (it.as_fd(), *number)).collect();
-        daemon::set_streams(&streams)
-            .during(|| "failed to set the daemon's standard streams".to_owned())?;
-        self.streams.clear();
-        Ok(())
+        daemon::set_streams(std::mem::take(&mut self.streams))
+            .during(|| "failed to set the daemon's standard streams".to_owned())
     }
 
     fn release(&mut self, held: &[Borrowed<'_>]) -> Result<Vec<Closed>> {

@@ -26,12 +26,17 @@ impl Daemon {
         if KERNEL == Kernel::Windows {
             return again::start(self);
         }
+        daemon::fill_streams().during(|| "failed to open the null device".to_owned())?;
         self.check()?;
         let supervisor = supervisor()?;
         if supervisor.is_none() {
             may_fork()?;
         }
         let prepared = self.prepare(supervisor.is_some())?;
+        if prepared.identity.is_some() {
+            // capset(2) is of one thread.
+            must_be_alone()?;
+        }
         match supervisor {
             Some(manager) => {
                 let settled = prepared.settle_in_place()?;
@@ -53,6 +58,11 @@ impl Daemon {
         let is_open = |number: i32| {
             number >= 0 && surroundings::open_at(number) != surroundings::Open::Nothing
         };
+        if let Some(number) = self.kept.iter().find(|number| (0..3).contains(*number)) {
+            let what = format!("failed to keep descriptor {number}, a standard stream");
+            let hint = "say what it is to be: stdin, stdout, stderr (Stdio::inherit())";
+            return Err(Error::new(Kind::Invalid, what).hint_at(hint));
+        }
         if let Some(number) = self.kept.iter().find(|number| !is_open(**number)) {
             let what = format!("failed to keep descriptor {number}: it is not open");
             return Err(Error::new(Kind::Invalid, what));
@@ -154,6 +164,10 @@ fn may_fork() -> Result<()> {
         let hint = "a container is a background of its own: run it there without becoming a daemon";
         return Err(Error::new(Kind::Unsupported, what).hint_at(hint));
     }
+    must_be_alone()
+}
+
+fn must_be_alone() -> Result<()> {
     let count =
         daemon::threads().during(|| "failed to count the threads of this process".to_owned())?;
     if count == 1 {
@@ -161,6 +175,6 @@ fn may_fork() -> Result<()> {
     }
     let what = format!("failed to become a daemon: this process has {count} threads");
     let hint = "call it first thing in main, before any thread is started: a fork takes one thread \
-                along, and none of what the others hold";
+                along, and so does giving up rights";
     Err(Error::new(Kind::Unsupported, what).hint_at(hint))
 }

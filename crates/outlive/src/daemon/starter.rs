@@ -166,6 +166,8 @@ impl Starter {
     /// Waits for the daemon's end, which it has announced; how it was, in words.
     fn see_end(&mut self) -> String {
         let Some(process) = &self.daemon else {
+            // It has never got as far as a pid file of its own.
+            drop(self.prepared.take());
             return String::new();
         };
         let left = self
