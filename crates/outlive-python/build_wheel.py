@@ -2,7 +2,8 @@
 
 Maturin makes a wheel of an extension module or of an executable, but not of both; what lies in the
 data folder's `scripts` it takes along, and installers put that beside the interpreter. Another
-profile of Cargo's than `wheel` is chosen by `pip install --config-settings profile=dev .`.
+profile of Cargo's than `wheel` is chosen by `pip install --config-settings profile=dev .`. There is
+no source distribution: it would have to hold the whole workspace.
 """
 
 from __future__ import annotations
@@ -15,9 +16,7 @@ from typing import Any, Dict, Optional
 
 import maturin
 from maturin import (  # noqa: F401
-    build_sdist,
     get_requires_for_build_editable,
-    get_requires_for_build_sdist,
     get_requires_for_build_wheel,
 )
 

@@ -96,7 +96,9 @@ impl Venv {
         let venv = Venv {
             folder: folder.to_owned(),
         };
-        if venv.minor().is_err() {
+        // One whose making failed has an interpreter and no pip: Debian's venv without ensurepip.
+        let whole = venv.pip().arg("--version").output();
+        if !whole.is_ok_and(|pip| pip.status.success()) {
             run(Command::new(python)
                 .args(["-m", "venv", "--clear"])
                 .arg(folder))?;

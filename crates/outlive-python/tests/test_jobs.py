@@ -96,8 +96,8 @@ import outlive, signal, sys
 signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
 job = outlive.job(sys.argv[1])
 for wait in job.wait, lambda: list(job.follow()):
-    signal.setitimer(signal.ITIMER_REAL, 0.01)
     try:
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
         wait()
     except KeyboardInterrupt:
         print("heard")

@@ -279,9 +279,9 @@ def test_a_wait_hears_signals_and_times_out(line: Line) -> None:
         raise Heard
 
     before = signal.signal(signal.SIGALRM, raise_it)
-    signal.setitimer(signal.ITIMER_REAL, 0.01)
     try:
         with pytest.raises(Heard):
+            signal.setitimer(signal.ITIMER_REAL, 0.01)
             p.wait()
     finally:
         signal.signal(signal.SIGALRM, before)

@@ -13,7 +13,7 @@ use outlive_escape::survey::{Adoption, Glance, Survey};
 use outlive_os::cgroup::Cgroup;
 use outlive_os::process::Process;
 use outlive_os::settings::{self, Which};
-use outlive_os::{KERNEL, Kernel, proc};
+use outlive_os::{KERNEL, Kernel, proc, role};
 use outlive_record::{Caller, CgroupFolder, Escape, Hazard, Manager, Report, Setting, Text, Way};
 use outlive_systemd as systemd;
 use std::borrow::Cow;
@@ -34,7 +34,8 @@ pub(crate) const KEEPERS: &str = "keepers";
 pub(crate) const PROCESSES: &str = "processes";
 
 /// What surrounds this process: what would end, stall or limit a program that is started from here.
-/// It is looked at once, and again in a process that was forked; the first call takes some hundred microseconds.
+/// It is looked at once, and again in a process that was forked or moved to another cgroup, or that
+/// is another user's by now; the first call takes some hundred microseconds.
 ///
 /// ```
 /// let survey = outlive::survey()?;
@@ -52,22 +53,35 @@ pub fn survey() -> Result<&'static Survey> {
     }
 }
 
-/// What was seen around the process with this id: a forked one looks again. The lock is only tried,
-/// since a thread that holds it is not there to let go of it in a process that was forked meanwhile.
-static SURVEY: RwLock<Option<(u32, &'static Survey)>> = RwLock::new(None);
+/// What may change around a process while it runs, by itself or by what manages it: its id (it was
+/// forked), its user, and its cgroups as `/proc/PID/cgroup` has them.
+type Place = (u32, u32, String);
+
+fn place() -> Place {
+    let process = std::process::id();
+    let cgroups = proc::cgroups(process.cast_signed()).unwrap_or_default();
+    (process, role::user(), cgroups)
+}
+
+/// What was seen at this place. The lock is only tried, since a thread that holds it is not there to
+/// let go of it in a process that was forked meanwhile.
+static SURVEY: RwLock<Option<(Place, &'static Survey)>> = RwLock::new(None);
 
 /// What this process has seen around it.
 fn surveyed() -> Option<&'static Survey> {
-    let (process, survey) = (*SURVEY.try_read().ok()?)?;
-    (process == std::process::id()).then_some(survey)
+    let kept = SURVEY.try_read().ok()?;
+    let (seen_at, survey) = kept.as_ref()?;
+    (*seen_at == place()).then_some(*survey)
 }
 
 fn complete(glance: Glance, orphans_parent: Option<i32>) -> Result<&'static Survey> {
+    // Before the look: what changes meanwhile is seen by the next one.
+    let place = place();
     let survey = looked(glance, orphans_parent)?;
-    // One for each process, but for threads that look at the same time.
+    // One for each place, but for threads that look at the same time.
     let survey: &'static Survey = Box::leak(Box::new(survey));
     if let Ok(mut kept) = SURVEY.try_write() {
-        *kept = Some((std::process::id(), survey));
+        *kept = Some((place, survey));
     }
     Ok(survey)
 }
@@ -450,7 +464,8 @@ impl Leaving {
 /// Whether a child with this wish needs nothing but what every spawn does: it is looked at once,
 /// since it is asked for each child.
 pub(crate) fn is_simple(wish: &Wish) -> Result<bool> {
-    /// Twice the id of the process that has looked, and whether it is so.
+    /// Twice the id of the process that has looked, and whether it is so. Whether it was moved to
+    /// another cgroup since is not asked: that would cost each spawn a tenth of its time.
     static SIMPLE: AtomicU64 = AtomicU64::new(0);
     let process = u64::from(std::process::id()) << 1;
     if wish.reset != Reset::default() || wish.via.is_some() {

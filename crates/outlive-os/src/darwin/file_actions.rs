@@ -56,6 +56,13 @@ impl Attributes {
             // These two have no other disposition.
             libc::sigdelset(&raw mut all, signal::KILL);
             libc::sigdelset(&raw mut all, signal::STOP);
+            if !new_session {
+                // What a terminal sends concerns a child that stays in its session: nohup, and a
+                // shell's `&`, have it ignored for all that is started under them.
+                for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT] {
+                    libc::sigdelset(&raw mut all, signal);
+                }
+            }
             fine(libc::posix_spawnattr_setflags(&raw mut it.0, flags))?;
             fine(libc::posix_spawnattr_setsigmask(
                 &raw mut it.0,

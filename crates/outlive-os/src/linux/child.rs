@@ -87,7 +87,10 @@ fn checked(result: impl Into<i64>) -> Result<i64, i32> {
 /// Everything from clone to exec; comes back only if it failed.
 fn become_program(plan: &mut Plan) -> Result<(), (Step, i32)> {
     let at = |step| move |error| (step, error);
-    reset_dispositions();
+    // What a terminal sends concerns a child that stays in its session: nohup, and a shell's `&`,
+    // have it ignored for all that is started under them (nohup(1), POSIX sh 2.11).
+    let kept = if plan.new_session { 0 } else { OF_A_TERMINAL };
+    reset_dispositions(kept);
     if plan.new_session {
         // SAFETY: takes no argument.
         checked(unsafe { libc::setsid() }).map_err(at(Step::Session))?;
@@ -145,13 +148,19 @@ fn join(cgroups: &[Join]) -> Result<(), i32> {
     Ok(())
 }
 
-/// Default dispositions for all signals. The kernel has reset the handlers (CLONE_CLEAR_SIGHAND),
-/// but what the caller ignores stays ignored: Rust programs ignore SIGPIPE, nohup SIGHUP.
-fn reset_dispositions() {
+/// The signals that a terminal sends to end what runs on it, a bit for each.
+const OF_A_TERMINAL: u64 =
+    1 << (libc::SIGHUP - 1) | 1 << (libc::SIGINT - 1) | 1 << (libc::SIGQUIT - 1);
+
+/// Default dispositions for all signals but those that stay ignored. The kernel has reset the
+/// handlers (CLONE_CLEAR_SIGHAND), but what the caller ignores stays ignored: Rust programs ignore
+/// SIGPIPE, nohup SIGHUP.
+fn reset_dispositions(kept: u64) {
     // The kernel's own struct sigaction: all zero is SIG_DFL, no flags, an empty mask.
     let default = [0u64; 4];
     let (new, old) = (default.as_ptr(), ptr::null::<u64>());
-    let changed = changed_dispositions().unwrap_or(u64::MAX);
+    let (ignored, caught) = dispositions().unwrap_or((u64::MAX, u64::MAX));
+    let changed = (ignored & !kept) | caught;
     for signal in (1..=64).filter(|signal| changed >> (signal - 1) & 1 == 1) {
         // SAFETY: the structure is complete; SIGKILL and SIGSTOP are refused, which does no harm.
         // The raw call, since libc's refuses the two signals that it keeps for itself.
@@ -159,9 +168,9 @@ fn reset_dispositions() {
     }
 }
 
-/// The signals that are ignored or caught, a bit for each: `/proc/self/status` tells of all of them
-/// in half the time that it takes to reset each.
-fn changed_dispositions() -> Option<u64> {
+/// The signals that are ignored and those that are caught, a bit for each: `/proc/self/status` tells
+/// of all of them in half the time that it takes to reset each.
+fn dispositions() -> Option<(u64, u64)> {
     let mut status = [0u8; 4096];
     let length = read_file(c"/proc/self/status", &mut status).ok()?;
     let status = &status[..length];
@@ -175,7 +184,7 @@ fn changed_dispositions() -> Option<u64> {
         };
         digits.iter().fold(Some(0), digit)
     };
-    Some(mask(b"\nSigIgn:\t")? | mask(b"\nSigCgt:\t")?)
+    Some((mask(b"\nSigIgn:\t")?, mask(b"\nSigCgt:\t")?))
 }
 
 /// Reads a file of the kernel's, in one read.

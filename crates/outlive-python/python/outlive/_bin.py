@@ -10,16 +10,21 @@ from typing import Iterator
 
 def _places() -> Iterator[str]:
     name = "outlive" + (sysconfig.get_config_var("EXE") or "")
-    # Where installers put a wheel's scripts: in this environment, for this user, or beside a
-    # package that was installed to a folder (`pip install --target`).
+    package = os.path.dirname(os.path.realpath(__file__))
+    site = os.path.dirname(package)
+    # Where installers put a wheel's scripts: beside a package that was installed to a folder (`pip
+    # install --target`), in the prefix that the package is in (`--prefix`, or what an environment
+    # with `--system-site-packages` is made of), in this environment, or for this user.
+    yield os.path.join(site, "bin", name)
+    above = site if os.name == "nt" else os.path.dirname(site)
+    scripts = "Scripts" if os.name == "nt" else "bin"
+    yield os.path.join(os.path.dirname(os.path.dirname(above)), scripts, name)
     yield os.path.join(sysconfig.get_path("scripts"), name)
     if sys.version_info >= (3, 10):
         user = sysconfig.get_preferred_scheme("user")
     else:
         user = {"nt": "nt_user", "posix": "posix_user"}[os.name]
     yield os.path.join(sysconfig.get_path("scripts", scheme=user), name)
-    package = os.path.dirname(os.path.realpath(__file__))
-    yield os.path.join(os.path.dirname(package), "bin", name)
 
 
 def find_outlive_bin() -> str:

@@ -7,12 +7,15 @@ import os
 import select
 import signal as signals
 import sys
+import threading
 import time
+from concurrent.futures import Future
 from contextlib import suppress
 from datetime import timedelta
 from typing import (
     Any,
     AsyncIterator,
+    Callable,
     Dict,
     Generator,
     Iterator,
@@ -21,6 +24,7 @@ from typing import (
     Mapping,
     Optional,
     Sequence,
+    TypeVar,
     Union,
 )
 
@@ -36,6 +40,11 @@ Folder = Union[str, "os.PathLike[str]"]
 #: There what is waited for are handles, which neither select() nor an event loop takes: the library
 #: waits for them, in a thread where an event loop runs.
 _WINDOWS = sys.platform == "win32"
+
+#: The longest that poll(2) waits, in milliseconds.
+_POLL_MAX = (1 << 31) - 1
+
+T = TypeVar("T")
 
 
 def _span(seconds: Optional[float]) -> Optional[timedelta]:
@@ -180,7 +189,8 @@ class Job:
             UnsupportedError: if its standard input is not open.
         """
         if data:
-            self._native.send(data.encode() if isinstance(data, str) else data)
+            sent = data.encode() if isinstance(data, str) else data
+            _heard(lambda: self._native.send(sent))
         if eof:
             # What was sent may have been its last word.
             with suppress(_errors.NotRunningError):
@@ -189,7 +199,7 @@ class Job:
     def stop(self, grace: Optional[float] = None) -> Stopped:
         """Ends it with all of its processes: they are asked to (SIGTERM), and what is left after
         `grace` seconds (10 if none are given) is killed. Nothing is left when this returns."""
-        how, found = self._native.stop(_span(grace))
+        how, found = _heard(lambda: self._native.stop(_span(grace)))
         return Stopped(how, found)
 
     def kill(self, signal: int = getattr(signals, "SIGKILL", 9), *, tree: bool = False) -> None:
@@ -203,7 +213,8 @@ class Job:
     def restart(self, grace: Optional[float] = None) -> Job:
         """Starts it again under its id, with the environment of this process and what was set for
         it. If it runs it is stopped first, with `grace` as for `stop`."""
-        again = _native.restart(self._native, _span(grace), find_outlive_bin())
+        keeper = find_outlive_bin()
+        again = _heard(lambda: _native.restart(self._native, _span(grace), keeper))
         return Job(again, self._home)
 
     def remove(self) -> None:
@@ -223,11 +234,32 @@ def _wait_for(descriptors: Sequence[int], deadline: Optional[float]) -> bool:
     poll = select.poll()
     for descriptor in descriptors:
         poll.register(descriptor, select.POLLIN)
-    if deadline is None:
-        poll.poll()
-        return True
-    left = deadline - time.monotonic()
-    return bool(poll.poll(max(0, left) * 1000))
+    while deadline is not None:
+        left = max(0, deadline - time.monotonic()) * 1000
+        # poll(2) takes an int: what is longer is waited for in parts.
+        if poll.poll(min(left, _POLL_MAX)):
+            return True
+        if left <= _POLL_MAX:
+            return False
+    poll.poll()
+    return True
+
+
+def _heard(work: Callable[[], T]) -> T:
+    """Does what may take long, and lets signal handlers run, and raise, meanwhile: they do in the
+    main thread, and so it is done in another one, which then goes on with it."""
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    result: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(work())
+        except BaseException as error:
+            result.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return result.result()
 
 
 async def _wait_for_async(descriptors: Sequence[int]) -> None:

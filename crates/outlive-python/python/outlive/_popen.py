@@ -17,6 +17,9 @@ Breakaway = Union[bool, Literal["require"], None]
 
 _WINDOWS = sys.platform == "win32"
 
+#: The largest `int` of C: no descriptor is larger.
+_INT_MAX = (1 << 31) - 1
+
 #: Where `creationflags` stands among the arguments of `subprocess.Popen`, which are documented.
 _CREATIONFLAGS = 13
 
@@ -165,9 +168,19 @@ class Popen(subprocess.Popen[AnyStr]):
         Raises:
             NotRunningError: if that is first asked for when it has been waited for.
         """
-        if self._escapes is None and self._child is not None:
-            self._escapes = Report._of(self._child.escapes())
+        child = self._child
+        if self._escapes is None and child is not None:
+            self._escapes = Report._of(child.escapes())
+        if self._escapes is None and self._apart_as is not None:
+            raise _errors._make(
+                "NotRunningError", f"failed to look at {self.args!r}: it has ended", None, None, []
+            )
         return self._escapes
+
+    def _handle_exitstatus(self, *given: Any, **more: Any) -> None:
+        super()._handle_exitstatus(*given, **more)  # type: ignore[misc]
+        # It holds a descriptor, which nobody needs once the child has been waited for.
+        self._child = None
 
     def _execute_child(self, *given: Any) -> None:
         if self._apart_as is None:
@@ -256,8 +269,14 @@ def _spawn(
     it: Dict[str, Any], program: Any, args: List[Any], streams: List[int], apart: _Apart
 ) -> _native.Child:
     kept = {int(number) for number in it["pass_fds"]}
+    if any(not 0 <= number <= _INT_MAX for number in kept):
+        raise ValueError("bad value(s) in fds_to_keep")
     if not it["close_fds"]:
         kept.update(_inheritable())
+    for number in (*streams, *kept):
+        if number != -1:
+            # One that is not open is refused as subprocess refuses it.
+            os.fstat(number)
     request: _native.SpawnRequest = {
         "program": _bytes(program),
         "argv": [_bytes(arg) for arg in args],
@@ -272,6 +291,10 @@ def _spawn(
     }
     try:
         return _native.spawn(request)
+    except _errors.SystemCallError as error:
+        # The class that the number has, such as BlockingIOError where no process may be made.
+        number = error.errno or 0
+        raise OSError(number, os.strerror(number)) from error
     except (_errors.NotFoundError, _errors.NotExecutableError) as error:
         number = error.errno or 0
         raise OSError(number, os.strerror(number), program) from None

@@ -6,11 +6,17 @@ import subprocess
 from types import FunctionType
 from typing import Any, Dict, Tuple
 
-from outlive._popen import Popen
+
+def _popen(*args: Any, **kwargs: Any) -> Any:
+    """Whatever is `outlive.Popen` now: a test may have put another in its place."""
+    import outlive
+
+    return outlive.Popen(*args, **kwargs)
+
 
 # They find `Popen`, and each other, in the namespace of their module. Given another namespace they
 # are the same functions, whatever a version of Python does in them.
-_namespace: Dict[str, Any] = {**vars(subprocess), "Popen": Popen}
+_namespace: Dict[str, Any] = {**vars(subprocess), "Popen": _popen}
 
 
 def _ours(name: str) -> FunctionType:

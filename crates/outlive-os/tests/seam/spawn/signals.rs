@@ -6,6 +6,7 @@ use crate::common::{
 };
 use outlive_os::events;
 use outlive_os::process::{Exit, Waited, reap_any};
+use outlive_os::spawn::Spawn;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -62,7 +63,11 @@ fn confuse() {
 
 /// The sets of signals that a process says it blocks, ignores and handles, as `cat` prints them.
 fn sets(start: Start) -> Vec<(String, u64)> {
-    let said = printed(program(&["cat", "/proc/self/status"]), start);
+    sets_of(program(&["cat", "/proc/self/status"]), start)
+}
+
+fn sets_of(spawn: Spawn<'_>, start: Start) -> Vec<(String, u64)> {
+    let said = printed(spawn, start);
     let wanted = ["SigBlk", "SigIgn", "SigCgt"];
     let fields = said.lines().filter_map(|line| line.split_once(":\t"));
     let fields = fields.filter(|(name, _)| wanted.contains(name));
@@ -75,8 +80,26 @@ fn sets(start: Start) -> Vec<(String, u64)> {
 }
 
 fn are_default(start: Start) {
-    for (name, set) in sets(start) {
+    let spawn = Spawn {
+        new_session: true,
+        ..program(&["cat", "/proc/self/status"])
+    };
+    for (name, set) in sets_of(spawn, start) {
         assert_eq!(set, 0, "{name} is {set:x}");
+    }
+}
+
+/// As nohup(1) and a shell's `&` have it.
+#[test]
+fn what_a_terminal_sends_stays_ignored_in_its_session() {
+    alone!();
+    confuse();
+    for start in [as_child, as_orphan] {
+        let kept = 1 << (libc::SIGHUP - 1) | 1 << (libc::SIGINT - 1);
+        for (name, set) in sets(start) {
+            let expected = if name == "SigIgn" { kept } else { 0 };
+            assert_eq!(set, expected, "{name} is {set:x}");
+        }
     }
 }
 
@@ -112,7 +135,10 @@ fn are_default_where_no_descriptor_is_free() {
         }
         // One for the handle that comes back.
         taken.pop();
-        let mut spawn = program(&["cat", "/proc/self/status"]);
+        let mut spawn = Spawn {
+            new_session: true,
+            ..program(&["cat", "/proc/self/status"])
+        };
         spawn.descriptors.push((write.as_fd(), 1));
         let process = start(spawn).expect("one descriptor is free");
         drop(write);
