@@ -114,7 +114,8 @@ use std::time::Duration;
 ///
 /// On Windows the program starts itself again with the same arguments, detached, and that process is
 /// the daemon: what comes before `start` runs in both. `pid_file`, `user`, `group`,
-/// `supplementary_groups`, `chroot` and `keep_descriptor` are refused there, and a umask has no effect.
+/// `supplementary_groups`, `chroot`, `keep_descriptor` and not to `detach` are refused there, and a
+/// umask has no effect.
 #[derive(Debug)]
 pub struct Daemon {
     folder: PathBuf,
@@ -124,6 +125,7 @@ pub struct Daemon {
     root: Option<PathBuf>,
     streams: [Option<Stdio>; 3],
     kept: Vec<i32>,
+    detaches: bool,
     breakaway: Breakaway,
     patience: Duration,
 }
@@ -145,6 +147,7 @@ impl Daemon {
             root: None,
             streams: [None, None, None],
             kept: Vec::new(),
+            detaches: true,
             breakaway: Breakaway::Off,
             patience: Duration::from_secs(90),
         }
@@ -230,6 +233,15 @@ impl Daemon {
     /// its like.
     pub fn keep_descriptor(&mut self, number: i32) -> &mut Daemon {
         self.kept.push(number);
+        self
+    }
+
+    /// Whether it becomes a process apart from its starter; `true` by default. Without it steps 5 to 8
+    /// are left out, and 14 and 15, which nobody waits for: `start` returns in this very process. That
+    /// is for one that init or inetd has started (PEP 3143, `detach_process`). There must be one
+    /// thread all the same; and an error may leave some of the steps done.
+    pub fn detach(&mut self, detach: bool) -> &mut Daemon {
+        self.detaches = detach;
         self
     }
 

@@ -5,6 +5,42 @@ use outlive_testkit::{Home, Pidfd, Puppet, Running, Terminal, skipped};
 use std::fs;
 
 #[test]
+fn a_daemon_that_gives_up_ends_by_itself() {
+    let home = Home::new();
+    let log = path(&home, "log");
+    fs::File::create(&log).expect("our own folder");
+    let stderr = format!("stderr={log}");
+    let said = run(
+        &home,
+        &Puppet::new(&home),
+        &[&stderr, "then=give-up:no tide"],
+    );
+    assert_eq!(
+        (said.code, said.errors()),
+        (1, "no tide".to_owned()),
+        "{said}"
+    );
+    let log = fs::read_to_string(&log).expect("it is there");
+    assert_eq!(log, "tidied up; Ok(())\n");
+}
+
+#[test]
+fn one_that_does_not_detach_is_the_same_process() {
+    let home = Home::new();
+    let pid_file = option("pid-file", &home, "pid");
+    let mut puppet = Puppet::new(&home);
+    let words = crate::words(&puppet, &["detach=no", "umask=027", &pid_file]);
+    let mut running = Running::start(&mut home.command(words));
+    assert_eq!(puppet.ready(), running.pid());
+    assert_eq!(crate::status(puppet.pid(), "Umask"), "0027");
+    assert_eq!(puppet.ask("descriptors").contains("pipe:"), false);
+    let text = fs::read_to_string(path(&home, "pid")).expect("it is there");
+    assert_eq!(text.trim(), puppet.pid().to_string());
+    puppet.exit(4);
+    assert_eq!(running.end(), 4);
+}
+
+#[test]
 fn a_daemon_that_fails_tells_why_by_its_starter() {
     let home = Home::new();
     let pid_file = option("pid-file", &home, "pid");

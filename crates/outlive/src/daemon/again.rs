@@ -36,6 +36,7 @@ fn check(asked: &Daemon) -> Result<()> {
         ("supplementary_groups", asked.wanted.groups.is_some()),
         ("chroot", asked.root.is_some()),
         ("keep_descriptor", !asked.kept.is_empty()),
+        ("detach(false)", !asked.detaches),
     ];
     match refused.iter().find(|(_, asked)| *asked) {
         None => Ok(()),

@@ -90,27 +90,41 @@ impl Daemonized {
     ///
     /// An error of the kind that a closed descriptor gives (EBADF) is told with the descriptors that
     /// [`start`](super::Daemon::start) has closed.
-    pub fn failed(mut self, why: impl Into<Box<dyn StdError + Send + Sync>>) -> ! {
+    pub fn failed(self, why: impl Into<Box<dyn StdError + Send + Sync>>) -> ! {
+        if let Err(text) = self.give_up(why) {
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+        process::exit(1)
+    }
+
+    /// Tells what [`failed`](Daemonized::failed) tells, and leaves the end to the caller, who has to
+    /// clean up first: the starter waits for it, and kills the daemon when its time is up.
+    ///
+    /// # Errors
+    ///
+    /// The text, if no starter has heard it.
+    pub fn give_up(
+        mut self,
+        why: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> std::result::Result<(), String> {
         let why = why.into();
         let (text, number) = self.tell(&*why);
         let waiting = std::mem::replace(&mut self.waiting, Waiting::Nobody);
         // Before anybody is told: who hears of it may start another one at once.
         drop(self);
-        let told = match &waiting {
+        match &waiting {
             Waiting::Starter(starter) => {
-                matches!(starter.say(&Word::Failed(text.clone())), Ok(true))
+                if matches!(starter.say(&Word::Failed(text.clone())), Ok(true)) {
+                    return Ok(());
+                }
             }
             Waiting::Manager(manager) => {
                 let status = text.replace('\n', " ");
                 let _ = manager.send(&format!("STATUS={status}\nERRNO={number}"));
-                false
             }
-            Waiting::Nobody => false,
-        };
-        if !told {
-            let _ = writeln!(io::stderr(), "{text}");
+            Waiting::Nobody => {}
         }
-        process::exit(1)
+        Err(text)
     }
 
     /// The error and its causes in words, and the number of the innermost that has one; EIO without.

@@ -36,8 +36,8 @@ pub(super) struct Settled {
 }
 
 impl Prepared {
-    /// In a process that has left its starter's session: `held` are descriptors that it goes on
-    /// using. Rights go last, since all else may need them.
+    /// In a process that no service manager has made as it is to be, and that has left its starter's
+    /// session if it was to: `held` are descriptors that it goes on using. Rights go last, since all else may need them.
     pub(super) fn settle_apart(mut self, held: &[Borrowed<'_>]) -> Result<Settled> {
         daemon::reset_signals();
         daemon::remove_variables(|name| is_cookie(name).is_some())

@@ -30,7 +30,10 @@ impl Daemon {
         self.check()?;
         let supervisor = supervisor()?;
         if supervisor.is_none() {
-            may_fork()?;
+            if self.detaches && std::process::id() == 1 {
+                return Err(all_would_end());
+            }
+            must_be_alone()?;
         }
         let prepared = self.prepare(supervisor.is_some())?;
         if prepared.identity.is_some() {
@@ -41,6 +44,10 @@ impl Daemon {
             Some(manager) => {
                 let settled = prepared.settle_in_place()?;
                 Ok(Daemonized::new(Waiting::Manager(manager), settled))
+            }
+            None if !self.detaches => {
+                let settled = prepared.settle_apart(&[])?;
+                Ok(Daemonized::new(Waiting::Nobody, settled))
             }
             None => {
                 let (settled, to) =
@@ -157,16 +164,13 @@ fn supervisor() -> Result<Option<Notifier>> {
     Ok(Some(notifier))
 }
 
-/// Refuses where a fork would do harm.
-fn may_fork() -> Result<()> {
-    if std::process::id() == 1 {
-        let what = "failed to become a daemon: this is process 1, with which all others end";
-        let hint = "a container is a background of its own: run it there without becoming a daemon";
-        return Err(Error::new(Kind::Unsupported, what).hint_at(hint));
-    }
-    must_be_alone()
+fn all_would_end() -> Error {
+    let what = "failed to become a daemon: this is process 1, with which all others end";
+    let hint = "a container is a background of its own: run it there without becoming a daemon";
+    Error::new(Kind::Unsupported, what).hint_at(hint)
 }
 
+/// Refuses where a fork, or another environment, would do harm.
 fn must_be_alone() -> Result<()> {
     let count =
         daemon::threads().during(|| "failed to count the threads of this process".to_owned())?;

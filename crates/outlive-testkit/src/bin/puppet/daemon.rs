@@ -23,6 +23,8 @@ enum Then {
     Drop,
     /// Fails with this text.
     Fail(String),
+    /// The same, but ends by itself, with 3, after it has written to its standard error.
+    GiveUp(String),
     /// Fails with what comes of reading the first file that it opened before.
     UseOpened,
     /// Exits with this code.
@@ -58,6 +60,7 @@ pub(crate) fn daemon(words: &[OsString]) -> io::Result<ExitCode> {
             "stdout" => drop(daemon.stdout(stream(value)?)),
             "stderr" => drop(daemon.stderr(stream(value)?)),
             "keep" => drop(daemon.keep_descriptor(number(value))),
+            "detach" => drop(daemon.detach(value != "no")),
             "breakaway" if value == "require" => drop(daemon.breakaway(Breakaway::Require)),
             "breakaway" => drop(daemon.breakaway(Breakaway::Prefer)),
             "timeout-ms" => {
@@ -110,6 +113,11 @@ pub(crate) fn daemon(words: &[OsString]) -> io::Result<ExitCode> {
             return obey::obey(&folder);
         }
         Then::Fail(why) => daemon.failed(why),
+        Then::GiveUp(why) => {
+            let unheard = daemon.give_up(why);
+            eprintln!("tidied up; {unheard:?}");
+            process::exit(3)
+        }
         Then::UseOpened => match opened[0].read(&mut [0]) {
             Ok(_) => daemon.failed("it was still open"),
             Err(error) => daemon.failed(error),
@@ -130,6 +138,7 @@ fn parse(value: &str) -> Then {
         "silent" => Then::Silent,
         "drop" => Then::Drop,
         "fail" => Then::Fail(detail.to_owned()),
+        "give-up" => Then::GiveUp(detail.to_owned()),
         "use-opened" => Then::UseOpened,
         "exit" => Then::Exit(number(detail)),
         "die" => Then::Die(detail.to_owned()),
