@@ -1,9 +1,11 @@
 //! `outlive._native`: what the Python package does through the library. Its types are given to
 //! Python as plain values; the classes that programs see are Python's own.
 //!
-//! The interpreter's lock is not held while anything is waited for or started. What is started gets
+//! The interpreter's lock is not held while anything is waited for or started, but for a daemon's
+//! start. What is started gets
 //! the environment as it was while the lock was still held, since other threads may change it.
 
+mod daemon;
 mod failure;
 mod job;
 mod program;
@@ -23,6 +25,8 @@ mod _native {
         refuse_second_interpreter()
     }
 
+    #[pymodule_export]
+    use crate::daemon::{Daemonized, daemonize};
     #[pymodule_export]
     use crate::job::{Job, find, list, prune, restart, start};
     #[pymodule_export]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 import pytest
 
@@ -67,6 +68,107 @@ def line() -> Iterator[Line]:
     yield line
     line.hang_on()
     line.close()
+
+
+#: A program that becomes a daemon, and then answers each expression by its value.
+EVALUATING = """
+import os, signal, socket, sys
+import outlive
+line = socket.socket(fileno=int(sys.argv[1]))
+{before}
+daemon = {daemon}
+{after}
+question = line.recv(10000)
+while question:
+    value = eval(question)
+    try:
+        line.send(repr(value).encode())
+    except BrokenPipeError:
+        break
+    question = line.recv(10000)
+"""
+
+
+class Daemon:
+    """A daemon that answers what it is asked."""
+
+    def __init__(self, line: Line, folder: Path) -> None:
+        self.line = line
+        self.folder = folder
+        self.script = folder / "a_daemon.py"
+
+    def write(self, options: str = "", *, before: str = "", after: str = "", keep: str = "") -> None:
+        """What becomes one by `daemonize`, with these options."""
+        daemon = f"outlive.daemonize(keep_descriptors=[line, {keep}], {options})"
+        self.write_program(daemon, before, after)
+
+    def write_program(self, daemon: str, before: str = "", after: str = "") -> None:
+        self.script.write_text(EVALUATING.format(daemon=daemon, before=before, after=after))
+
+    def command(self) -> List[str]:
+        return [sys.executable, os.fspath(self.script), str(self.line.number)]
+
+    def popen(self, **kwargs: Any) -> subprocess.Popen[str]:
+        """Runs the script, which goes on."""
+        starter = subprocess.Popen(
+            self.command(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            pass_fds=[self.line.number],
+            cwd=self.folder,
+            **kwargs,
+        )
+        self.line.hang_on()
+        return starter
+
+    def starter(self, options: str = "", **kwargs: Any) -> subprocess.Popen[str]:
+        """Runs such a script, which goes on."""
+        self.write(options)
+        return self.popen(**kwargs)
+
+    def run(
+        self, around: Callable[[List[str]], List[str]] = list, **kwargs: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs the script to its end, and to that of whoever has its standard streams."""
+        said = subprocess.run(
+            around(self.command()),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            pass_fds=[self.line.number],
+            cwd=self.folder,
+            **kwargs,
+        )
+        return said
+
+    def start(
+        self,
+        options: str = "",
+        *,
+        before: str = "",
+        after: str = "",
+        keep: str = "",
+        **kwargs: Any,
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs such a script to its end."""
+        self.write(options, before=before, after=after, keep=keep)
+        said = self.run(**kwargs)
+        self.line.hang_on()
+        return said
+
+    def ask(self, expression: str) -> Any:
+        """The value of an expression, in the daemon."""
+        self.line.ours.send(expression.encode())
+        answer = self.line.ours.recv(100000)
+        assert answer, "it has ended"
+        return ast.literal_eval(answer.decode())
+
+
+@pytest.fixture
+def daemon(line: Line, tmp_path: Path) -> Daemon:
+    return Daemon(line, tmp_path)
 
 
 @pytest.fixture

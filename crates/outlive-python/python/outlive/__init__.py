@@ -5,6 +5,7 @@
 - `spawnl` … `spawnvpe`: `os.spawn*`, with `P_DETACH` on every system.
 - `start` starts a `Job`: its exit code and its output are there for whoever comes later. `job` finds
   one, `jobs` lists them.
+- `daemonize` makes this very program a daemon; `DaemonContext` is PEP 3143's.
 - `survey` and `doctor` tell what surrounds this process, and what would be done about it.
 """
 
@@ -22,6 +23,12 @@ from subprocess import (
 
 from outlive import flags as flags
 from outlive._bin import find_outlive_bin as find_outlive_bin
+from outlive._daemon import (
+    Closed as Closed,
+    Daemonized as Daemonized,
+    daemonize as daemonize,
+)
+from outlive._daemon_context import DaemonContext as DaemonContext
 from outlive._errors import (
     DamagedError as DamagedError,
     ElsewhereError as ElsewhereError,

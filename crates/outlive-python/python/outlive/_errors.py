@@ -57,7 +57,7 @@ class DamagedError(Error):
 
 
 class RunningError(Error):
-    """The job would have had to have ended."""
+    """The job would have had to have ended; or a daemon has the pid file."""
 
 
 class NotRunningError(Error, ProcessLookupError):
@@ -69,7 +69,7 @@ class RemainsError(Error, PermissionError):
 
 
 class UnsupportedError(Error, NotImplementedError):
-    """This system, or this version of outlive, can't do it."""
+    """This system, this version of outlive, or a process with threads, can't do it."""
 
 
 class InvalidError(Error, ValueError):

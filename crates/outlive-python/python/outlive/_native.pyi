@@ -6,10 +6,12 @@ from typing import Any, Dict, List, Optional, Tuple, TypedDict, Union, final, ty
 
 __all__ = [
     "Child",
+    "Daemonized",
     "Following",
     "Job",
     "Output",
     "Waiting",
+    "daemonize",
     "disown",
     "doctor",
     "find",
@@ -59,11 +61,39 @@ class StartRequest(TypedDict):
     linger: bool
     reset: List[str]
 
+@type_check_only
+class DaemonRequest(TypedDict):
+    working_dir: _Path
+    umask: int
+    pid_file: Optional[_Path]
+    user: Optional[str]
+    group: Optional[str]
+    supplementary_groups: Optional[List[str]]
+    chroot: Optional[_Path]
+    streams: List[Optional[int]]
+    kept: List[int]
+    detach: bool
+    breakaway: str
+    ready_timeout: Optional[timedelta]
+
 @final
 class Child:
     @property
     def pid(self) -> int: ...
     def escapes(self) -> Dict[str, Any]: ...
+
+@final
+class Daemonized:
+    @property
+    def lost(self) -> List[str]: ...
+    @property
+    def closed(self) -> List[Tuple[int, str]]: ...
+    @property
+    def is_supervised(self) -> bool: ...
+    def report(self) -> Optional[Dict[str, Any]]: ...
+    def ready(self) -> None: ...
+    def give_up(self, why: str) -> Optional[str]: ...
+    def release(self) -> None: ...
 
 @final
 class Waiting:
@@ -98,6 +128,7 @@ class Job:
 
 def spawn(request: SpawnRequest) -> Child: ...
 def disown(request: SpawnRequest) -> int: ...
+def daemonize(request: DaemonRequest) -> Daemonized: ...
 def start(request: StartRequest) -> Job: ...
 def list(home: Optional[_Path]) -> List[Dict[str, Any]]: ...
 def find(key: str, home: Optional[_Path]) -> Job: ...
