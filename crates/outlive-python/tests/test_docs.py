@@ -6,6 +6,8 @@ import doctest
 import importlib
 import pkgutil
 import re
+import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT, run_python
@@ -17,11 +19,20 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.usefixtures("home")
-def test_the_blocks_of_the_guide() -> None:
+def test_the_blocks_of_the_guide(tmp_path: Path) -> None:
     assert len(BLOCKS) > 8
     for block in BLOCKS:
         # Each is a program of its own; the state folder is one.
-        run_python(block)
+        if "daemon" not in block:
+            run_python(block, cwd=tmp_path)
+            continue
+        # As a job, which has ended when the daemon has.
+        job = outlive.start([sys.executable, "-c", block], cwd=tmp_path, until="tree")
+        assert (job.wait().exit_code, job.output()) == (0, b""), block
+    log = (tmp_path / "squares.log").read_text()
+    assert log == "0 squared is 0\n1 squared is 1\n2 squared is 4\n"
+    assert (tmp_path / "found.log").read_text() == "watching\n"
+    assert not (tmp_path / "echo.pid").exists() and not (tmp_path / "watcher.pid").exists()
 
 
 def test_the_guide_names_what_there_is() -> None:
