@@ -323,6 +323,7 @@ bad = {
     ValueError: [
         dict(umask=0o1000), dict(stdout=outlive.PIPE), dict(stdin=outlive.STDOUT), dict(user="no one"),
         dict(ready_timeout=-1), dict(ready_timeout=float("nan")), dict(keep_descriptors=[1000]),
+        dict(breakaway="perhaps"),
     ],
     OSError: [dict(working_dir="no-such"), dict(stdin="no-such"), dict(pid_file="no/such"), dict(stdout=1000)],
     AttributeError: [dict(stdout=3.5)],
@@ -337,4 +338,4 @@ for kind, all in bad.items():
 sys.exit(0)
 """
     said = daemon.start(before=before)
-    assert said.stderr == "" and len(said.stdout.splitlines()) == 15
+    assert said.stderr == "" and len(said.stdout.splitlines()) == 16

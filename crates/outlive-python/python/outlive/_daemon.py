@@ -14,7 +14,7 @@ from datetime import timedelta
 from errno import EBADF
 from types import TracebackType
 from typing import (
-    Any,
+    Dict,
     Iterable,
     Iterator,
     List,
@@ -43,6 +43,9 @@ class HasFileno(Protocol):
 
 #: A file's path; an open file or its descriptor; `subprocess.DEVNULL`; for standard error, `STDOUT`.
 Stream = Union[Path, int, HasFileno, None]
+
+#: What the extension module calls them.
+_WORDS: Dict[object, str] = {False: "off", True: "prefer"}
 
 #: The interpreter ignores these itself, so that they are errors (EPIPE, EFBIG): see `signal`.
 _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
@@ -198,7 +201,7 @@ def daemonize(
             daemon; `math.inf` is for ever. ``None``: ready is said at once.
 
     Raises:
-        UnsupportedError: a `RuntimeError`, if there are more threads than one, with their number; or
+        UnsupportedError: (a `RuntimeError`) if there are more threads than one, with their number; or
             if this is process 1.
         RunningError: if another daemon holds the pid file, which names it.
         SystemCallError: if a folder, a file, a user or a group is not there or may not be used; if it
@@ -238,7 +241,7 @@ def daemonize(
         "streams": [None, None, None],
         "kept": [_number(it) for it in keep_descriptors],
         "detach": True,
-        "breakaway": {False: "off", True: "prefer", "require": "require"}[breakaway],
+        "breakaway": _WORDS.get(breakaway, str(breakaway)),
         "ready_timeout": _patience(ready_timeout),
     }
     daemon = become(request, stdin, stdout, stderr)
@@ -253,9 +256,11 @@ def become(
     """Becomes a daemon as the request says, with these streams."""
     opened: List[int] = []
     try:
-        streams = _open_streams(request, opened, stdin, stdout, stderr)
-        request["streams"] = streams
-        request["kept"] += opened
+        streams = _open_streams(opened, stdin, stdout, stderr)
+        request["streams"] = [None if it is None else _native_number(it) for it in streams]
+        # Windows' daemon is another process, which has none of these but as its streams.
+        if sys.platform != "win32":
+            request["kept"] += [number for number in streams if number is not None and number > 2]
         for file in (sys.stdout, sys.stderr):
             # Closed, or nobody reads it any more: no reason not to go on without it.
             with suppress(AttributeError, ValueError, OSError):
@@ -291,9 +296,7 @@ def _number(it: Union[int, HasFileno]) -> int:
     return it if isinstance(it, int) else it.fileno()
 
 
-def _open_streams(
-    request: _native.DaemonRequest, opened: List[int], *given: Stream
-) -> List[Optional[int]]:
+def _open_streams(opened: List[int], *given: Stream) -> List[Optional[int]]:
     """Descriptors for 0, 1 and 2. Those that are opened for it are `opened`, and closed again."""
     streams: List[Optional[int]] = []
     for target, stream in enumerate(given):
@@ -312,9 +315,16 @@ def _open_streams(
                 name = ("stdin", "stdout", "stderr")[target]
                 raise ValueError(f"{name} can't be {stream!r}: nobody would hold its other end")
             streams.append(number)
-            if number > 2:
-                request["kept"].append(number)
     return streams
+
+
+def _native_number(descriptor: int) -> int:
+    """What the system has under a descriptor's number: on Windows, a handle."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        return msvcrt.get_osfhandle(descriptor)
+    return descriptor
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from typing import (
     ContextManager,
     Dict,
     Iterable,
-    List,
     NoReturn,
     Optional,
     Type,
@@ -23,6 +22,7 @@ from typing import (
 
 from outlive import _native
 from outlive._daemon import Daemonized, HasFileno, Path, Stream, become
+from outlive._errors import UnsupportedError
 
 Handler = Union[Callable[[int, Optional[FrameType]], Any], int, str, None]
 PidFile = Union[Path, ContextManager[Any], None]
@@ -61,7 +61,7 @@ class DaemonContext:
 
     What PEP 3143 leaves open: the starter waits until the daemon is open, and only then exits with 0;
     if that fails, it prints why and exits with 1. Signals, buffers, forks and service managers are as
-    for `daemonize`.
+    for `daemonize`. On Windows it is refused (`UnsupportedError`).
     """
 
     def __init__(
@@ -81,6 +81,8 @@ class DaemonContext:
         stderr: Stream = None,
         signal_map: Optional[Dict[int, Handler]] = None,
     ) -> None:
+        if not hasattr(os, "getuid"):
+            raise UnsupportedError("DaemonContext is for Unix, as PEP 3143 is: use `daemonize`")
         self.chroot_directory = chroot_directory
         self.working_directory = working_directory
         self.umask = umask
@@ -112,11 +114,14 @@ class DaemonContext:
         """
         if self.is_open:
             return
+        # Windows has no such module.
+        import resource
+
         handlers = {number: self._handler(it) for number, it in self.signal_map.items()}
         daemonized = become(self._request(), self.stdin, self.stdout, self.stderr)
         try:
             if self.prevent_core:
-                _prevent_core()
+                resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             for number, handler in handlers.items():
                 signal.signal(number, handler)
             pidfile = self.pidfile
@@ -188,8 +193,7 @@ class DaemonContext:
 
 
 def _default_signals() -> Dict[int, Handler]:
-    names: List[str] = ["SIGTSTP", "SIGTTIN", "SIGTTOU"]
-    ignored = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    ignored = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
     return {**dict.fromkeys(ignored), signal.SIGTERM: "terminate"}
 
 
@@ -203,12 +207,3 @@ def _is_socket(stream: Any) -> bool:
         return stat.S_ISSOCK(os.fstat(stream.fileno()).st_mode)
     except (AttributeError, ValueError, OSError):
         return False
-
-
-def _prevent_core() -> None:
-    try:
-        import resource
-    except ImportError:
-        # Windows has neither.
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
