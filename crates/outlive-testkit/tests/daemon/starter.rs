@@ -33,7 +33,7 @@ fn one_that_does_not_detach_is_the_same_process() {
     let mut running = Running::start(&mut home.command(words));
     assert_eq!(puppet.ready(), running.pid());
     assert_eq!(crate::status(puppet.pid(), "Umask"), "0027");
-    assert_eq!(puppet.ask("descriptors").contains("pipe:"), false);
+    assert!(!puppet.ask("descriptors").contains("pipe:"));
     let text = fs::read_to_string(path(&home, "pid")).expect("it is there");
     assert_eq!(text.trim(), puppet.pid().to_string());
     puppet.exit(4);
