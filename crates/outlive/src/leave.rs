@@ -1,26 +1,30 @@
 //! What surrounds this process, and what is done about it at a launch.
 
 mod job_object;
+mod seen;
 
 pub(crate) use job_object::{job_exit, starter};
+pub(crate) use seen::Begun;
+pub use seen::survey;
 
-use crate::error::{During, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use outlive_escape::kernel::cgroup::{self, Hierarchy, Owner};
 use outlive_escape::plan::{
     self, Breakaway, Helpers, Level, LogOut, Plan, Reach, Reset, Route, Wish, depends_on_log_out,
 };
 use outlive_escape::survey::{Adoption, Glance, Survey};
 use outlive_os::cgroup::Cgroup;
+use outlive_os::proc;
 use outlive_os::process::Process;
 use outlive_os::settings::{self, Which};
-use outlive_os::{KERNEL, Kernel, proc, role};
 use outlive_record::{Caller, CgroupFolder, Escape, Hazard, Manager, Report, Setting, Text, Way};
 use outlive_systemd as systemd;
+use seen::{complete, looked};
 use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 /// How long a manager may take for one thing that it is asked for: starting a service takes it some
@@ -33,107 +37,11 @@ pub(crate) const KEEPERS: &str = "keepers";
 /// In there, the cgroup of programs without a keeper: nobody is left to remove one of their own.
 pub(crate) const PROCESSES: &str = "processes";
 
-/// What surrounds this process: what would end, stall or limit a program that is started from here.
-/// It is looked at once, and again in a process that was forked or moved to another cgroup, or that
-/// is another user's by now; the first call takes some hundred microseconds.
-///
-/// ```
-/// let survey = outlive::survey()?;
-/// println!("session {}, terminal {:?}", survey.process.session, survey.terminal);
-/// # Ok::<(), outlive::Error>(())
-/// ```
-///
-/// # Errors
-///
-/// If `/proc` can't be read.
-pub fn survey() -> Result<&'static Survey> {
-    match surveyed() {
-        Some(survey) => Ok(survey),
-        None => complete(Glance::take(), None),
-    }
-}
-
-/// What may change around a process while it runs, by itself or by what manages it: its id (it was
-/// forked), its user, and its cgroups as `/proc/PID/cgroup` has them.
-type Place = (u32, u32, String);
-
-fn place() -> Place {
-    let process = std::process::id();
-    let cgroups = proc::cgroups(process.cast_signed()).unwrap_or_default();
-    (process, role::user(), cgroups)
-}
-
-/// What was seen at this place. The lock is only tried, since a thread that holds it is not there to
-/// let go of it in a process that was forked meanwhile.
-static SURVEY: RwLock<Option<(Place, &'static Survey)>> = RwLock::new(None);
-
-/// What this process has seen around it.
-fn surveyed() -> Option<&'static Survey> {
-    let kept = SURVEY.try_read().ok()?;
-    let (seen_at, survey) = kept.as_ref()?;
-    (*seen_at == place()).then_some(*survey)
-}
-
-fn complete(glance: Glance, orphans_parent: Option<i32>) -> Result<&'static Survey> {
-    // Before the look: what changes meanwhile is seen by the next one.
-    let place = place();
-    let survey = looked(glance, orphans_parent)?;
-    // One for each place, but for threads that look at the same time.
-    let survey: &'static Survey = Box::leak(Box::new(survey));
-    if let Ok(mut kept) = SURVEY.try_write() {
-        *kept = Some((place, survey));
-    }
-    Ok(survey)
-}
-
-fn looked(glance: Glance, orphans_parent: Option<i32>) -> Result<Survey> {
-    let survey = glance.complete(std::env::vars_os(), orphans_parent);
-    survey.during(|| "failed to look at what surrounds this process".to_owned())
-}
-
 /// A wish, with a person's or an administrator's word against lingering.
 fn heeding(wish: &Wish) -> Wish {
     Wish {
         linger: wish.linger && std::env::var_os("OUTLIVE_NO_LINGER").is_none_or(|it| it.is_empty()),
         ..*wish
-    }
-}
-
-/// A survey that was begun: as much of it as a keeper's start depends on.
-pub(crate) enum Begun {
-    Whole(&'static Survey),
-    Glance(Glance),
-}
-
-impl Begun {
-    pub(crate) fn new() -> Result<Begun> {
-        match (surveyed(), KERNEL) {
-            (Some(survey), _) => Ok(Begun::Whole(survey)),
-            (None, Kernel::Linux) => Ok(Begun::Glance(Glance::take())),
-            // There all of it is soon looked at, and the keeper's start depends on all of it.
-            (None, Kernel::Windows | Kernel::Darwin) => survey().map(Begun::Whole),
-        }
-    }
-
-    fn cgroups(&self) -> &[Hierarchy] {
-        match self {
-            Begun::Whole(survey) => &survey.cgroups,
-            Begun::Glance(glance) => &glance.cgroups,
-        }
-    }
-
-    /// Where a keeper most likely gets its cgroups; none if it most likely is not ours to start, or
-    /// there is more that its start depends on.
-    pub(crate) fn bases(&self, wish: &Wish) -> Option<Bases> {
-        match KERNEL {
-            Kernel::Linux => plan::direct_bases(self.cgroups(), wish.breakaway),
-            Kernel::Windows | Kernel::Darwin => None,
-        }
-    }
-
-    /// Whether a keeper can stay in the caller's cgroup: its job's is another one in any case.
-    pub(crate) fn may_stay(&self) -> bool {
-        plan::may_stay(self.cgroups())
     }
 }
 
