@@ -10,8 +10,6 @@ use std::io::{BufRead, BufReader, Read, stdin};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::thread;
 
 const HOLD: &str = "OUTLIVE_TEST_HOLD";
 
@@ -151,30 +149,4 @@ fn it_can_be_looked_at_but_not_taken_by_a_reader() {
     let reader = File::open(&path).expect("our own file");
     assert!(!lock::is_held(reader.as_fd()).expect("it can be looked at"));
     assert!(lock::take(reader.as_fd()).is_err());
-}
-
-#[test]
-fn one_at_a_time_has_its_turn() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let path = folder.path().join("lock");
-    // Who holds the lock is in nobody's way.
-    let holder = writable(&path);
-    assert!(lock::take(holder.as_fd()).expect("it is free"));
-    let busy = AtomicBool::new(false);
-    thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                for _ in 0..100 {
-                    let file = writable(&path);
-                    let turn = lock::turn(file.as_fd()).expect("it comes");
-                    assert!(!busy.swap(true, Relaxed), "it is another one's");
-                    thread::yield_now();
-                    busy.store(false, Relaxed);
-                    drop(turn);
-                }
-            });
-        }
-    });
-    let look = File::open(&path).expect("our own file");
-    assert!(lock::is_held(look.as_fd()).expect("it can be looked at"));
 }

@@ -19,3 +19,5 @@ mod role;
 mod socket;
 mod spawn;
 mod surroundings;
+#[path = "../shared/turns.rs"]
+mod turns;

@@ -114,29 +114,3 @@ fn who_looks_is_never_in_the_way_of_who_takes() {
         assert_eq!(seen, 4);
     });
 }
-
-#[test]
-fn one_at_a_time_has_its_turn() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let path = folder.path().join("lock");
-    // Who holds the lock is in nobody's way.
-    let holder = writable(&path);
-    assert!(lock::take(holder.as_fd()).expect("it is free"));
-    let busy = AtomicBool::new(false);
-    thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                for _ in 0..100 {
-                    let file = writable(&path);
-                    let turn = lock::turn(file.as_fd()).expect("it comes");
-                    assert!(!busy.swap(true, Relaxed), "it is another one's");
-                    thread::yield_now();
-                    busy.store(false, Relaxed);
-                    drop(turn);
-                }
-            });
-        }
-    });
-    let look = File::open(&path).expect("our own file");
-    assert!(lock::is_held(look.as_fd()).expect("it can be looked at"));
-}

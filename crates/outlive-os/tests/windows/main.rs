@@ -21,3 +21,5 @@ mod puppet;
 mod socket;
 mod spawn;
 mod tree;
+#[path = "../shared/turns.rs"]
+mod turns;
