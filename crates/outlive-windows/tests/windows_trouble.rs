@@ -3,7 +3,7 @@
 
 use outlive_os::proc;
 use outlive_os::process::Process;
-use outlive_windows::{Home, Puppet, Stage, kill};
+use outlive_windows::{Home, Puppet, Stage, is_wine, kill};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -157,14 +157,30 @@ fn a_hundred_jobs_run_at_once() {
         let mut command = home.command(options.chain(words.iter().map(String::as_str)));
         command.spawn().expect("outlive can be started")
     };
-    let running: Vec<_> = (0..COUNT).map(run).collect();
-    let mut puppets: Vec<Puppet> = (0..COUNT).map(|_| stage.enter()).collect();
-    let mut ids = BTreeSet::new();
-    for run in running {
-        let said = run.wait_with_output().expect("it can be waited for");
-        assert!(said.status.success(), "{said:?}");
-        ids.insert(String::from_utf8(said.stdout).expect("an id is text"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (mut ids, mut failed) = (BTreeSet::new(), 0);
+    let mut left: Vec<usize> = (0..COUNT).collect();
+    // Ten launchers at a time: it is the jobs that are to be many.
+    while !left.is_empty() {
+        let some = left.drain(..left.len().min(10));
+        let running: Vec<_> = some.map(|place| (place, run(place))).collect();
+        for (place, run) in running {
+            let said = run.wait_with_output().expect("it can be waited for");
+            if said.status.success() {
+                ids.insert(text(&said.stdout));
+                continue;
+            }
+            // Wine's server says so (STATUS_INTERNAL_ERROR) of a process that ends before it has
+            // begun, as one in some thousand does. Nothing of such a job may be left.
+            let why = text(&said.stderr);
+            assert!(is_wine() && why.contains("internal error"), "{why}");
+            failed += 1;
+            assert!(failed < 10, "{why}");
+            left.push(place);
+        }
     }
+    println!("{failed} were not started by Wine");
+    let mut puppets: Vec<Puppet> = (0..COUNT).map(|_| stage.enter()).collect();
     assert_eq!(ids.len(), COUNT);
     let list = home.list();
     assert_eq!(list.len(), COUNT);
