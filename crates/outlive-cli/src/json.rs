@@ -2,7 +2,6 @@
 
 use crate::output;
 use crate::report::{Failure, Result};
-use crate::status;
 use crate::text;
 use jiff::Timestamp;
 use outlive::{Escape, Hazard, HazardKind, HazardState, Keeper, Run, Status};
@@ -75,7 +74,7 @@ impl<'a> JobObject<'a> {
         JobObject {
             id: &job.id,
             name: job.name.as_deref(),
-            state: status::word(job.state),
+            state: job.state.word(),
             pid: job.pid,
             exit_code: job.exit_code,
             signal: job.signal,

@@ -88,7 +88,7 @@ fn row(job: &Status, now: Timestamp) -> Vec<Cell> {
     vec![
         text::plain(&job.id).into(),
         text::plain(job.name.as_deref().unwrap_or_default()).into(),
-        Cell::new(status::word(job.state), style),
+        Cell::new(job.state.word(), style),
         Cell::new(status::exit(job), style),
         Cell::new(pid(job), Style::new()),
         Cell::new(age.unwrap_or_default(), dim),
@@ -103,7 +103,7 @@ fn plain_line(out: &mut dyn Write, job: &Status) -> io::Result<()> {
         "{}\t{}\t{}\t{}\t{}\t{started_at}\t{}",
         text::plain(&job.id),
         text::plain(job.name.as_deref().unwrap_or_default()),
-        status::word(job.state),
+        job.state.word(),
         status::exit(job),
         pid(job),
         text::command(&job.command),

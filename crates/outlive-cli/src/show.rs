@@ -53,11 +53,7 @@ fn describe(job: &Status, now: Timestamp) -> String {
     }
     line(
         "State",
-        &format!(
-            "{color}{}{color:#}{}",
-            status::word(job.state),
-            details(job)
-        ),
+        &format!("{color}{}{color:#}{}", job.state.word(), details(job)),
     );
     // A damaged record tells neither.
     if !job.command.is_empty() {

@@ -10,19 +10,6 @@ pub(crate) fn label(status: &Status) -> &str {
     status.name.as_deref().unwrap_or(&status.id)
 }
 
-/// The state's word in JSON and tables.
-pub(crate) fn word(state: State) -> &'static str {
-    match state {
-        State::Running => "running",
-        State::Exited => "exited",
-        State::Signaled => "signaled",
-        State::Failed => "failed",
-        State::Lost => "lost",
-        State::Elsewhere => "elsewhere",
-        State::Damaged => "damaged",
-    }
-}
-
 /// Green what runs, red what went wrong, yellow what somebody stopped or nobody knows.
 pub(crate) fn style(status: &Status) -> Style {
     let color = match status.state {

@@ -2,7 +2,7 @@
 
 use crate::failure::unlocked;
 use crate::program::look_around;
-use outlive::{HazardKind, HazardState, Run, State, Status, Survey, Wish};
+use outlive::{HazardKind, HazardState, Run, Status, Survey, Wish};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -51,18 +51,7 @@ pub(crate) fn status<'py>(py: Python<'py>, status: &Status) -> PyResult<Bound<'p
     let all = PyDict::new(py);
     all.set_item("id", &status.id)?;
     all.set_item("name", &status.name)?;
-    all.set_item(
-        "state",
-        match status.state {
-            State::Running => "running",
-            State::Exited => "exited",
-            State::Signaled => "signaled",
-            State::Failed => "failed",
-            State::Lost => "lost",
-            State::Elsewhere => "elsewhere",
-            State::Damaged => "damaged",
-        },
-    )?;
+    all.set_item("state", status.state.word())?;
     all.set_item("pid", status.pid)?;
     all.set_item("exit_code", status.exit_code)?;
     all.set_item("signal", status.signal)?;

@@ -26,6 +26,21 @@ pub enum State {
     Damaged,
 }
 
+impl State {
+    /// The word for it in JSON and tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Running => "running",
+            State::Exited => "exited",
+            State::Signaled => "signaled",
+            State::Failed => "failed",
+            State::Lost => "lost",
+            State::Elsewhere => "elsewhere",
+            State::Damaged => "damaged",
+        }
+    }
+}
+
 /// What is known of a job.
 #[derive(Debug, Clone)]
 pub struct Status {

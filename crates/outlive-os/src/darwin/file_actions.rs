@@ -1,7 +1,7 @@
 //! What posix_spawn(2) is told of the new process: its attributes, and what it does with its folder
 //! and its descriptors before it is the program.
 
-use super::{checked, signal};
+use super::{checked, signal, signal_table};
 use std::ffi::{CStr, c_int, c_short};
 use std::io;
 use std::mem::MaybeUninit;
@@ -50,7 +50,7 @@ impl Attributes {
             flags |= libc::POSIX_SPAWN_START_SUSPENDED;
         }
         let flags = c_short::try_from(flags).unwrap_or(c_short::MAX);
-        let (none, mut all) = (signal::set(&[]), signal::every());
+        let (none, mut all) = (signal::set(&[]), signal_table::every());
         // SAFETY: attributes and sets that are initialised; the sets are only read, or are ours.
         unsafe {
             // These two have no other disposition.

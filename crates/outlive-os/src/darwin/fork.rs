@@ -12,7 +12,7 @@ use std::ptr;
 /// threads of the caller may hold locks (fork(2)).
 pub(super) fn run(start: impl FnOnce() -> Result<i32, i32>) -> io::Result<Result<i32, i32>> {
     let (from, to) = events::pipe()?;
-    let all = signal::every();
+    let all = super::signal_table::every();
     let mut before = signal::set(&[]);
     // None of the caller's handlers is to run in the child, whose memory is a copy of ours.
     // SAFETY: both sets are initialised.

@@ -8,6 +8,7 @@ pub mod cgroup;
 pub mod changes;
 #[path = "../unix/daemon.rs"]
 pub mod daemon;
+#[path = "../unix/descriptors.rs"]
 mod descriptors;
 mod environ;
 pub mod events;
@@ -33,12 +34,15 @@ pub mod output;
 mod own;
 #[path = "../unix/pipes.rs"]
 mod pipes;
+mod placeholder;
 pub mod proc;
 #[path = "evfilt_proc.rs"]
 pub mod process;
 pub mod role;
 pub mod settings;
+#[path = "../unix/signal.rs"]
 pub mod signal;
+mod signal_table;
 pub mod socket;
 #[path = "posix_spawn.rs"]
 pub mod spawn;

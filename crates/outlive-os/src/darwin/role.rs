@@ -6,7 +6,6 @@ pub use super::own::{
 };
 pub use super::start::{begin, inherited, standard_input, take_standard_input_socket};
 
-use super::signal;
 use std::ffi::c_void;
 use std::io;
 
@@ -14,7 +13,7 @@ use std::io;
 /// launchd(8), since nobody else can inherit them here, and its name in lists of processes is that of
 /// its program. To be called while there is one thread.
 pub fn become_keeper(_name: &str) -> io::Result<()> {
-    let all = signal::every();
+    let all = super::signal_table::every();
     // SAFETY: the set is initialised; the old mask is not asked for.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &all, std::ptr::null_mut()) };
     Ok(())

@@ -2,10 +2,11 @@
 //! privilege.
 
 pub use super::start::{Open, open_at};
+pub use crate::common::{First, Folder, Limit, Mount, Schedule};
 
 use crate::Job;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Who becomes the parent of an orphan: always launchd(8), so that none is made to find out.
 pub fn orphans_parent() -> io::Result<i32> {
@@ -34,21 +35,6 @@ pub fn device(number: i32) -> (u32, u32) {
     (number >> 24, number & 0xff_ffff)
 }
 
-/// How this thread is scheduled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Schedule {
-    /// Niceness (getpriority(2)).
-    pub nice: i32,
-    /// The policy's number, 0 for the usual one.
-    pub policy: i32,
-    /// Class and level of input and output, (0, _) if none was set.
-    pub io: (i32, i32),
-    /// Timer slack in nanoseconds.
-    pub timer_slack: u64,
-    /// The signal at the end of the parent's thread, 0 if none.
-    pub parent_death: i32,
-}
-
 /// How this thread is scheduled: children begin with its process's niceness, and as usual in all else.
 pub fn schedule() -> Schedule {
     Schedule {
@@ -60,23 +46,9 @@ pub fn schedule() -> Schedule {
     }
 }
 
-/// A resource limit: its name, the soft and the hard one; none is unlimited.
-pub type Limit = (&'static str, Option<u64>, Option<u64>);
-
 /// The resource limits of this process that could be compared with what is usual: none.
 pub fn limits() -> impl Iterator<Item = Limit> {
     std::iter::empty()
-}
-
-/// Which of this thread's namespaces are the machine's first ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct First {
-    /// The pid namespace.
-    pub pid: bool,
-    /// The user namespace.
-    pub user: bool,
-    /// Whether children are put into this thread's own pid namespace.
-    pub children: bool,
 }
 
 /// Which of this thread's namespaces are the machine's first ones: there are no others.
@@ -117,26 +89,6 @@ pub fn is_cgroup(_path: impl AsRef<Path>) -> bool {
 /// Whether `path` is where the hierarchy of cgroups is mounted: nowhere.
 pub fn is_root_of_version_2(_path: &str) -> bool {
     false
-}
-
-/// This process's folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folder {
-    /// Its path.
-    pub path: PathBuf,
-    /// Whether it has been deleted.
-    pub deleted: bool,
-    /// The mount that it is on, if that is not the root's.
-    pub mount: Option<Mount>,
-}
-
-/// A mount, as far as it can be told without reading the list of all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mount {
-    /// It is mounted here.
-    At(PathBuf),
-    /// It has this id.
-    Id(u64),
 }
 
 /// This process's folder, and the volume that it keeps busy.

@@ -12,6 +12,7 @@ mod clone;
 #[path = "../unix/daemon.rs"]
 pub mod daemon;
 mod descendants;
+#[path = "../unix/descriptors.rs"]
 mod descriptors;
 mod environ;
 pub mod events;
@@ -35,12 +36,15 @@ pub mod output;
 mod own;
 #[path = "../unix/pipes.rs"]
 mod pipes;
+mod placeholder;
 pub mod proc;
 #[path = "pidfd.rs"]
 pub mod process;
 pub mod role;
 pub mod settings;
+#[path = "../unix/signal.rs"]
 pub mod signal;
+mod signal_table;
 pub mod socket;
 pub mod spawn;
 #[path = "../unix/start.rs"]

@@ -3,6 +3,7 @@
 
 pub use super::orphan::orphans_parent;
 pub use super::start::{Open, open_at};
+pub use crate::common::{First, Folder, Limit, Mount, Schedule};
 
 use outlive_record::RESOURCES;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags};
@@ -53,22 +54,6 @@ pub fn device(number: i32) -> (u32, u32) {
     (major, number & 0xff | number >> 12 & 0xf_ff00)
 }
 
-/// How this thread is scheduled, and what it is told: what its children begin with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Schedule {
-    /// Niceness (getpriority(2)).
-    pub nice: i32,
-    /// The policy's number, 0 for the usual one (sched_getscheduler(2)). 0 also if children begin
-    /// with the usual one (SCHED_RESET_ON_FORK, sched(7)).
-    pub policy: i32,
-    /// Class and level of input and output, (0, _) if none was set (ioprio_get(2)).
-    pub io: (i32, i32),
-    /// Timer slack in nanoseconds (PR_GET_TIMERSLACK, prctl(2)).
-    pub timer_slack: u64,
-    /// The signal at the end of the parent's thread, 0 if none (PR_GET_PDEATHSIG, prctl(2)).
-    pub parent_death: i32,
-}
-
 /// How this thread is scheduled.
 pub fn schedule() -> Schedule {
     const RESET_ON_FORK: i64 = 0x4000_0000;
@@ -100,9 +85,6 @@ pub fn schedule() -> Schedule {
     }
 }
 
-/// A resource limit: its name, the soft and the hard one; none is unlimited.
-pub type Limit = (&'static str, Option<u64>, Option<u64>);
-
 /// All resource limits of this process (getrlimit(2)), in the order of their numbers. A system call
 /// for each is a tenth of the time that `/proc/self/limits` takes.
 pub fn limits() -> impl Iterator<Item = Limit> {
@@ -111,18 +93,6 @@ pub fn limits() -> impl Iterator<Item = Limit> {
         let (soft, hard) = super::settings::limit(0, number)?;
         Some((*name, unlimited(soft), unlimited(hard)))
     })
-}
-
-/// Which of this thread's namespaces are the machine's first ones; unknown ones count as such.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct First {
-    /// The pid namespace.
-    pub pid: bool,
-    /// The user namespace.
-    pub user: bool,
-    /// Whether children are put into this thread's own pid namespace, and not into one that was made
-    /// for them (unshare(2), CLONE_NEWPID).
-    pub children: bool,
 }
 
 /// Which of this thread's namespaces are the machine's first ones. Those have inode numbers that
@@ -197,26 +167,6 @@ pub fn is_root_of_version_2(path: &str) -> bool {
         Ok::<_, rustix::io::Errno>(mounted && found.stx_ino == 1)
     };
     whole().unwrap_or(false) && rustix::fs::statfs(path).is_ok_and(|it| it.f_type == 0x6367_7270)
-}
-
-/// This process's folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folder {
-    /// Its path, or what it was when it has been deleted.
-    pub path: PathBuf,
-    /// Whether it has been deleted.
-    pub deleted: bool,
-    /// The mount that it is on, if that is not the root's.
-    pub mount: Option<Mount>,
-}
-
-/// A mount, as far as it can be told without reading the list of all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mount {
-    /// It is mounted here.
-    At(PathBuf),
-    /// It has this id in `/proc/self/mountinfo` (statx(2), STATX_MNT_ID, Linux 5.8).
-    Id(u64),
 }
 
 /// This process's folder, and the mount that it keeps busy.

@@ -5,8 +5,9 @@ pub use super::delegate::may_start_by;
 pub use super::foster::foster_parent;
 use super::{call, proc};
 use crate::Job;
+pub use crate::common::{First, Folder, Limit, Mount, Schedule};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use windows_sys::Win32::Foundation::{HANDLE, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_TYPE_CHAR, FILE_TYPE_PIPE, FILE_TYPE_UNKNOWN, GetFileType,
@@ -196,21 +197,6 @@ pub fn device(_number: i32) -> (u32, u32) {
     (0, 0)
 }
 
-/// How this thread is scheduled, as Unix has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Schedule {
-    /// Niceness.
-    pub nice: i32,
-    /// The policy's number, 0 for the usual one.
-    pub policy: i32,
-    /// Class and level of input and output, (0, _) if none was set.
-    pub io: (i32, i32),
-    /// Timer slack in nanoseconds.
-    pub timer_slack: u64,
-    /// The signal at the end of the parent's thread, 0 if none.
-    pub parent_death: i32,
-}
-
 /// How this thread is scheduled: as usual.
 pub fn schedule() -> Schedule {
     Schedule {
@@ -222,23 +208,9 @@ pub fn schedule() -> Schedule {
     }
 }
 
-/// A resource limit: its name, the soft and the hard one; none is unlimited.
-pub type Limit = (&'static str, Option<u64>, Option<u64>);
-
 /// All resource limits of this process: those of Unix are not there.
 pub fn limits() -> impl Iterator<Item = Limit> {
     std::iter::empty()
-}
-
-/// Which of this thread's namespaces are the machine's first ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct First {
-    /// The pid namespace.
-    pub pid: bool,
-    /// The user namespace.
-    pub user: bool,
-    /// Whether children are put into this thread's own pid namespace.
-    pub children: bool,
 }
 
 /// Which of this thread's namespaces are the machine's first ones: there are no others.
@@ -278,26 +250,6 @@ pub fn is_cgroup(_path: impl AsRef<Path>) -> bool {
 /// Whether `path` is where the hierarchy of cgroups is mounted: nowhere.
 pub fn is_root_of_version_2(_path: &str) -> bool {
     false
-}
-
-/// This process's folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folder {
-    /// Its path.
-    pub path: PathBuf,
-    /// Whether it has been deleted.
-    pub deleted: bool,
-    /// The mount that it is on, if that is not the root's.
-    pub mount: Option<Mount>,
-}
-
-/// A mount, as far as it can be told without reading the list of all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mount {
-    /// It is mounted here.
-    At(PathBuf),
-    /// It has this id.
-    Id(u64),
 }
 
 /// This process's folder, which can't be deleted as long as it is that.

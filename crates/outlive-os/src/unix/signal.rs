@@ -1,5 +1,7 @@
-//! Signals by name, signal(3).
+//! Signals by name.
 
+pub(super) use super::signal_table::LAST;
+use super::signal_table::NAMES;
 use std::mem::MaybeUninit;
 
 /// Ends a process at once.
@@ -12,53 +14,17 @@ pub const CONTINUE: i32 = libc::SIGCONT;
 pub const STOP: i32 = libc::SIGSTOP;
 /// A child has ended.
 pub const CHILD: i32 = libc::SIGCHLD;
-/// A signal of that name; the news of output comes otherwise here, see [`super::output::Activity`].
+/// Something has been written in a watched folder; on macOS that is told otherwise (see
+/// [`super::output::Activity`]).
 pub const ACTIVITY: i32 = libc::SIGIO;
 /// The terminal's interrupt key.
 pub const INTERRUPT: i32 = libc::SIGINT;
 /// The terminal is gone.
 pub const HANG_UP: i32 = libc::SIGHUP;
-/// The highest signal's number (`NSIG - 1`).
-pub(super) const LAST: i32 = 31;
-
-const NAMES: [(&str, i32); 31] = [
-    ("HUP", libc::SIGHUP),
-    ("INT", libc::SIGINT),
-    ("QUIT", libc::SIGQUIT),
-    ("ILL", libc::SIGILL),
-    ("TRAP", libc::SIGTRAP),
-    ("ABRT", libc::SIGABRT),
-    ("BUS", libc::SIGBUS),
-    ("FPE", libc::SIGFPE),
-    ("KILL", libc::SIGKILL),
-    ("USR1", libc::SIGUSR1),
-    ("SEGV", libc::SIGSEGV),
-    ("USR2", libc::SIGUSR2),
-    ("PIPE", libc::SIGPIPE),
-    ("ALRM", libc::SIGALRM),
-    ("TERM", libc::SIGTERM),
-    ("CHLD", libc::SIGCHLD),
-    ("CONT", libc::SIGCONT),
-    ("STOP", libc::SIGSTOP),
-    ("TSTP", libc::SIGTSTP),
-    ("TTIN", libc::SIGTTIN),
-    ("TTOU", libc::SIGTTOU),
-    ("URG", libc::SIGURG),
-    ("XCPU", libc::SIGXCPU),
-    ("XFSZ", libc::SIGXFSZ),
-    ("VTALRM", libc::SIGVTALRM),
-    ("PROF", libc::SIGPROF),
-    ("WINCH", libc::SIGWINCH),
-    ("IO", libc::SIGIO),
-    ("EMT", libc::SIGEMT),
-    ("INFO", libc::SIGINFO),
-    ("SYS", libc::SIGSYS),
-];
-
-/// The signal of this name (`TERM`, `SIGTERM`, in any case) or number (1 to 31).
+/// The signal of this name (`TERM`, `SIGTERM`, in any case) or number (from 1 on).
 pub fn parse(text: &str) -> Option<i32> {
     if let Ok(number) = text.parse() {
-        return (1..=31).contains(&number).then_some(number);
+        return (1..=LAST).contains(&number).then_some(number);
     }
     let upper = text.to_ascii_uppercase();
     let short = upper.strip_prefix("SIG").unwrap_or(&upper);
@@ -81,16 +47,6 @@ pub fn name(signal: i32) -> String {
 pub fn kill_group(group: i32) {
     // SAFETY: takes numbers.
     unsafe { libc::killpg(group, KILL) };
-}
-
-/// All signals.
-pub(super) fn every() -> libc::sigset_t {
-    let mut set = MaybeUninit::uninit();
-    // SAFETY: sigfillset initialises the set.
-    unsafe {
-        libc::sigfillset(set.as_mut_ptr());
-        set.assume_init()
-    }
 }
 
 /// Whether this process ignores a signal.
