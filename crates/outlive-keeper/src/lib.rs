@@ -17,15 +17,20 @@
 //! | `adopt` | from a job that has lost its keeper to one that has another |
 //! | `table` | what is done on each event in each phase |
 //! | `watch` | waiting for events and doing what the table says |
+//! | `requests` | what others ask over the control socket |
 //! | `escape` | the job's own cgroups, and the report on what it has left |
-//! | `cap` | the output's size |
+//! | `cap`, `capping` | the output's size |
+//! | `pump` | passing on what a job prints into a pipe |
 #![forbid(unsafe_code)]
 
 mod adopt;
 mod arrive;
 mod cap;
+mod capping;
 mod escape;
 mod lock_file;
+mod pump;
+mod requests;
 mod start;
 pub mod store;
 mod table;

@@ -1,29 +1,23 @@
 //! Waiting for events and doing what the table says.
 
-use crate::cap::Look;
 use crate::escape::remove;
 use crate::start::Started;
 use crate::store::{CONTROL, RECORD};
 use crate::table::{Action, Choice, Event, Phase, next};
 use jiff::Timestamp;
 use outlive_os::events;
-use outlive_os::output::{Activity, LATE};
+use outlive_os::output::Activity;
 use outlive_os::socket::Connection;
 use outlive_os::tree::Tree;
-use outlive_os::{AsDescriptor, Borrowed, Descriptor, Exit, News, Reaped, role};
-use outlive_record::{End, MESSAGE_LIMIT, Reply, Request};
-use std::io::{self, Write};
+use outlive_os::{AsDescriptor, Borrowed, Exit, News, Reaped, role};
+use outlive_record::End;
+use std::io;
 use std::time::{Duration, Instant};
 
 /// How long what the main process leaves behind has to end politely.
 const LEFTOVER_GRACE: Duration = Duration::from_secs(10);
-/// How many may talk to a keeper at once; the one who came first goes when one more comes.
-const MOST_CONNECTIONS: usize = 16;
 /// How often a tree is killed in one go.
 const KILL_ROUNDS: usize = 32;
-/// What is passed on at once from a job that prints into a pipe: a pipe holds as much (pipe(7)).
-const PUMPED: usize = 64 << 10;
-
 /// Keeps the job until nothing is left to be done. Returns the keeper's exit code.
 pub(crate) fn watch(job: Started) -> i32 {
     let choice = Choice {
@@ -59,23 +53,24 @@ pub(crate) fn watch(job: Started) -> i32 {
     0
 }
 
-struct Keeper {
-    choice: Choice,
-    phase: Phase,
+/// A keeper at work.
+pub(crate) struct Keeper {
+    pub(crate) choice: Choice,
+    pub(crate) phase: Phase,
     /// Whether the main process has been reaped and the table not been told yet.
-    main_ended: bool,
+    pub(crate) main_ended: bool,
     /// How the main process ended, once it has.
-    end: Option<End>,
-    grace: Duration,
-    grace_over: Option<Instant>,
+    pub(crate) end: Option<End>,
+    pub(crate) grace: Duration,
+    pub(crate) grace_over: Option<Instant>,
     /// When to look at the output's size.
-    look_at: Option<Instant>,
+    pub(crate) look_at: Option<Instant>,
     /// What tells that something was printed.
-    activity: Option<Activity>,
-    connections: Vec<Connection>,
+    pub(crate) activity: Option<Activity>,
+    pub(crate) connections: Vec<Connection>,
     /// What is being passed on; empty unless the keeper does that.
-    pumped: Vec<u8>,
-    job: Started,
+    pub(crate) pumped: Vec<u8>,
+    pub(crate) job: Started,
 }
 
 impl Keeper {
@@ -135,7 +130,7 @@ impl Keeper {
         Ok(())
     }
 
-    fn on(&mut self, event: Event) {
+    pub(crate) fn on(&mut self, event: Event) {
         let (phase, actions) = next(self.phase, event, self.choice);
         self.phase = phase;
         for action in actions {
@@ -219,218 +214,9 @@ impl Keeper {
         role::give_memory_back();
     }
 
-    fn write_record(&self) {
+    pub(crate) fn write_record(&self) {
         // A folder that was removed under us: nobody is left to read it.
         let _ = self.job.folder.replace(RECORD, &self.job.record.to_bytes());
-    }
-
-    fn accept(&mut self) {
-        loop {
-            let connection = match self.job.listener.accept() {
-                Ok(Some(connection)) => connection,
-                // No descriptor is free: the one who came first goes, or whoever knocks now would
-                // keep us awake.
-                Err(_) if !self.connections.is_empty() => {
-                    self.connections.remove(0);
-                    continue;
-                }
-                Ok(None) | Err(_) => return,
-            };
-            let user = connection.peer_user();
-            if user.is_ok_and(|user| user == role::user() || user == 0) {
-                if self.connections.len() == MOST_CONNECTIONS {
-                    // What it asked for is done first; if it has gone, it is gone by then.
-                    self.hear(0);
-                }
-                if self.connections.len() == MOST_CONNECTIONS {
-                    self.connections.remove(0);
-                }
-                self.connections.push(connection);
-            }
-        }
-    }
-
-    /// Hears and answers one request.
-    fn hear(&mut self, place: usize) {
-        let request = match self.connections[place].receive(MESSAGE_LIMIT) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Ok((packet, _)) if !packet.is_empty() => Request::parse(&packet),
-            // It has gone, or speaks another language.
-            _ => {
-                self.connections.remove(place);
-                return;
-            }
-        };
-        let mut descriptor = None;
-        let refused = |why: &str| Reply::Refused(why.to_owned());
-        let reply = match request {
-            Err(why) => Reply::Refused(why),
-            Ok(Request::Ended) => {
-                descriptor = self.job.ended.try_clone().ok();
-                if descriptor.is_some() {
-                    Reply::Done
-                } else {
-                    refused("no descriptor is free")
-                }
-            }
-            Ok(Request::Stop { grace_ms }) => {
-                self.stop(Duration::from_millis(grace_ms));
-                Reply::Done
-            }
-            Ok(Request::Kill { signal, tree }) => match self.kill(signal, tree) {
-                Ok(()) => Reply::Done,
-                Err(error) => Reply::Refused(error.to_string()),
-            },
-            Ok(Request::Stdin) => match self.job.stdin.as_ref().map(Descriptor::try_clone) {
-                Some(Ok(pipe)) => {
-                    descriptor = Some(pipe);
-                    Reply::Done
-                }
-                Some(Err(error)) => Reply::Refused(error.to_string()),
-                None => refused("its standard input is not open"),
-            },
-            Ok(Request::CloseStdin) => match self.job.stdin.take() {
-                Some(_) => Reply::Done,
-                None => refused("its standard input is not open"),
-            },
-        };
-        let connection = &self.connections[place];
-        let lent = descriptor.as_ref().map(AsDescriptor::as_fd);
-        let sent = connection.send(&reply.to_bytes(), lent).or_else(|error| {
-            if lent.is_none() {
-                return Err(error);
-            }
-            // Windows closes an elevated process to the same user's others.
-            let why = format!("the descriptor can't be passed on: {error}");
-            connection.send(&Reply::Refused(why).to_bytes(), None)
-        });
-        if sent.is_err() {
-            self.connections.remove(place);
-        }
-    }
-
-    fn stop(&mut self, grace: Duration) {
-        self.grace = grace;
-        if self.end.is_none() {
-            self.job.record.newest_mut().stopped = true;
-        }
-        self.on(Event::StopAsked);
-    }
-
-    fn kill(&mut self, signal: i32, tree: bool) -> io::Result<()> {
-        if tree {
-            return match self.job.tree.is_empty()? {
-                false => self.job.tree.signal_all(signal),
-                true => Err(io::Error::other("no process of it is left")),
-            };
-        }
-        // It may have ended and not been reaped, by whoever has inherited it.
-        let line = self.job.main.line()?;
-        match self.end.is_none() && line.is_some_and(|line| !line.has_ended()) {
-            true => self.job.main.signal(signal),
-            false => Err(io::Error::other("its main process has ended")),
-        }
-    }
-
-    fn arm_cap(&mut self) {
-        let (Some(cap), Some(file)) = (&mut self.job.cap, &self.job.output) else {
-            return;
-        };
-        let armed = match self.activity.take() {
-            Some(activity) => Ok(activity),
-            None => Activity::of(&self.job.folder),
-        };
-        let armed = armed.and_then(|activity| Ok((cap.arm(file, &activity)?, activity)));
-        match armed {
-            Ok((look, activity)) => {
-                self.activity = Some(activity);
-                self.after(look);
-                let late = LATE.and_then(|late| Instant::now().checked_add(late));
-                self.look_at = self.look_at.or(late);
-            }
-            Err(error) => {
-                let uncapped = Some(format!("its folder can't be watched: {error}"));
-                self.job.cap = None;
-                self.after(Look {
-                    uncapped,
-                    ..Look::default()
-                });
-            }
-        }
-    }
-
-    fn look_soon(&mut self) {
-        if self.look_at.is_none() {
-            self.look();
-        }
-    }
-
-    fn look(&mut self) {
-        let (Some(cap), Some(file)) = (&mut self.job.cap, &self.job.output) else {
-            return;
-        };
-        match cap.look(file) {
-            Ok(look) if look.again.is_some() => self.after(look),
-            Ok(look) => {
-                self.after(look);
-                if self.phase != Phase::Done {
-                    self.arm_cap();
-                }
-            }
-            Err(error) => {
-                self.job.cap = None;
-                let uncapped = Some(format!("its size can't be looked at: {error}"));
-                self.after(Look {
-                    uncapped,
-                    ..Look::default()
-                });
-            }
-        }
-    }
-
-    fn after(&mut self, look: Look) {
-        self.look_at = look
-            .again
-            .and_then(|pause| Instant::now().checked_add(pause));
-        let run = self.job.record.newest_mut();
-        let news = (look.truncated && !run.output_truncated) || look.uncapped.is_some();
-        run.output_truncated |= look.truncated;
-        if look.uncapped.is_some() {
-            run.output_uncapped = look.uncapped;
-        }
-        if news {
-            self.write_record();
-        }
-    }
-
-    /// Passes on what the job has printed into its pipe; whether there was anything.
-    fn pump(&mut self) -> bool {
-        let (Some(pipe), Some(mut output)) = (&mut self.job.pump, self.job.output.as_ref()) else {
-            return false;
-        };
-        self.pumped.resize(PUMPED, 0);
-        match pipe.read(&mut self.pumped) {
-            // Nobody can print any more.
-            Ok(0) => self.job.pump = None,
-            Ok(length) => {
-                if let Err(error) = output.write_all(&self.pumped[..length]) {
-                    self.job.record.newest_mut().output_lost = Some(error.to_string());
-                }
-                return true;
-            }
-            Err(_) => {}
-        }
-        false
-    }
-
-    /// Passes on what is in the pipe now, which is at most 1 MiB (`/proc/sys/fs/pipe-max-size`):
-    /// others of the tree may go on printing for ever.
-    fn drain(&mut self) {
-        for _ in 0..(1 << 20) / PUMPED {
-            if !self.pump() {
-                break;
-            }
-        }
     }
 }
 

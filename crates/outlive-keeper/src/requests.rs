@@ -1,0 +1,124 @@
+//! What others ask of a keeper, over its control socket.
+
+use crate::table::Event;
+use crate::watch::Keeper;
+use outlive_os::{AsDescriptor, Descriptor, role};
+use outlive_record::{MESSAGE_LIMIT, Reply, Request};
+use std::io;
+use std::time::Duration;
+
+/// How many may talk to a keeper at once; the one who came first goes when one more comes.
+const MOST_CONNECTIONS: usize = 16;
+
+impl Keeper {
+    /// Lets in whoever knocks, if it is of the same user.
+    pub(crate) fn accept(&mut self) {
+        loop {
+            let connection = match self.job.listener.accept() {
+                Ok(Some(connection)) => connection,
+                // No descriptor is free: the one who came first goes, or whoever knocks now would
+                // keep us awake.
+                Err(_) if !self.connections.is_empty() => {
+                    self.connections.remove(0);
+                    continue;
+                }
+                Ok(None) | Err(_) => return,
+            };
+            let user = connection.peer_user();
+            if user.is_ok_and(|user| user == role::user() || user == 0) {
+                if self.connections.len() == MOST_CONNECTIONS {
+                    // What it asked for is done first; if it has gone, it is gone by then.
+                    self.hear(0);
+                }
+                if self.connections.len() == MOST_CONNECTIONS {
+                    self.connections.remove(0);
+                }
+                self.connections.push(connection);
+            }
+        }
+    }
+
+    /// Hears and answers one request.
+    pub(crate) fn hear(&mut self, place: usize) {
+        let request = match self.connections[place].receive(MESSAGE_LIMIT) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Ok((packet, _)) if !packet.is_empty() => Request::parse(&packet),
+            // It has gone, or speaks another language.
+            _ => {
+                self.connections.remove(place);
+                return;
+            }
+        };
+        let mut descriptor = None;
+        let refused = |why: &str| Reply::Refused(why.to_owned());
+        let reply = match request {
+            Err(why) => Reply::Refused(why),
+            Ok(Request::Ended) => {
+                descriptor = self.job.ended.try_clone().ok();
+                if descriptor.is_some() {
+                    Reply::Done
+                } else {
+                    refused("no descriptor is free")
+                }
+            }
+            Ok(Request::Stop { grace_ms }) => {
+                self.stop(Duration::from_millis(grace_ms));
+                Reply::Done
+            }
+            Ok(Request::Kill { signal, tree }) => match self.kill(signal, tree) {
+                Ok(()) => Reply::Done,
+                Err(error) => Reply::Refused(error.to_string()),
+            },
+            Ok(Request::Stdin) => match self.job.stdin.as_ref().map(Descriptor::try_clone) {
+                Some(Ok(pipe)) => {
+                    descriptor = Some(pipe);
+                    Reply::Done
+                }
+                Some(Err(error)) => Reply::Refused(error.to_string()),
+                None => refused("its standard input is not open"),
+            },
+            Ok(Request::CloseStdin) => match self.job.stdin.take() {
+                Some(_) => Reply::Done,
+                None => refused("its standard input is not open"),
+            },
+        };
+        let connection = &self.connections[place];
+        let lent = descriptor.as_ref().map(AsDescriptor::as_fd);
+        let sent = connection.send(&reply.to_bytes(), lent).or_else(|error| {
+            if lent.is_none() {
+                return Err(error);
+            }
+            // Windows closes an elevated process to the same user's others.
+            let why = format!("the descriptor can't be passed on: {error}");
+            connection.send(&Reply::Refused(why).to_bytes(), None)
+        });
+        if sent.is_err() {
+            self.connections.remove(place);
+        }
+    }
+
+    /// Stops the job: politely, and by force once `grace` is over.
+    pub(crate) fn stop(&mut self, grace: Duration) {
+        self.grace = grace;
+        if self.end.is_none() {
+            self.job.record.newest_mut().stopped = true;
+        }
+        self.on(Event::StopAsked);
+    }
+
+    /// Sends a signal to the main process, or to the whole tree.
+    fn kill(&mut self, signal: i32, tree: bool) -> io::Result<()> {
+        if tree {
+            return match self.job.tree.is_empty()? {
+                false => self.job.tree.signal_all(signal),
+                true => Err(io::Error::other("no process of it is left")),
+            };
+        }
+        // It may have ended and not been reaped, by whoever has inherited it.
+        let line = self.job.main.line()?;
+        match self.end.is_none() && line.is_some_and(|line| !line.has_ended()) {
+            true => self.job.main.signal(signal),
+            false => Err(io::Error::other("its main process has ended")),
+        }
+    }
+}
