@@ -120,6 +120,13 @@ impl Job {
         })
     }
 
+    /// Whether its keeper's socket is there, whether or not anybody listens to it.
+    pub(crate) fn has_control(&self) -> Result<bool> {
+        let names = self.folder(&self.home()?)?.names();
+        let names = names.during(|| format!("failed to read the folder of `{}`", self.label))?;
+        Ok(names.iter().any(|name| name == CONTROL))
+    }
+
     /// What can be seen of it, looking at its lock too.
     pub(crate) fn look(&self) -> Result<Seen> {
         let jobs = self
@@ -348,6 +355,7 @@ impl Job {
             || seen
                 .running_main(self.jobs.here())
                 .is_ok_and(|main| main.is_some())
+            || stop::left_behind(self)? > 0
         {
             self.stop(options.grace)?;
         }
@@ -372,7 +380,10 @@ impl Job {
             _ => {
                 // What it left behind may still be being stopped.
                 stop::settle(self, stop::GRACE * 2)?;
-                self.remove_ended()
+                match stop::left_behind(self)? {
+                    0 => self.remove_ended(),
+                    left => Err(self.has_left(left)),
+                }
             }
         }
     }
@@ -387,6 +398,14 @@ impl Job {
             return self.remove();
         }
         self.remove_ended()
+    }
+
+    fn has_left(&self, processes: usize) -> Error {
+        let what = format!(
+            "failed to remove `{}`: its keeper was killed, and {processes} of its processes still run",
+            self.label
+        );
+        Error::new(Kind::Running, what).hint_at(format!("outlive stop {}", self.label))
     }
 
     fn remove_ended(&self) -> Result<()> {

@@ -180,7 +180,8 @@ impl Jobs {
     }
 
     /// Removes the records and outputs of jobs that have ended, with `older_than` of those that
-    /// ended at least that long ago; their ids. Running, damaged and foreign ones stay.
+    /// ended at least that long ago; their ids. Running, damaged and foreign ones stay, and those of
+    /// which processes are left that a killed keeper could not end.
     pub fn prune(&self, older_than: Option<Duration>) -> Result<Vec<String>> {
         let now = Timestamp::now();
         let mut removed = Vec::new();
@@ -195,6 +196,12 @@ impl Jobs {
                 continue;
             }
             let job = Job::new(self.clone(), status.id.clone());
+            match stop::left_behind(&job) {
+                Ok(0) => {}
+                Err(error) if !error.is_no_such_job() => return Err(error),
+                // Somebody else has removed it, or it is to be stopped first.
+                _ => continue,
+            }
             if job.remove_if_ended()? || (stop::is_going(&job)? && job.remove_if_ended()?) {
                 removed.push(status.id);
             }

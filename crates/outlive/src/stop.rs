@@ -7,7 +7,7 @@ use outlive_keeper::store::Seen;
 use outlive_keeper::{cgroup_paths, marks};
 use outlive_os::process::Process;
 use outlive_os::{AsDescriptor, Borrowed, Found, cgroup, events, proc, signal};
-use outlive_record::Request;
+use outlive_record::{Leftover, Request};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -174,6 +174,25 @@ fn found(job: &Job, seen: &Seen) -> Option<Found> {
     );
     let found = found.kept_by(keeper.map(|line| line.pid));
     Some(found.printing_to(output_file(job)))
+}
+
+/// How many processes of a job that has ended are left, although its keeper was to end them: it was
+/// killed before it could. Its control socket tells, which a keeper that goes by itself removes.
+pub(crate) fn left_behind(job: &Job) -> Result<usize> {
+    let Ok(seen) = job.look() else {
+        // A damaged record does not tell whose they would be.
+        return Ok(0);
+    };
+    let end = seen.record.newest().end.as_ref();
+    let meant = end.is_some() && seen.record.spec.leftover == Leftover::Leave;
+    if seen.kept || meant || (end.is_some() && !job.has_control()?) {
+        return Ok(0);
+    }
+    let Some(mut found) = found(job, &seen) else {
+        return Ok(0);
+    };
+    let looking = || format!("failed to look for processes of `{}`", job.label());
+    found.members().map(|left| left.len()).during(looking)
 }
 
 fn output_file(job: &Job) -> Option<(u64, u64)> {
