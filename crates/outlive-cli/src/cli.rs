@@ -90,7 +90,8 @@ enum Verb {
     /// List the jobs, the newest last
     ///
     /// In a pipe there is no header, columns are separated by tabs and nothing is cut: id, name,
-    /// state, exit code or signal, pid while it runs, start time, command.
+    /// state, exit code or signal, pid while it runs, start time, command; with --usage also seconds
+    /// of processor time, bytes of memory, tasks, bytes read and bytes written.
     #[command(visible_aliases = ["ls", "ps"])]
     List(list::Args),
 
@@ -98,7 +99,10 @@ enum Verb {
     ///
     /// With --json one object, of which `list --json` prints an array: id, name, state (running,
     /// exited, signaled, failed, lost, elsewhere, damaged), pid, exit_code, signal, command, cwd,
-    /// started_at and ended_at (RFC 3339), output (its path), keeper (pid, alive), runs (the last
+    /// started_at and ended_at (RFC 3339), output (its path), keeper (pid, alive), limits (memory and
+    /// so on, as they were asked for), usage (cpu_seconds, memory, memory_peak, tasks, bytes_read,
+    /// bytes_written; summed names those that its cgroup does not account for; in a list only with
+    /// --usage), out_of_memory (whether that was the reason of its end), oom_kills, runs (the last
     /// ten, the newest last: pid, exit_code, signal, started_at, ended_at), notes (what else a
     /// person should know). What does not apply is null; bytes that are not UTF-8 are replaced.
     Show(show::Args),

@@ -4,7 +4,7 @@ use crate::output;
 use crate::report::{Failure, Result};
 use crate::text;
 use jiff::Timestamp;
-use outlive::{Escape, Hazard, HazardKind, HazardState, Keeper, Run, Status};
+use outlive::{Escape, Hazard, HazardKind, HazardState, Keeper, Limits, Run, Status, Usage};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -23,6 +23,10 @@ pub(crate) struct JobObject<'a> {
     ended_at: Option<Timestamp>,
     output: Cow<'a, str>,
     keeper: KeeperObject,
+    limits: Option<LimitsObject>,
+    usage: Option<UsageObject<'a>>,
+    out_of_memory: bool,
+    oom_kills: u64,
     runs: Vec<RunObject>,
     notes: &'a [String],
     way: Option<&'static str>,
@@ -61,6 +65,27 @@ struct KeeperObject {
 }
 
 #[derive(Serialize)]
+struct LimitsObject {
+    memory: Option<u64>,
+    cpus: Option<f64>,
+    tasks: Option<u32>,
+    io_weight: Option<u16>,
+    nice: Option<i32>,
+    required: bool,
+}
+
+#[derive(Serialize)]
+struct UsageObject<'a> {
+    cpu_seconds: Option<f64>,
+    memory: Option<u64>,
+    memory_peak: Option<u64>,
+    tasks: Option<u64>,
+    bytes_read: Option<u64>,
+    bytes_written: Option<u64>,
+    summed: &'a [&'static str],
+}
+
+#[derive(Serialize)]
 struct RunObject {
     pid: Option<i32>,
     exit_code: Option<u32>,
@@ -88,6 +113,10 @@ impl<'a> JobObject<'a> {
             ended_at: job.ended_at,
             output: job.output.to_string_lossy(),
             keeper: KeeperObject::from(&job.keeper),
+            limits: (!job.limits.is_none()).then(|| LimitsObject::from(&job.limits)),
+            usage: None,
+            out_of_memory: job.is_out_of_memory(),
+            oom_kills: job.oom_kills,
             runs: job.runs.iter().map(RunObject::from).collect(),
             notes: &job.notes,
             way: job.report.as_ref().map(|report| report.way.words().0),
@@ -96,6 +125,43 @@ impl<'a> JobObject<'a> {
                 .report
                 .as_ref()
                 .map(|report| report.escapes.iter().map(HazardObject::from).collect()),
+        }
+    }
+}
+
+impl<'a> JobObject<'a> {
+    /// The same, with what it uses.
+    pub(crate) fn using(self, usage: Option<&'a Usage>) -> JobObject<'a> {
+        JobObject {
+            usage: usage.map(UsageObject::from),
+            ..self
+        }
+    }
+}
+
+impl From<&Limits> for LimitsObject {
+    fn from(limits: &Limits) -> Self {
+        LimitsObject {
+            memory: limits.memory,
+            cpus: limits.millicpus.map(|it| f64::from(it) / 1000.0),
+            tasks: limits.tasks,
+            io_weight: limits.io_weight,
+            nice: limits.nice,
+            required: !limits.prefer,
+        }
+    }
+}
+
+impl<'a> From<&'a Usage> for UsageObject<'a> {
+    fn from(usage: &'a Usage) -> Self {
+        UsageObject {
+            cpu_seconds: usage.cpu_time.map(|it| it.as_secs_f64()),
+            memory: usage.memory,
+            memory_peak: usage.memory_peak,
+            tasks: usage.tasks,
+            bytes_read: usage.bytes_read,
+            bytes_written: usage.bytes_written,
+            summed: &usage.summed,
         }
     }
 }

@@ -13,6 +13,7 @@ mod follow;
 mod hazards;
 mod json;
 mod kill;
+mod limits;
 mod list;
 mod logs;
 mod man;

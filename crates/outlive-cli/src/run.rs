@@ -4,6 +4,7 @@ use crate::cli::examples;
 use crate::follow;
 use crate::hazards;
 use crate::json::{self, JobObject};
+use crate::limits;
 use crate::output;
 use crate::parse::{self, Variable};
 use crate::report::{self, Failure, Result};
@@ -103,6 +104,9 @@ pub(crate) struct Args {
     /// it for an attack, and handles, token and quotas come from whoever starts it
     #[arg(long, value_name = "WAY")]
     via: Option<Via>,
+
+    #[command(flatten)]
+    limits: limits::Args,
 
     /// Show the output as it comes and exit with the job's exit code
     ///
@@ -288,6 +292,7 @@ fn options(args: &Args) -> Result<JobOptions> {
     if let Some(limit) = args.output_limit {
         options.output_limit(limit);
     }
+    options.limits(args.limits.limits());
     options.output_mode(match args.output_mode {
         OutputMode::File => outlive::OutputMode::File,
         OutputMode::Pipe => outlive::OutputMode::Pipe,

@@ -4,13 +4,14 @@ use crate::age;
 use crate::cli::examples;
 use crate::hazards::{self, Tense};
 use crate::json::{self, JobObject};
+use crate::limits;
 use crate::output;
 use crate::report::Result;
 use crate::status;
 use crate::text;
 use anstyle::Style;
 use jiff::Timestamp;
-use outlive::{Jobs, Run, State, Status};
+use outlive::{Jobs, Run, State, Status, Usage};
 use outlive_os::signal;
 use std::fmt::Write;
 
@@ -31,17 +32,18 @@ pub(crate) struct Args {
 pub(crate) fn main(args: &Args) -> Result<i32> {
     let job = Jobs::open()?.get(&args.job)?;
     let report = job.report()?;
+    let usage = job.usage()?;
     let mut job = job.status()?;
     job.report = report;
     if args.json {
-        json::write(&JobObject::new(&job))?;
+        json::write(&JobObject::new(&job).using(usage.as_ref()))?;
     } else {
-        output::write_styled(&describe(&job, Timestamp::now()))?;
+        output::write_styled(&describe(&job, usage.as_ref(), Timestamp::now()))?;
     }
     Ok(0)
 }
 
-fn describe(job: &Status, now: Timestamp) -> String {
+fn describe(job: &Status, usage: Option<&Usage>, now: Timestamp) -> String {
     let mut out = String::new();
     let (bold, color) = (Style::new().bold(), status::style(job));
     let mut line = |label: &str, value: &str| {
@@ -72,6 +74,12 @@ fn describe(job: &Status, now: Timestamp) -> String {
     if let (Some(start), Some(end)) = (job.started_at, job.ended_at) {
         line("Took", &age::long(age::between(start, end)));
     }
+    if !job.limits.is_none() {
+        line("Limits", &limits::words(&job.limits));
+    }
+    if let Some(usage) = usage {
+        line("Uses", &limits::used(usage));
+    }
     line("Output", &text::os(job.output.as_os_str()));
     match job.keeper.pid {
         Some(pid) if job.keeper.alive => line("Keeper", &pid.to_string()),
@@ -101,8 +109,9 @@ fn details(job: &Status) -> String {
         (None, Some(signal)) => format!(", {}", signal::name(signal)),
         (None, None) => String::new(),
     };
+    let memory = status::out_of_memory(job);
     format!(
-        "{end}{}",
+        "{end}{memory}{}",
         if job.stopped {
             ", stopped by request"
         } else {

@@ -1,5 +1,6 @@
 //! How a job is doing, in words, colours and exit codes.
 
+use crate::limits;
 use crate::report::{self, FAILED, Failure};
 use anstyle::{AnsiColor, Style};
 use outlive::{State, Status};
@@ -49,14 +50,24 @@ pub(crate) fn sentence(status: &Status) -> String {
         State::Exited => format!("exited with code {}", status.exit_code.unwrap_or_default()),
         State::Signaled => {
             format!(
-                "was ended by {}",
-                signal::name(status.signal.unwrap_or_default())
+                "was ended by {}{}",
+                signal::name(status.signal.unwrap_or_default()),
+                out_of_memory(status)
             )
         }
         State::Failed => "could not be started".to_owned(),
         State::Lost => "was lost".to_owned(),
         State::Elsewhere => "belongs to another host or container".to_owned(),
         State::Damaged => "has a damaged record".to_owned(),
+    }
+}
+
+/// Lack of memory, if that was the reason of its end: `, out of memory (limit 2GiB)`.
+pub(crate) fn out_of_memory(status: &Status) -> String {
+    match (status.is_out_of_memory(), status.limits.memory) {
+        (false, _) => String::new(),
+        (true, Some(limit)) => format!(", out of memory (limit {})", limits::bytes(limit)),
+        (true, None) => ", out of memory".to_owned(),
     }
 }
 

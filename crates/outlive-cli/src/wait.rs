@@ -4,7 +4,7 @@ use crate::age;
 use crate::cli::{self, examples};
 use crate::output;
 use crate::parse;
-use crate::report::{Failure, Result, TIMED_OUT};
+use crate::report::{self, Failure, Result, TIMED_OUT};
 use crate::status;
 use crate::text;
 use outlive::{Job, Jobs};
@@ -56,6 +56,10 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
 
 fn code(job: &Job) -> Result<i32> {
     let status = job.status()?;
+    if status.is_out_of_memory() {
+        let (label, end) = (status::label(&status), status::sentence(&status));
+        report::note(&format!("{label} {end}"));
+    }
     status::code(&status).ok_or_else(|| status::unknown_end(&status))
 }
 

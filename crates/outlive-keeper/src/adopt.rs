@@ -79,6 +79,7 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
         pump: None,
         stdin: None,
         expected: None,
+        unlimited: Vec::new(),
         _lock: file,
         claim,
     })

@@ -19,6 +19,7 @@
 //! | `watch` | waiting for events and doing what the table says |
 //! | `requests` | what others ask over the control socket |
 //! | `escape` | the job's own cgroups, and the report on what it has left |
+//! | `limits` | what the job may use |
 //! | `cap`, `capping` | the output's size |
 //! | `pump` | passing on what a job prints into a pipe |
 #![forbid(unsafe_code)]
@@ -28,6 +29,7 @@ mod arrive;
 mod cap;
 mod capping;
 mod escape;
+mod limits;
 mod lock_file;
 mod pump;
 mod requests;

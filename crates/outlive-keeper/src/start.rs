@@ -5,7 +5,7 @@ use crate::cap::Cap;
 use crate::escape::{Expected, Own};
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
 use crate::store::{Unseen, remove_folder, rewrite, write_keeper_line};
-use crate::{ROLE, marks};
+use crate::{ROLE, limits, marks};
 use jiff::Timestamp;
 use outlive_os::events::{self, Ender, Inflow};
 use outlive_os::folder::Folder;
@@ -16,7 +16,7 @@ use outlive_os::tree::Tree;
 use outlive_os::{AsDescriptor, Borrowed, Descriptor, lock, os_string, proc, role};
 use outlive_record::{
     Answer, InputPlan, Launch, OutputMode, OutputPlan, Place, Purpose, RECORD_LIMIT, Record, Run,
-    Slot, VERSION,
+    Slot, Unlimited, VERSION,
 };
 use std::fs::File;
 use std::io;
@@ -44,6 +44,8 @@ pub(crate) struct Started {
     pub(crate) stdin: Option<Descriptor>,
     /// What it is to have left, until that has been looked at.
     pub(crate) expected: Option<Expected>,
+    /// Limits that it could not be given, and that were not required.
+    pub(crate) unlimited: Vec<Unlimited>,
     /// Held for life.
     pub(crate) _lock: File,
     pub(crate) claim: Option<Claim>,
@@ -53,6 +55,7 @@ impl Started {
     pub(crate) fn answer(&self) -> Answer {
         Answer::Started {
             pid: self.main.pid(),
+            unlimited: self.unlimited.clone(),
         }
     }
 }
@@ -136,7 +139,8 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
     let jobs = home.jobs().during("open the folder of all jobs")?;
     let id = launch.spec.id.clone();
     let now = Timestamp::now();
-    let own = Own::make(&launch);
+    let mut own = Own::make(&launch);
+    limits::heed(&launch, &own.unlimited)?;
 
     let room = if launch.purpose == Purpose::Restart {
         Room::enter(&jobs, &launch, place.clone(), &own, now)?
@@ -185,9 +189,11 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
         let tree = Tree::new(marks(&id), &own.cgroups, heed_stop);
         let mut tree = tree.during("be told of the job's processes")?;
         let ended = events::ending().during("make a pipe")?;
-        let main = pipes.spawn(&launch, environment, &slots, heritage, &room, &own)?;
+        let (main, lost) = pipes.spawn(&launch, environment, &slots, heritage, &room, &own)?;
+        own.unlimited.extend(lost);
         tree.begin(&main);
-        let expected = Expected::of(&launch);
+        let mut expected = Expected::of(&launch);
+        expected.note(&own.unlimited);
         if launch.require {
             expected.require(&mut tree, &main, &room.folder)?;
         }
@@ -195,7 +201,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
     });
     match started {
         Ok((main, Pipes { pump, stdin, .. }, tree, (ended, tell_ended), expected)) => {
-            own.keep();
+            let unlimited = own.keep();
             // What keeps a folder busy is the job, if anything.
             let _ = role::leave_folder();
             let Room {
@@ -222,6 +228,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 pump,
                 stdin,
                 expected: Some(expected),
+                unlimited,
                 _lock: lock,
                 claim,
             })
@@ -421,7 +428,7 @@ impl Pipes {
         heritage: Heritage,
         room: &Room,
         own: &Own,
-    ) -> Result<Process, Refusal> {
+    ) -> Result<(Process, Vec<Unlimited>), Refusal> {
         let slot = |number: Slot| -> Result<Borrowed<'_>, Refusal> {
             let place = usize::try_from(number)
                 .ok()
@@ -471,28 +478,38 @@ impl Pipes {
             announce: Some(room.lock.as_fd()),
             cgroups: &own.cgroups,
             settings: &launch.settings,
+            nice: launch.spec.limits.nice,
             ..Spawn::default()
         };
-        let mut spawned = spawn.spawn();
-        if let Err(SpawnError {
-            step: Step::Cgroup, ..
-        }) = spawned
-        {
-            // It is where its keeper is then, which is outside of the launcher's cgroup too.
-            spawn.cgroups = &[];
-            spawned = spawn.spawn();
-        }
-        spawned.map_err(
-            |SpawnError { step, cause }| match (step, cause.raw_os_error()) {
-                (Step::Exec, Some(errno)) => Refusal(Answer::NotExecuted { errno }),
-                (step, _) => {
-                    let error = SpawnError {
-                        step,
-                        cause: io::Error::other(""),
-                    };
-                    Refusal::io(error.to_string(), cause)
+        let mut lost = Vec::new();
+        let spawned = loop {
+            match spawn.spawn() {
+                Err(error) if error.step == Step::Cgroup && !spawn.cgroups.is_empty() => {
+                    // It is where its keeper is then, which is outside of the launcher's cgroup too.
+                    spawn.cgroups = &[];
+                    lost.extend(limits::without_cgroups(launch, &error.cause));
                 }
-            },
-        )
+                Err(error) if error.step == Step::Nice => {
+                    spawn.nice = None;
+                    lost.push(limits::without_niceness(&error.cause));
+                }
+                spawned => break spawned,
+            }
+            limits::heed(launch, &lost)?;
+        };
+        let spawned =
+            spawned.map_err(
+                |SpawnError { step, cause }| match (step, cause.raw_os_error()) {
+                    (Step::Exec, Some(errno)) => Refusal(Answer::NotExecuted { errno }),
+                    (step, _) => {
+                        let error = SpawnError {
+                            step,
+                            cause: io::Error::other(""),
+                        };
+                        Refusal::io(error.to_string(), cause)
+                    }
+                },
+            );
+        Ok((spawned?, lost))
     }
 }

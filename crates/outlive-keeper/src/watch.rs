@@ -1,6 +1,7 @@
 //! Waiting for events and doing what the table says.
 
 use crate::escape::remove;
+use crate::limits;
 use crate::start::Started;
 use crate::store::{CONTROL, RECORD};
 use crate::table::{Action, Choice, Event, Phase, next};
@@ -193,10 +194,12 @@ impl Keeper {
             self.job.record.newest_mut().output_truncated |= cap.is_cut(file).unwrap_or(false);
         }
         let pid = self.job.main.pid();
+        let oom_kills = limits::oom_kills(&self.job.record.cgroups);
         let run = self.job.record.newest_mut();
         run.ended_at = Some(Timestamp::now());
         run.pid = Some(pid);
         run.end.clone_from(&self.end);
+        run.oom_kills = oom_kills;
         // Its name is free for whoever sees the end, also while what it left behind is being stopped.
         self.job.claim = None;
         self.write_record();

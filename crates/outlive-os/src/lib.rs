@@ -11,6 +11,8 @@
 //! | [`tree`] | a job's processes, as their keeper holds them |
 //! | [`proc`] | what the kernel tells of processes and of this machine |
 //! | [`cgroup`] | the container that service managers end as a whole; on Windows the job object |
+//! | [`limits`] | what such a container may use |
+//! | [`usage`] | what processes have used |
 //! | [`settings`] | how a process is limited and scheduled |
 //! | [`events`] | waiting for several things at once |
 //! | [`folder`] | files of the state folder, never through a link |
@@ -33,7 +35,7 @@ mod common;
 mod found;
 mod request;
 pub use common::{
-    Changed, Exit, Forked, Identity, Job, Kernel, Leave, Marks, News, Reaped, Released, User,
+    Changed, Exit, Forked, Identity, Job, Kernel, Leave, Marks, News, Reaped, Released, Usage, User,
 };
 pub use found::Found;
 

@@ -75,6 +75,9 @@ pub struct Spawn<'a> {
     /// How it is limited and scheduled, where that differs from the caller; what the system refuses
     /// is left out.
     pub settings: &'a [Setting],
+    /// Its niceness, -20 to 19, if not the caller's. Unlike the settings it is an error if this is
+    /// refused.
+    pub nice: Option<i32>,
     /// How it relates to the job objects that its starter is in: of no effect on Unix, which has
     /// none.
     pub leave: Leave<'a>,
@@ -108,6 +111,8 @@ pub enum Step {
     Descriptors,
     /// Writing down who it is.
     Announce,
+    /// Setting its niceness (setpriority(2)).
+    Nice,
     /// Waiting at its gate.
     Gate,
     /// Leaving its starter's job objects (CREATE_BREAKAWAY_FROM_JOB).
@@ -133,6 +138,7 @@ impl fmt::Display for SpawnError {
             Step::Folder => "failed to change folder",
             Step::Cgroup => "failed to join the cgroup",
             Step::Descriptors => "failed to set up descriptors",
+            Step::Nice => "failed to set its niceness",
             Step::Gate => "failed to wait for its start",
             Step::Breakaway => "failed to leave the job object",
             Step::Announce => "failed to write down its process id",

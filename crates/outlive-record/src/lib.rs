@@ -3,6 +3,7 @@
 //! - [`Record`]: the job's durable record, one JSON object that its keeper replaces whole;
 //! - [`Request`] and [`Reply`]: what is said over a job's control socket;
 //! - [`Launch`]: what a launcher hands to a new keeper;
+//! - [`Limits`]: what a job may use;
 //! - [`Report`]: what could have ended a job, and how it was left;
 //! - [`ProcessLine`]: who a process is, read from the line the kernel gives of it;
 //! - [`JobId`] and [`JobName`]: what a job may be called.
@@ -13,6 +14,7 @@
 
 mod control;
 mod launch;
+mod limits;
 mod name;
 mod process_line;
 mod record;
@@ -25,6 +27,7 @@ pub use launch::{
     Answer, Bounds, Caller, CgroupFolder, Delegated, InputPlan, LAUNCH_LIMIT, Launch, OutputPlan,
     Purpose, RESOURCES, Setting, Slot,
 };
+pub use limits::{Limit, Limits, Unlimited};
 pub use name::{BadName, JobId, JobName};
 pub use process_line::ProcessLine;
 pub use record::{

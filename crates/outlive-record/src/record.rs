@@ -1,6 +1,6 @@
 //! The job's durable record.
 
-use crate::{CgroupFolder, JobId, JobName, Leave, Report, Text};
+use crate::{CgroupFolder, JobId, JobName, Leave, Limits, Report, Text};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -79,6 +79,9 @@ pub struct Spec {
     /// What it is to leave.
     #[serde(default, skip_serializing_if = "is_default")]
     pub leave: Leave,
+    /// What it may use.
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
 }
 
 /// A job's standard input.
@@ -190,6 +193,10 @@ pub struct Run {
     /// does that).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_lost: Option<String>,
+    /// How many of its processes the kernel has ended for lack of memory, as far as its own cgroup
+    /// tells.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub oom_kills: u64,
 }
 
 /// How a run ended.
@@ -326,6 +333,7 @@ impl Run {
             output_truncated: false,
             output_uncapped: None,
             output_lost: None,
+            oom_kills: 0,
         }
     }
 }
@@ -355,6 +363,7 @@ mod tests {
             until: Until::Main,
             leftover: Leftover::Stop,
             leave: Leave::default(),
+            limits: Limits::default(),
         };
         let runs = vec![Run::begun(Timestamp::UNIX_EPOCH)];
         Record {
@@ -400,6 +409,7 @@ mod tests {
             run.end = Some(End::Exited(u32::MAX));
             run.stopped = true;
             run.output_truncated = true;
+            run.oom_kills = u64::MAX;
             run.output_uncapped = Some("its file system can't give back parts of a file".into());
             prop_assert!(it.to_bytes().len().div_ceil(BLOCK) <= before.div_ceil(BLOCK));
         }

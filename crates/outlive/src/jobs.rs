@@ -106,6 +106,17 @@ impl Jobs {
         Ok(all)
     }
 
+    /// What can be seen of all jobs whose records can be read.
+    pub(crate) fn all_seen(&self) -> Result<Vec<Seen>> {
+        let Some((_, folder)) = self.folder()? else {
+            return Ok(Vec::new());
+        };
+        let ids = self.ids(&folder)?.into_iter();
+        Ok(ids
+            .filter_map(|id| Seen::look(&folder, &id, false).ok())
+            .collect())
+    }
+
     /// How the job with this id stands, if it is there.
     pub(crate) fn status_of(&self, folder: &Folder, home: &Home, id: &str) -> Option<Status> {
         let look = Seen::look(folder, id, false);

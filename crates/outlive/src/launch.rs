@@ -26,6 +26,8 @@ struct Order {
     keeper: PathBuf,
     spec: Spec,
     purpose: Purpose,
+    /// Whether it is started although it can't be limited as asked.
+    unlimited: bool,
     /// The folder it starts in, if not this process's.
     folder: Option<PathBuf>,
     wish: Wish,
@@ -106,6 +108,7 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
             no_linger: !command.linger,
             via: command.via,
         },
+        limits: options.limits,
     };
     let keeper = keeper::find(options.keeper.as_deref())?;
     let mut order = Order::new(home, keeper, spec, environment);
@@ -236,6 +239,7 @@ impl Order {
             },
             spec,
             purpose: Purpose::Start,
+            unlimited: false,
             folder: None,
             environment,
             stdin: InputPlan::Null,

@@ -17,7 +17,9 @@ use outlive_os::cgroup::Cgroup;
 use outlive_os::proc;
 use outlive_os::process::Process;
 use outlive_os::settings::{self, Which};
-use outlive_record::{Caller, CgroupFolder, Escape, Hazard, Manager, Report, Setting, Text, Way};
+use outlive_record::{
+    Caller, CgroupFolder, Escape, Hazard, Manager, Report, Setting, Text, Unlimited, Way,
+};
 use outlive_systemd as systemd;
 use seen::{complete, looked};
 use std::borrow::Cow;
@@ -303,6 +305,18 @@ impl Leaving {
             Manager::User => self.helpers.user = Reach::Failed(why),
             Manager::System => self.helpers.system = Reach::Failed(why),
         }
+    }
+
+    /// The limits of a job could not be set. Whether that is left to somebody who has not tried yet.
+    pub(crate) fn is_limited_elsewhere(&mut self, which: &[Unlimited]) -> bool {
+        let which: Vec<String> = which.iter().map(ToString::to_string).collect();
+        let is_first = self.helpers.unlimited.replace(which.join(", ")).is_none();
+        is_first && matches!(self.next().way, Way::Delegated(_))
+    }
+
+    /// Nobody can set them: the next plan does without.
+    pub(crate) fn limits_are_lost(&mut self) {
+        self.helpers.unlimited = None;
     }
 
     /// A way has turned out to be barred: the next plan does without it.

@@ -59,6 +59,7 @@ mod process;
 mod status;
 mod stdio;
 mod stop;
+mod usage;
 mod waiting;
 
 pub use child::{Child, ChildStderr, ChildStdin, ChildStdout, ExitStatus, Output as ChildOutput};
@@ -75,12 +76,13 @@ pub use options::{JobOptions, RestartOptions};
 pub use outlive_escape::plan::{Breakaway, Level, Plan, Reset, Route, Via, Wish};
 pub use outlive_escape::survey::Survey;
 pub use outlive_record::{
-    Escape, Hazard, HazardKind, Leftover, Manager, OutputMode, Report, State as HazardState, Until,
-    Way,
+    Escape, Hazard, HazardKind, Leftover, Limits, Manager, OutputMode, Report,
+    State as HazardState, Until, Way,
 };
 pub use output::{Follow, Output};
 pub use process::Process;
 pub use status::{Keeper, Run, State, Status};
 pub use stdio::Stdio;
 pub use stop::Stopped;
+pub use usage::Usage;
 pub use waiting::Waiting;

@@ -1,6 +1,6 @@
 //! How a job is kept.
 
-use outlive_record::{Leftover, OutputMode, Until};
+use outlive_record::{Leftover, Limits, OutputMode, Until};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ pub struct JobOptions {
     pub(crate) output_mode: OutputMode,
     pub(crate) until: Until,
     pub(crate) leftover: Leftover,
+    pub(crate) limits: Limits,
     pub(crate) secret_env: Vec<OsString>,
     pub(crate) keeper: Option<PathBuf>,
 }
@@ -30,6 +31,7 @@ impl Default for JobOptions {
             output_mode: OutputMode::default(),
             until: Until::default(),
             leftover: Leftover::default(),
+            limits: Limits::default(),
             secret_env: Vec::new(),
             keeper: None,
         }
@@ -90,6 +92,27 @@ impl JobOptions {
     /// are asked to end and, after ten seconds, killed.
     pub fn leftover(&mut self, leftover: Leftover) -> &mut JobOptions {
         self.leftover = leftover;
+        self
+    }
+
+    /// What it may use, all of its processes together. It is in force before the job's first
+    /// instruction, and a restart has it again. Where one of the limits can't be had the job is not
+    /// started ([`Error::is_unsupported`](crate::Error::is_unsupported)), unless they are only
+    /// [preferred](Limits::prefer).
+    ///
+    /// ```no_run
+    /// use outlive::{Command, JobOptions, Jobs, Limits};
+    ///
+    /// let limits = Limits {
+    ///     memory: Some(2 << 30),
+    ///     millicpus: Some(1500),
+    ///     ..Limits::default()
+    /// };
+    /// let job = Jobs::open()?.start(&Command::new("make"), JobOptions::new().limits(limits))?;
+    /// # Ok::<(), outlive::Error>(())
+    /// ```
+    pub fn limits(&mut self, limits: Limits) -> &mut JobOptions {
+        self.limits = limits;
         self
     }
 

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use outlive_keeper::store::{OUTPUT, Seen, Unseen};
-use outlive_os::os_string;
-use outlive_record::{End, Input, OutputMode, Place, Report, Spec, Unreadable};
+use outlive_os::{os_string, signal};
+use outlive_record::{End, Input, Limits, OutputMode, Place, Report, Spec, Unreadable};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -70,6 +70,11 @@ pub struct Status {
     pub keeper: Keeper,
     /// Whether somebody asked for it to stop.
     pub stopped: bool,
+    /// What it may use.
+    pub limits: Limits,
+    /// How many processes of its newest run the kernel has ended for lack of memory, as far as the
+    /// job's own cgroup tells: of its own limit, or of the machine's memory.
+    pub oom_kills: u64,
     /// Its last runs, the newest last.
     pub runs: Vec<Run>,
     /// What else a person should know.
@@ -132,6 +137,12 @@ pub(crate) fn is_elsewhere(there: &Place, here: &Place) -> bool {
 }
 
 impl Status {
+    /// Whether lack of memory was the reason of its end: the kernel ended its main process (SIGKILL)
+    /// and says that it has ended some of the job for that reason.
+    pub fn is_out_of_memory(&self) -> bool {
+        self.oom_kills > 0 && self.signal == Some(signal::KILL)
+    }
+
     /// The status of what was seen, from here; `folder` is the job's.
     pub(crate) fn of(seen: &Seen, here: &Place, folder: &Path) -> Status {
         let record = &seen.record;
@@ -153,6 +164,13 @@ impl Status {
                  lines were lost; `run --output-mode pipe` keeps them"
                     .to_owned(),
             );
+        }
+        if run.oom_kills > 0 {
+            let which = match run.oom_kills {
+                1 => "one of its processes".to_owned(),
+                many => format!("{many} of its processes"),
+            };
+            notes.push(format!("the kernel has ended {which} for lack of memory"));
         }
         if let Some(why) = &run.output_uncapped {
             notes.push(format!("the output is not capped: {why}"));
@@ -187,6 +205,8 @@ impl Status {
                 alive: seen.kept && at_home,
             },
             stopped: run.stopped,
+            limits: record.spec.limits,
+            oom_kills: run.oom_kills,
             runs,
             notes,
             report: record.report.clone(),
@@ -209,6 +229,8 @@ impl Status {
             output: folder.join(OUTPUT),
             keeper: Keeper::default(),
             stopped: false,
+            limits: Limits::default(),
+            oom_kills: 0,
             runs: Vec::new(),
             notes: vec![format!("its record can't be read: {why}")],
             report: None,

@@ -20,6 +20,7 @@ mod fork;
 pub mod growth;
 pub mod identity;
 mod kqueue;
+pub mod limits;
 #[path = "../unix/lineage.rs"]
 mod lineage;
 #[path = "../unix/lock.rs"]
@@ -53,6 +54,7 @@ pub mod stream;
 pub mod surroundings;
 mod sysctl;
 pub mod tree;
+pub mod usage;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

@@ -58,6 +58,9 @@ impl Spawn<'_> {
         let begun = process.and_then(|process| {
             if self.is_halted() {
                 settings::apply(pid, self.settings);
+                self.nice
+                    .map_or(Ok(()), |nice| settings::set_nice(pid, nice))
+                    .map_err(at(Step::Nice))?;
                 self.announce_it(pid).map_err(at(Step::Announce))?;
                 let gone_on = process.signal(signal::CONTINUE);
                 gone_on.map_err(at(Step::Process))?;
@@ -75,7 +78,7 @@ impl Spawn<'_> {
 
     /// Whether it stands still before its first instruction (POSIX_SPAWN_START_SUSPENDED).
     fn is_halted(&self) -> bool {
-        self.announce.is_some() || !self.settings.is_empty()
+        self.announce.is_some() || !self.settings.is_empty() || self.nice.is_some()
     }
 
     /// Writes who it is to the file that wants to know, in one write.

@@ -26,6 +26,7 @@ pub(super) struct Plan {
     pub(super) moves: Vec<Move>,
     pub(super) joins: Vec<Join>,
     pub(super) settings: Vec<Setting>,
+    pub(super) nice: Option<i32>,
     pub(super) descriptor_limit: Option<u64>,
     pub(super) announce: Option<i32>,
     /// The pipe that it waits at, and a pidfd of whoever opens the gate.
@@ -118,6 +119,9 @@ fn become_program(plan: &mut Plan) -> Result<(), (Step, i32)> {
         wait_at(gate, keeper).map_err(at(Step::Gate))?;
     }
     settings::apply(&plan.settings);
+    if let Some(nice) = plan.nice {
+        set_nice(nice).map_err(at(Step::Nice))?;
+    }
     // Last, since all of the above needs descriptors.
     if let Some(limit) = plan.descriptor_limit {
         limit_descriptors(limit).map_err(at(Step::Descriptors))?;
@@ -255,6 +259,15 @@ fn fill_standard() -> Result<(), i32> {
         // SAFETY: a constant path.
         checked(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) })?;
     }
+    Ok(())
+}
+
+/// Sets this process's niceness, and that of its session: where the kernel groups processes by their
+/// sessions (sched(7), "The autogroup feature") the first only counts within that group.
+fn set_nice(nice: i32) -> Result<(), i32> {
+    // SAFETY: takes numbers.
+    checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) })?;
+    settings::write_number(c"/proc/self/autogroup", nice);
     Ok(())
 }
 

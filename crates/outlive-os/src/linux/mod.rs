@@ -21,6 +21,7 @@ pub mod folder;
 #[path = "inotify.rs"]
 pub mod growth;
 pub mod identity;
+pub mod limits;
 #[path = "../unix/lineage.rs"]
 mod lineage;
 #[path = "../unix/lock.rs"]
@@ -53,6 +54,7 @@ mod start;
 pub mod stream;
 pub mod surroundings;
 pub mod tree;
+pub mod usage;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

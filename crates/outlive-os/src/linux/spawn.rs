@@ -200,6 +200,7 @@ impl Plan {
                 })
                 .collect(),
             settings: spawn.settings.to_vec(),
+            nice: spawn.nice,
             descriptor_limit: spawn.descriptor_limit,
             announce: spawn.announce.map(|fd| fd.as_raw_fd()),
             gate: spawn.gate.map(|gate| gate.wait.as_raw_fd()),

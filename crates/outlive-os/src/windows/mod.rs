@@ -19,6 +19,7 @@ mod foster;
 pub mod growth;
 pub mod identity;
 mod inheritance;
+pub mod limits;
 mod listener;
 pub mod lock;
 pub mod memory;
@@ -50,6 +51,7 @@ pub mod stream;
 pub mod surroundings;
 mod task;
 pub mod tree;
+pub mod usage;
 
 use std::ffi::{OsStr, OsString};
 use std::os::windows::ffi::OsStringExt;

@@ -27,7 +27,7 @@ impl Order {
         let mut leaving = Leaving::from(begun, orphans_parent, &self.wish)?;
         loop {
             let route = leaving.route()?;
-            let plan = leaving.plan();
+            let mut plan = leaving.plan();
             let answer = if let Way::Delegated(manager) = route.way {
                 let launch = self.launch(&plan, &leaving);
                 match self.delegate(launch, leave::of(manager))? {
@@ -63,7 +63,21 @@ impl Order {
                     }
                 }
             };
-            return Ok(self.heed(answer)?.map(|()| plan));
+            if let Answer::NotLimited(which) = &answer {
+                if leaving.is_limited_elsewhere(which) {
+                    continue;
+                }
+                if self.spec.limits.prefer {
+                    self.unlimited = true;
+                    leaving.limits_are_lost();
+                    continue;
+                }
+            }
+            return Ok(self.heed(answer)?.map(|unlimited| {
+                let notes = unlimited.iter().map(|it| format!("not limited: {it}"));
+                plan.report.notes.extend(notes);
+                plan
+            }));
         }
     }
 
@@ -77,6 +91,9 @@ impl Order {
             let hint = "without its keeper they would have nobody to print to";
             return Err(Error::new(Kind::Invalid, what).hint_at(hint));
         }
+        self.spec.limits.check().map_err(|what| {
+            Error::new(Kind::Invalid, format!("failed to limit the job to {what}"))
+        })?;
         // A NUL can't be passed on, and would end a string early.
         command::argument_strings(self.spec.command.iter().map(|it| it.0.as_slice()))?;
         self.environment.check()
@@ -130,6 +147,7 @@ impl Order {
         launch.output_start = self.output_start;
         launch.kept.clone_from(&self.kept);
         launch.cgroups = leave::cgroup_folders(&plan.route);
+        launch.require_limits = !self.unlimited;
         launch.require = self.wish.breakaway == Breakaway::Require;
         launch.report = plan.report.clone().brief();
         launch.caller = leaving.caller();
@@ -147,6 +165,9 @@ impl Order {
             }
             true => usual,
         };
+        if self.spec.limits.nice.is_some() {
+            launch.settings.retain(|it| !matches!(it, Setting::Nice(_)));
+        }
         launch
     }
 

@@ -18,6 +18,7 @@ pub(crate) fn obey(folder: &Path) -> io::Result<ExitCode> {
 
     let mut reader = BufReader::new(orders.try_clone()?);
     let mut data = None;
+    let mut taken = Vec::new();
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 {
@@ -36,6 +37,10 @@ pub(crate) fn obey(folder: &Path) -> io::Result<ExitCode> {
                     rustix::fs::readlink(format!("/proc/self/fd/{}", number(&file)), Vec::new());
                 data = Some(file);
                 format!("{name:?}")
+            }),
+            "take" => crate::take(rest).map(|memory| {
+                taken.push(memory);
+                "done".to_owned()
             }),
             "trap" => signals::trap(rest, &answers).map(|()| "done".to_owned()),
             "die" => signals::die(rest),
