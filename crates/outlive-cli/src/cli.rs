@@ -4,7 +4,7 @@ use crate::report::{self, FAILED, Result};
 use crate::text;
 use crate::{
     completions, doctor, events, kill, list, logs, man, prune, remove, restart, run, send, show,
-    stop, wait,
+    stop, top, wait,
 };
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -136,6 +136,11 @@ enum Verb {
     /// at (RFC 3339; null of a removal), job (as `show --json` has it).
     Events(events::Args),
 
+    /// Watch all jobs: what they use, and the last line that each has printed
+    ///
+    /// A live picture. The selected job's output is shown by l, s stops it and r restarts it.
+    Top(top::Args),
+
     /// Write to a job's standard input
     ///
     /// The job must have been started with `run -i`. Without TEXT what comes on standard input is
@@ -196,6 +201,7 @@ pub(crate) fn main() -> i32 {
         Verb::Logs(args) => logs::main(&args),
         Verb::Wait(args) => wait::main(&args),
         Verb::Events(args) => events::main(&args),
+        Verb::Top(args) => top::main(&args),
         Verb::Send(args) => send::main(&args),
         Verb::Stop(args) => stop::main(&args),
         Verb::Kill(args) => kill::main(&args),

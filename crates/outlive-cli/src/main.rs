@@ -30,6 +30,7 @@ mod status;
 mod stop;
 mod table;
 mod text;
+mod top;
 mod wait;
 
 #[cfg(not(test))]
