@@ -2,6 +2,7 @@
 //! rest. Started by `cargo xtask bench`.
 
 mod delegated;
+mod ending;
 mod error;
 mod home;
 mod keeper;
@@ -27,7 +28,15 @@ struct Options {
     only: Vec<String>,
 }
 
-const PARTS: &[&str] = &["spawn", "launch", "delegated", "keeper", "output", "many"];
+const PARTS: &[&str] = &[
+    "spawn",
+    "launch",
+    "delegated",
+    "keeper",
+    "output",
+    "many",
+    "ending",
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -73,6 +82,9 @@ fn measure(arguments: &[String]) -> Result<()> {
     }
     if options.wants("many") {
         many::measure(&options, &builds, &folder, &mut table)?;
+    }
+    if options.wants("ending") {
+        ending::measure(&options, &builds, &folder, &mut table)?;
     }
     fs::remove_dir_all(&folder)?;
     table.print();

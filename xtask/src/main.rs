@@ -43,7 +43,7 @@ usage: cargo xtask <task>
         and copies it to FILE
   bench [--quick] [--peers] [--only PART,…]
         measures against the peers that are installed; --peers installs Debian's (as root); the
-        parts are python, spawn, launch, delegated, keeper, output and many
+        parts are python, spawn, launch, delegated, keeper, output, many and ending
   fuzz [--seconds N] [TARGET]…
         fuzzes the parsers, all of them by default, for N seconds in all (60)
   soak [--minutes N] [--seed N]
