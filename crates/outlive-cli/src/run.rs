@@ -1,5 +1,6 @@
 //! `outlive run`.
 
+use crate::account;
 use crate::cli::examples;
 use crate::follow;
 use crate::hazards;
@@ -104,6 +105,9 @@ pub(crate) struct Args {
     /// it for an attack, and handles, token and quotas come from whoever starts it
     #[arg(long, value_name = "WAY")]
     via: Option<Via>,
+
+    #[command(flatten)]
+    account: account::Args,
 
     #[command(flatten)]
     limits: limits::Args,
@@ -292,6 +296,7 @@ fn options(args: &Args) -> Result<JobOptions> {
     if let Some(limit) = args.output_limit {
         options.output_limit(limit);
     }
+    args.account.apply(&mut options)?;
     options.limits(args.limits.limits());
     options.output_mode(match args.output_mode {
         OutputMode::File => outlive::OutputMode::File,

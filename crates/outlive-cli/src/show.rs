@@ -74,6 +74,12 @@ fn describe(job: &Status, usage: Option<&Usage>, now: Timestamp) -> String {
     if let (Some(start), Some(end)) = (job.started_at, job.ended_at) {
         line("Took", &age::long(age::between(start, end)));
     }
+    if let Some(user) = &job.user {
+        line("User", &text::plain(user));
+    }
+    if let Some(group) = &job.group {
+        line("Group", &text::plain(group));
+    }
     if !job.limits.is_none() {
         line("Limits", &limits::words(&job.limits));
     }

@@ -20,10 +20,12 @@
 //! | `requests` | what others ask over the control socket |
 //! | `escape` | the job's own cgroups, and the report on what it has left |
 //! | `limits` | what the job may use |
+//! | `account` | whose it is |
 //! | `cap`, `capping` | the output's size |
 //! | `pump` | passing on what a job prints into a pipe |
 #![forbid(unsafe_code)]
 
+mod account;
 mod adopt;
 mod arrive;
 mod cap;

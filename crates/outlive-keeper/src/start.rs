@@ -5,7 +5,7 @@ use crate::cap::Cap;
 use crate::escape::{Expected, Own};
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
 use crate::store::{Unseen, remove_folder, rewrite, write_keeper_line};
-use crate::{ROLE, limits, marks};
+use crate::{ROLE, account, limits, marks};
 use jiff::Timestamp;
 use outlive_os::events::{self, Ender, Inflow};
 use outlive_os::folder::Folder;
@@ -479,6 +479,7 @@ impl Pipes {
             cgroups: &own.cgroups,
             settings: &launch.settings,
             nice: launch.spec.limits.nice,
+            identity: launch.credentials.as_ref().map(account::identity),
             ..Spawn::default()
         };
         let mut lost = Vec::new();
@@ -501,6 +502,9 @@ impl Pipes {
             spawned.map_err(
                 |SpawnError { step, cause }| match (step, cause.raw_os_error()) {
                     (Step::Exec, Some(errno)) => Refusal(Answer::NotExecuted { errno }),
+                    (Step::Folder | Step::Identity, _) if launch.credentials.is_some() => {
+                        account::refusal(launch, step, &cause).into()
+                    }
                     (step, _) => {
                         let error = SpawnError {
                             step,

@@ -173,6 +173,10 @@ pub struct User {
     pub group: u32,
     /// Its name; none if no user has the number.
     pub name: Option<std::ffi::CString>,
+    /// The home folder, if it has one.
+    pub home: Option<PathBuf>,
+    /// The log-in shell, if it has one.
+    pub shell: Option<PathBuf>,
 }
 
 /// Who a process is.

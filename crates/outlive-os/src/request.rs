@@ -1,7 +1,7 @@
 //! What is to be started, and what could fail: the same on every platform.
 
 use crate::cgroup::Cgroup;
-use crate::{Borrowed, Leave};
+use crate::{Borrowed, Identity, Leave};
 use outlive_record::Setting;
 use std::{fmt, io};
 
@@ -78,6 +78,10 @@ pub struct Spawn<'a> {
     /// Its niceness, -20 to 19, if not the caller's. Unlike the settings it is an error if this is
     /// refused.
     pub nice: Option<i32>,
+    /// Who it becomes just before its exec, for good, and with no capability unless that is root; its
+    /// folder must then be one that this user may enter. An error of kind `Unsupported` on Windows
+    /// and macOS.
+    pub identity: Option<Identity>,
     /// How it relates to the job objects that its starter is in: of no effect on Unix, which has
     /// none.
     pub leave: Leave<'a>,
@@ -113,6 +117,8 @@ pub enum Step {
     Announce,
     /// Setting its niceness (setpriority(2)).
     Nice,
+    /// Becoming another user (setgroups(2), setresgid(2), setresuid(2)).
+    Identity,
     /// Waiting at its gate.
     Gate,
     /// Leaving its starter's job objects (CREATE_BREAKAWAY_FROM_JOB).
@@ -139,6 +145,7 @@ impl fmt::Display for SpawnError {
             Step::Cgroup => "failed to join the cgroup",
             Step::Descriptors => "failed to set up descriptors",
             Step::Nice => "failed to set its niceness",
+            Step::Identity => "failed to become the user",
             Step::Gate => "failed to wait for its start",
             Step::Breakaway => "failed to leave the job object",
             Step::Announce => "failed to write down its process id",

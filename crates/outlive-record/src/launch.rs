@@ -1,7 +1,7 @@
 //! What a launcher hands to a new keeper: one line of JSON, then the job's environment, each
 //! variable ended by a NUL. It travels over a socket between the two, or in memory, never over a disk.
 
-use crate::{Report, Spec, Text, Unlimited};
+use crate::{Credentials, Report, Spec, Text, Unlimited};
 use serde::{Deserialize, Serialize};
 
 const VERSION: u32 = 1;
@@ -54,6 +54,9 @@ pub struct Launch {
     pub cgroups: Vec<CgroupFolder>,
     /// Whether the job is ended if a hazard that could end it turns out to remain.
     pub require: bool,
+    /// What it becomes just before its exec.
+    #[serde(default)]
+    pub credentials: Option<Credentials>,
     /// Whether it is not started if one of its limits can't be set.
     #[serde(default)]
     pub require_limits: bool,
@@ -315,6 +318,7 @@ impl Launch {
             settings: Vec::new(),
             cgroups: Vec::new(),
             require: false,
+            credentials: None,
             require_limits: false,
             report: Report::default(),
             caller: Caller::default(),
@@ -394,6 +398,7 @@ mod tests {
             until: Until::Tree,
             leftover: Leftover::Leave,
             leave: crate::Leave::default(),
+            account: crate::Account::default(),
             limits: crate::Limits::default(),
         };
         Launch::new("/home".into(), Purpose::Start, spec, vec!["/bin/sh".into()])

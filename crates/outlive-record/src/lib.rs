@@ -12,6 +12,7 @@
 //! error, never panics, and holds no more memory than a small multiple of its input.
 #![forbid(unsafe_code)]
 
+mod account;
 mod control;
 mod launch;
 mod limits;
@@ -22,6 +23,7 @@ mod report;
 mod text;
 mod wish;
 
+pub use account::{Account, Credentials};
 pub use control::{MESSAGE_LIMIT, Reply, Request};
 pub use launch::{
     Answer, Bounds, Caller, CgroupFolder, Delegated, InputPlan, LAUNCH_LIMIT, Launch, OutputPlan,

@@ -1,6 +1,6 @@
 //! The job's durable record.
 
-use crate::{CgroupFolder, JobId, JobName, Leave, Limits, Report, Text};
+use crate::{Account, CgroupFolder, JobId, JobName, Leave, Limits, Report, Text};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -79,6 +79,9 @@ pub struct Spec {
     /// What it is to leave.
     #[serde(default, skip_serializing_if = "is_default")]
     pub leave: Leave,
+    /// Whose it is, if not its starter's.
+    #[serde(default, skip_serializing_if = "Account::is_none")]
+    pub account: Account,
     /// What it may use.
     #[serde(default, skip_serializing_if = "Limits::is_none")]
     pub limits: Limits,
@@ -363,6 +366,7 @@ mod tests {
             until: Until::Main,
             leftover: Leftover::Stop,
             leave: Leave::default(),
+            account: Account::default(),
             limits: Limits::default(),
         };
         let runs = vec![Run::begun(Timestamp::UNIX_EPOCH)];

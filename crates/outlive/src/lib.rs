@@ -40,6 +40,7 @@
 //! of the calling process: no signal disposition, no mask, no folder, no umask.
 #![forbid(unsafe_code)]
 
+mod account;
 mod adoption;
 mod child;
 mod command;

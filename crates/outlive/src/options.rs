@@ -1,6 +1,6 @@
 //! How a job is kept.
 
-use outlive_record::{Leftover, Limits, OutputMode, Until};
+use outlive_record::{Account, Leftover, Limits, OutputMode, Until};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ pub struct JobOptions {
     pub(crate) output_mode: OutputMode,
     pub(crate) until: Until,
     pub(crate) leftover: Leftover,
+    pub(crate) account: Account,
     pub(crate) limits: Limits,
     pub(crate) secret_env: Vec<OsString>,
     pub(crate) keeper: Option<PathBuf>,
@@ -31,6 +32,7 @@ impl Default for JobOptions {
             output_mode: OutputMode::default(),
             until: Until::default(),
             leftover: Leftover::default(),
+            account: Account::default(),
             limits: Limits::default(),
             secret_env: Vec::new(),
             keeper: None,
@@ -92,6 +94,24 @@ impl JobOptions {
     /// are asked to end and, after ten seconds, killed.
     pub fn leftover(&mut self, leftover: Leftover) -> &mut JobOptions {
         self.leftover = leftover;
+        self
+    }
+
+    /// The user that it is, by name or number, with that one's own group and supplementary groups
+    /// (getgrouplist(3)); only root may ask for another one. It becomes it for good just before its
+    /// exec, and `HOME`, `USER`, `LOGNAME` and `SHELL` tell of it unless they are set for it. The
+    /// job stays in its starter's state folder, and the folder that it starts in has to be one that
+    /// this user may enter.
+    ///
+    /// Linux alone: elsewhere [`Error::is_unsupported`](crate::Error::is_unsupported).
+    pub fn user(&mut self, user: impl Into<String>) -> &mut JobOptions {
+        self.account.user = Some(user.into());
+        self
+    }
+
+    /// The group that it is in, by name or number, instead of its user's own.
+    pub fn group(&mut self, group: impl Into<String>) -> &mut JobOptions {
+        self.account.group = Some(group.into());
         self
     }
 

@@ -70,6 +70,10 @@ pub struct Status {
     pub keeper: Keeper,
     /// Whether somebody asked for it to stop.
     pub stopped: bool,
+    /// The user that it was started as, if not its starter's, as that was asked for.
+    pub user: Option<String>,
+    /// The group, likewise.
+    pub group: Option<String>,
     /// What it may use.
     pub limits: Limits,
     /// How many processes of its newest run the kernel has ended for lack of memory, as far as the
@@ -205,6 +209,8 @@ impl Status {
                 alive: seen.kept && at_home,
             },
             stopped: run.stopped,
+            user: record.spec.account.user.clone(),
+            group: record.spec.account.group.clone(),
             limits: record.spec.limits,
             oom_kills: run.oom_kills,
             runs,
@@ -229,6 +235,8 @@ impl Status {
             output: folder.join(OUTPUT),
             keeper: Keeper::default(),
             stopped: false,
+            user: None,
+            group: None,
             limits: Limits::default(),
             oom_kills: 0,
             runs: Vec::new(),

@@ -177,6 +177,9 @@ impl Plan {
         if spawn.gate.is_some() {
             return Err(at(Step::Gate)(io::ErrorKind::Unsupported.into()));
         }
+        if spawn.identity.is_some() {
+            return Err(at(Step::Identity)(io::ErrorKind::Unsupported.into()));
+        }
         let folder = folder(spawn).map(std::path::absolute).transpose();
         let folder = folder.map_err(at(Step::Folder))?;
         let mut actions = Actions::new().map_err(at(Step::Process))?;

@@ -1,6 +1,7 @@
 //! What a spawned child does between clone and exec. It shares its parent's memory, and the parent
 //! stands still: it does system calls only, on what was prepared for it, and allocates nothing.
 
+use super::identity::Alone;
 use super::settings;
 use super::spawn::{GO, Step};
 use outlive_record::Setting;
@@ -27,6 +28,7 @@ pub(super) struct Plan {
     pub(super) joins: Vec<Join>,
     pub(super) settings: Vec<Setting>,
     pub(super) nice: Option<i32>,
+    pub(super) identity: Option<Alone>,
     pub(super) descriptor_limit: Option<u64>,
     pub(super) announce: Option<i32>,
     /// The pipe that it waits at, and a pidfd of whoever opens the gate.
@@ -121,6 +123,13 @@ fn become_program(plan: &mut Plan) -> Result<(), (Step, i32)> {
     settings::apply(&plan.settings);
     if let Some(nice) = plan.nice {
         set_nice(nice).map_err(at(Step::Nice))?;
+    }
+    if let Some(identity) = &plan.identity {
+        // All of the above may need rights that this gives away.
+        let assumed = identity.assume();
+        assumed.map_err(|error| (Step::Identity, error.raw_os_error().unwrap_or(0)))?;
+        // SAFETY: a constant string. The folder is where it is, whoever may enter it.
+        checked(unsafe { libc::access(c".".as_ptr(), libc::X_OK) }).map_err(at(Step::Folder))?;
     }
     // Last, since all of the above needs descriptors.
     if let Some(limit) = plan.descriptor_limit {

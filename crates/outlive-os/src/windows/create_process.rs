@@ -58,6 +58,9 @@ impl Spawn<'_> {
         if self.gate.is_some() {
             return Err(fail(Step::Gate)(io::ErrorKind::Unsupported.into()));
         }
+        if self.identity.is_some() {
+            return Err(fail(Step::Identity)(io::ErrorKind::Unsupported.into()));
+        }
         let folder = self.start_folder().map_err(fail(Step::Folder))?;
         let holder = self.parent().map_err(fail(Step::Process))?;
         // Without a console to share it would be given a window.

@@ -147,6 +147,7 @@ impl Order {
         launch.output_start = self.output_start;
         launch.kept.clone_from(&self.kept);
         launch.cgroups = leave::cgroup_folders(&plan.route);
+        launch.credentials.clone_from(&self.credentials);
         launch.require_limits = !self.unlimited;
         launch.require = self.wish.breakaway == Breakaway::Require;
         launch.report = plan.report.clone().brief();
