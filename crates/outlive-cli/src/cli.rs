@@ -57,7 +57,7 @@ macro_rules! overview {
     after_long_help = concat!(overview!(), "\n\n", heading!("Exit codes:"), "
   A job's own where the command is about its end (wait, run --follow): its exit
   code, or 128 and the number of the signal that ended it. Else 0, or
-  124  the time was up (wait --timeout)
+  124  the time was up (wait --timeout), or the job's own (run --timeout)
   125  outlive itself failed, or was used wrongly
   126  the program can't be executed
   127  the program was not found
@@ -98,12 +98,13 @@ enum Verb {
     /// Show all that is known of a job
     ///
     /// With --json one object, of which `list --json` prints an array: id, name, state (running,
-    /// exited, signaled, failed, lost, elsewhere, damaged), pid, exit_code, signal, command, cwd,
-    /// started_at and ended_at (RFC 3339), output (its path), keeper (pid, alive), limits (memory and
-    /// so on, as they were asked for), usage (cpu_seconds, memory, memory_peak, tasks, bytes_read,
-    /// bytes_written; summed names those that its cgroup does not account for; in a list only with
-    /// --usage), out_of_memory (whether that was the reason of its end), oom_kills, runs (the last
-    /// ten, the newest last: pid, exit_code, signal, started_at, ended_at), notes (what else a
+    /// waiting, exited, signaled, timed-out, failed, lost, elsewhere, damaged), pid, exit_code, signal,
+    /// success, command, cwd, started_at and ended_at (RFC 3339), times_out_at, restarts_at, restarts,
+    /// expires_at, output (its path), keeper (pid, alive), user and group, limits (memory and so on, as
+    /// they were asked for), usage (cpu_seconds, memory, memory_peak, tasks, bytes_read, bytes_written;
+    /// summed names those that its cgroup does not account for; in a list only with --usage),
+    /// out_of_memory (whether that was the reason of its end), oom_kills, runs (the last ten, the newest
+    /// last: pid, exit_code, signal, failure, stopped, timed_out, started_at, ended_at), notes (what else a
     /// person should know). What does not apply is null; bytes that are not UTF-8 are replaced.
     Show(show::Args),
 
@@ -124,7 +125,9 @@ enum Verb {
 
     /// Wait for jobs to end and exit with their exit code
     ///
-    /// A job that was ended by a signal counts as 128 and the signal's number. Of several jobs all
+    /// A job that was ended by a signal counts as 128 and the signal's number, one whose own time was
+    /// over (`run --timeout`) as 124. One that is started again (`run --restart`) has ended after its
+    /// last run. Of several jobs all
     /// are waited for; the exit code is that of the first named one that is not 0.
     Wait(wait::Args),
 
@@ -150,8 +153,9 @@ enum Verb {
 
     /// Stop jobs and everything that they started
     ///
-    /// Each is asked to end with SIGTERM. What is left of it after the grace period is killed,
-    /// daemonized children included. Done when nothing is left.
+    /// Each is asked to end with SIGTERM, or what `run --stop-signal` said. What is left of it after the
+    /// grace period is killed, daemonized children included. Done when nothing is left; a job that is
+    /// started again when it ends (`run --restart`) is not any more.
     Stop(stop::Args),
 
     /// Send a signal to jobs, now

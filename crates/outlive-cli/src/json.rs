@@ -17,10 +17,15 @@ pub(crate) struct JobObject<'a> {
     pid: Option<i32>,
     exit_code: Option<u32>,
     signal: Option<i32>,
+    success: Option<bool>,
     command: Vec<Cow<'a, str>>,
     cwd: Cow<'a, str>,
     started_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
+    times_out_at: Option<Timestamp>,
+    restarts_at: Option<Timestamp>,
+    restarts: u32,
+    expires_at: Option<Timestamp>,
     output: Cow<'a, str>,
     keeper: KeeperObject,
     user: Option<&'a str>,
@@ -29,7 +34,7 @@ pub(crate) struct JobObject<'a> {
     usage: Option<UsageObject<'a>>,
     out_of_memory: bool,
     oom_kills: u64,
-    runs: Vec<RunObject>,
+    runs: Vec<RunObject<'a>>,
     notes: &'a [String],
     way: Option<&'static str>,
     manager: Option<&'static str>,
@@ -88,10 +93,13 @@ struct UsageObject<'a> {
 }
 
 #[derive(Serialize)]
-struct RunObject {
+struct RunObject<'a> {
     pid: Option<i32>,
     exit_code: Option<u32>,
     signal: Option<i32>,
+    failure: Option<&'a str>,
+    stopped: bool,
+    timed_out: bool,
     started_at: Timestamp,
     ended_at: Option<Timestamp>,
 }
@@ -105,6 +113,7 @@ impl<'a> JobObject<'a> {
             pid: job.pid,
             exit_code: job.exit_code,
             signal: job.signal,
+            success: job.success,
             command: job
                 .command
                 .iter()
@@ -113,6 +122,10 @@ impl<'a> JobObject<'a> {
             cwd: job.cwd.to_string_lossy(),
             started_at: job.started_at,
             ended_at: job.ended_at,
+            times_out_at: job.times_out_at,
+            restarts_at: job.restarts_at,
+            restarts: job.restarts,
+            expires_at: job.expires_at,
             output: job.output.to_string_lossy(),
             keeper: KeeperObject::from(&job.keeper),
             user: job.user.as_deref(),
@@ -179,12 +192,15 @@ impl From<&Keeper> for KeeperObject {
     }
 }
 
-impl From<&Run> for RunObject {
-    fn from(run: &Run) -> Self {
+impl<'a> From<&'a Run> for RunObject<'a> {
+    fn from(run: &'a Run) -> Self {
         RunObject {
             pid: run.pid,
             exit_code: run.exit_code,
             signal: run.signal,
+            failure: run.failure.as_deref(),
+            stopped: run.stopped,
+            timed_out: run.timed_out,
             started_at: run.started_at,
             ended_at: run.ended_at,
         }

@@ -14,6 +14,7 @@ mod follow;
 mod hazards;
 mod json;
 mod kill;
+mod life;
 mod limits;
 mod list;
 mod logs;

@@ -5,6 +5,7 @@ use crate::cli::examples;
 use crate::follow;
 use crate::hazards;
 use crate::json::{self, JobObject};
+use crate::life;
 use crate::limits;
 use crate::output;
 use crate::parse::{self, Variable};
@@ -23,6 +24,7 @@ use std::path::PathBuf;
     "  outlive run -- python3 train.py --epochs 100
   outlive run --name web --cwd /srv/app -e PORT=8080 -- ./server
   outlive run --follow -- make -j8          watch it; Ctrl-C leaves it running
+  outlive run --restart on-failure:5 --timeout 8h -- ./sync.sh
   outlive run -i --name repl -- python3 -i  then: outlive send repl 'print(6*7)'
   id=$(outlive run -- ./backup.sh) && outlive wait \"$id\""
 ))]
@@ -81,6 +83,9 @@ pub(crate) struct Args {
     /// What becomes of processes left behind by the main one
     #[arg(long, value_name = "WHAT", default_value = "stop")]
     leftover: Leftover,
+
+    #[command(flatten)]
+    life: life::Args,
 
     /// Whether it must leave what could end it from outside: a service's cgroup, a subreaper, the
     /// log-out. With `require` nothing is started if any of that would remain
@@ -310,6 +315,7 @@ fn options(args: &Args) -> Result<JobOptions> {
         Leftover::Stop => outlive::Leftover::Stop,
         Leftover::Leave => outlive::Leftover::Leave,
     });
+    args.life.set(&mut options);
     Ok(options)
 }
 
@@ -350,7 +356,7 @@ fn follow_to_end(job: &Job, label: &str) -> Result<i32> {
     let copied = follow::copy(&mut output);
     follow::tell_missing(output.skipped());
     if let Err(failure) = copied {
-        if job.status()?.state == State::Running {
+        if matches!(job.status()?.state, State::Running | State::Waiting) {
             report::note(&still_running);
         }
         return Err(failure.unless_told(BROKEN_PIPE));

@@ -71,6 +71,15 @@ fn describe(job: &Status, usage: Option<&Usage>, now: Timestamp) -> String {
     if let Some(at) = job.ended_at {
         line("Ended", &ago(at, now));
     }
+    if let Some(at) = job.restarts_at {
+        line("Again", &ahead(at, now));
+    }
+    if let Some(at) = job.times_out_at {
+        line("Timeout", &ahead(at, now));
+    }
+    if let Some(at) = job.expires_at {
+        line("Expires", &ahead(at, now));
+    }
     if let (Some(start), Some(end)) = (job.started_at, job.ended_at) {
         line("Took", &age::long(age::between(start, end)));
     }
@@ -118,10 +127,9 @@ fn details(job: &Status) -> String {
     let memory = status::out_of_memory(job);
     format!(
         "{end}{memory}{}",
-        if job.stopped {
-            ", stopped by request"
-        } else {
-            ""
+        match job.stopped {
+            true => ", stopped by request",
+            false => "",
         }
     )
 }
@@ -134,6 +142,11 @@ fn ago(at: Timestamp, now: Timestamp) -> String {
     )
 }
 
+fn ahead(at: Timestamp, now: Timestamp) -> String {
+    let left = age::long(age::between(now, at));
+    format!("{} (in {left})", age::moment(at))
+}
+
 fn run_line(run: &Run) -> String {
     let took = match run.ended_at {
         Some(end) => format!("took {}", age::long(age::between(run.started_at, end))),
@@ -144,5 +157,11 @@ fn run_line(run: &Run) -> String {
         (None, Some(signal)) => format!(", ended by {}", signal::name(signal)),
         (None, None) => String::new(),
     };
-    format!("{}, {took}{end}", age::moment(run.started_at))
+    let why = match (&run.failure, run.timed_out, run.stopped) {
+        (Some(why), ..) => format!(", {}", text::plain(why)),
+        (None, true, _) => ", its time was over".to_owned(),
+        (None, false, true) => ", stopped by request".to_owned(),
+        (None, false, false) => String::new(),
+    };
+    format!("{}, {took}{end}{why}", age::moment(run.started_at))
 }

@@ -1,7 +1,7 @@
 //! How a job is doing, in words, colours and exit codes.
 
 use crate::limits;
-use crate::report::{self, FAILED, Failure};
+use crate::report::{self, FAILED, Failure, TIMED_OUT};
 use anstyle::{AnsiColor, Style};
 use outlive::{State, Status};
 use outlive_os::signal;
@@ -11,14 +11,16 @@ pub(crate) fn label(status: &Status) -> &str {
     status.name.as_deref().unwrap_or(&status.id)
 }
 
-/// Green what runs, red what went wrong, yellow what somebody stopped or nobody knows.
+/// Green what runs, red what went wrong, yellow what somebody stopped, what waits and what nobody
+/// knows.
 pub(crate) fn style(status: &Status) -> Style {
     let color = match status.state {
         State::Running => AnsiColor::Green,
-        State::Exited if status.exit_code == Some(0) => return Style::new(),
+        State::Exited | State::Signaled if status.success == Some(true) => return Style::new(),
         State::Exited | State::Signaled if status.stopped => AnsiColor::Yellow,
-        State::Exited | State::Signaled | State::Failed | State::Damaged => AnsiColor::Red,
-        State::Lost => AnsiColor::Yellow,
+        State::Exited | State::Signaled | State::TimedOut => AnsiColor::Red,
+        State::Failed | State::Damaged => AnsiColor::Red,
+        State::Lost | State::Waiting => AnsiColor::Yellow,
         State::Elsewhere => AnsiColor::Magenta,
     };
     Style::new().fg_color(Some(color.into()))
@@ -29,8 +31,10 @@ pub(crate) fn code(status: &Status) -> Option<i32> {
     match status.state {
         State::Exited => status.exit_code.map(u32::cast_signed),
         State::Signaled => status.signal.map(|signal| 128 + signal),
+        State::TimedOut => Some(TIMED_OUT),
         State::Failed => Some(FAILED),
-        State::Running | State::Lost | State::Elsewhere | State::Damaged => None,
+        State::Running | State::Waiting => None,
+        State::Lost | State::Elsewhere | State::Damaged => None,
     }
 }
 
@@ -55,6 +59,8 @@ pub(crate) fn sentence(status: &Status) -> String {
                 out_of_memory(status)
             )
         }
+        State::TimedOut => "was stopped since its time was over".to_owned(),
+        State::Waiting => "waits to be started again".to_owned(),
         State::Failed => "could not be started".to_owned(),
         State::Lost => "was lost".to_owned(),
         State::Elsewhere => "belongs to another host or container".to_owned(),

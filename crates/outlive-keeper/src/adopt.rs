@@ -18,6 +18,7 @@ use outlive_record::{Answer, Launch, Place};
 /// Adopts the job that runs.
 pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> {
     let home = home_of(launch)?;
+    let home_path = home.path().to_owned();
     let jobs = home.jobs().during("open the folder of all jobs")?;
     let id = &launch.spec.id;
     let folder = jobs.sub(id.as_str()).during("open the job's folder")?;
@@ -66,6 +67,7 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
     drop(turn);
     let _ = role::leave_folder();
     Ok(Started {
+        home: home_path,
         record,
         folder,
         listener,
@@ -79,8 +81,10 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
         pump: None,
         stdin: None,
         expected: None,
+        // The environment of its first start has gone with the keeper that had it.
         unlimited: Vec::new(),
-        _lock: file,
+        again: None,
+        lock: file,
         claim,
     })
 }

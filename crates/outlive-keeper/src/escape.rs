@@ -117,6 +117,17 @@ impl Own {
         own
     }
 
+    /// Those of another run, in place of `before`. `cgroup.kill` ends what is cloned into a cgroup later
+    /// on, too (seen of Linux 6.18), and what a run has used is counted for it alone, so that they are
+    /// made anew; a job object is the same for all.
+    pub(crate) fn renew(launch: &Launch, before: &[CgroupFolder]) -> Option<Own> {
+        if KERNEL == Kernel::Windows {
+            return None;
+        }
+        remove(before);
+        Some(Own::make(launch))
+    }
+
     /// Makes one more.
     pub(crate) fn add(&mut self, folder: &Path, unified: bool) -> io::Result<()> {
         self.cgroups.push(Cgroup::make(folder, unified)?);

@@ -15,6 +15,9 @@
 //! | `arrive` | what the launcher hands over |
 //! | `start` | from the launch to a running job, or to nothing at all |
 //! | `adopt` | from a job that has lost its keeper to one that has another |
+//! | `again` | another run of a job, by the keeper that it has |
+//! | `expire` | jobs that are removed some time after their end |
+//! | `life` | a job's own time, and whether it is started again |
 //! | `table` | what is done on each event in each phase |
 //! | `watch` | waiting for events and doing what the table says |
 //! | `requests` | what others ask over the control socket |
@@ -27,10 +30,13 @@
 
 mod account;
 mod adopt;
+mod again;
 mod arrive;
 mod cap;
 mod capping;
 mod escape;
+pub mod expire;
+mod life;
 mod limits;
 mod lock_file;
 mod pump;

@@ -100,7 +100,7 @@ impl Keeper {
     /// Stops the job: politely, and by force once `grace` is over.
     pub(crate) fn stop(&mut self, grace: Duration) {
         self.grace = grace;
-        if self.end.is_none() {
+        if self.job.tell_ended.is_some() {
             self.job.record.newest_mut().stopped = true;
         }
         self.on(Event::StopAsked);
@@ -110,7 +110,10 @@ impl Keeper {
     fn kill(&mut self, signal: i32, tree: bool) -> io::Result<()> {
         if tree {
             return match self.job.tree.is_empty()? {
-                false => self.job.tree.signal_all(signal),
+                false => {
+                    self.killed_by = Some(signal);
+                    self.job.tree.signal_all(signal)
+                }
                 true => Err(io::Error::other("no process of it is left")),
             };
         }

@@ -1,29 +1,33 @@
 //! From the launch to a running job, or to nothing at all.
 
-use crate::arrive::{Arrival, Heritage};
+use crate::again::Provision;
+use crate::arrive::Arrival;
 use crate::cap::Cap;
 use crate::escape::{Expected, Own};
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
 use crate::store::{Unseen, remove_folder, rewrite, write_keeper_line};
 use crate::{ROLE, account, limits, marks};
 use jiff::Timestamp;
+use outlive_os::cgroup::Cgroup;
 use outlive_os::events::{self, Ender, Inflow};
 use outlive_os::folder::Folder;
 use outlive_os::process::Process;
 use outlive_os::socket::Listener;
 use outlive_os::spawn::{Spawn, SpawnError, Step, Strings};
 use outlive_os::tree::Tree;
-use outlive_os::{AsDescriptor, Borrowed, Descriptor, lock, os_string, proc, role};
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, clock, lock, os_string, proc, role};
 use outlive_record::{
-    Answer, InputPlan, Launch, OutputMode, OutputPlan, Place, Purpose, RECORD_LIMIT, Record, Run,
-    Slot, Unlimited, VERSION,
+    Answer, Course, InputPlan, Launch, OutputMode, OutputPlan, Place, Purpose, RECORD_LIMIT,
+    Record, Run, Slot, Spec, Unlimited, VERSION,
 };
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A job that runs, and what its keeper holds of it.
 pub(crate) struct Started {
+    /// The state folder.
+    pub(crate) home: PathBuf,
     pub(crate) record: Record,
     pub(crate) folder: Folder,
     pub(crate) listener: Listener,
@@ -46,8 +50,10 @@ pub(crate) struct Started {
     pub(crate) expected: Option<Expected>,
     /// Limits that it could not be given, and that were not required.
     pub(crate) unlimited: Vec<Unlimited>,
+    /// What another run takes, if it may be started again.
+    pub(crate) again: Option<Box<Provision>>,
     /// Held for life.
-    pub(crate) _lock: File,
+    pub(crate) lock: File,
     pub(crate) claim: Option<Claim>,
 }
 
@@ -86,6 +92,20 @@ impl Refusal {
 
     pub(crate) fn answer(self) -> Answer {
         self.0
+    }
+
+    /// What is told of a run that could not be started when nobody waits for the answer.
+    pub(crate) fn words(self) -> String {
+        match self.0 {
+            Answer::NotExecuted { errno } => {
+                let cause = io::Error::from_raw_os_error(errno);
+                format!("failed to run its program: {cause}")
+            }
+            Answer::Failed { what, cause, .. } => format!("{what}: {cause}"),
+            Answer::Remained { what } => format!("failed to leave what could end it: {what}"),
+            // The others are of a job that is not there yet.
+            _ => "failed to start it".to_owned(),
+        }
     }
 }
 
@@ -129,21 +149,17 @@ pub(crate) fn home_of(launch: &Launch) -> Result<Home, Refusal> {
 
 /// Starts the job. When it comes back with a refusal, nothing of the job is left.
 pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> {
-    let Arrival {
-        launch,
-        environment,
-        slots,
-        heritage,
-    } = arrival;
-    let home = home_of(&launch)?;
+    let launch = &arrival.launch;
+    let home = home_of(launch)?;
     let jobs = home.jobs().during("open the folder of all jobs")?;
     let id = launch.spec.id.clone();
     let now = Timestamp::now();
-    let mut own = Own::make(&launch);
-    limits::heed(&launch, &own.unlimited)?;
+    let mut own = Own::make(launch);
+    limits::heed(launch, &own.unlimited)?;
+    let cwd = Provision::folder(launch)?;
 
     let room = if launch.purpose == Purpose::Restart {
-        Room::enter(&jobs, &launch, place.clone(), &own, now)?
+        Room::enter(&jobs, launch, place.clone(), &own, now)?
     } else {
         let run = Run {
             output_start: launch.output_start,
@@ -156,12 +172,14 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
             place: place.clone(),
             runs: vec![run],
             run_count: 1,
+            course: course(&launch.spec),
             cgroups: own.folders.clone(),
             report: None,
         };
         Room::build(&jobs, record)?
     };
 
+    let home_path = home.path().to_owned();
     let claim = match &launch.spec.name {
         None => None,
         Some(name) => match Claim::take(&home, name, &id, &place) {
@@ -182,17 +200,17 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
     // From here on only the folder of all jobs is needed, and there may be few descriptors.
     drop(home);
     let started = room.publish(&jobs).and_then(|()| {
-        let pipes = Pipes::new(&launch, &room)?;
+        let pipes = Pipes::new(launch, room.output.as_ref())?;
         // Before there is a job: without these it would run unwatched.
         // A manager asks its services to end, at the end of the machine, too.
         let heed_stop = launch.delegated.is_some();
         let tree = Tree::new(marks(&id), &own.cgroups, heed_stop);
         let mut tree = tree.during("be told of the job's processes")?;
         let ended = events::ending().during("make a pipe")?;
-        let (main, lost) = pipes.spawn(&launch, environment, &slots, heritage, &room, &own)?;
+        let (main, lost) = pipes.spawn(&arrival, &room.lock, room.output.as_ref(), &own.cgroups)?;
         own.unlimited.extend(lost);
         tree.begin(&main);
-        let mut expected = Expected::of(&launch);
+        let mut expected = Expected::of(launch);
         expected.note(&own.unlimited);
         if launch.require {
             expected.require(&mut tree, &main, &room.folder)?;
@@ -200,7 +218,8 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
         Ok((main, pipes, tree, ended, expected))
     });
     match started {
-        Ok((main, Pipes { pump, stdin, .. }, tree, (ended, tell_ended), expected)) => {
+        Ok((main, pipes, tree, (ended, tell_ended), expected)) => {
+            let cgroups = std::mem::take(&mut own.cgroups);
             let unlimited = own.keep();
             // What keeps a folder busy is the job, if anything.
             let _ = role::leave_folder();
@@ -213,9 +232,10 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 cap,
                 ..
             } = room;
-            let pump = pump.map(|(from_job, _)| from_job);
-            let stdin = stdin.map(|(_, to_job)| to_job);
+            let (pump, stdin) = pipes.ours();
+            let again = cwd.map(|cwd| Box::new(Provision::new(arrival, cgroups, cwd)));
             Ok(Started {
+                home: home_path,
                 record,
                 folder,
                 listener,
@@ -229,7 +249,8 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 stdin,
                 expected: Some(expected),
                 unlimited,
-                _lock: lock,
+                again,
+                lock,
                 claim,
             })
         }
@@ -240,6 +261,15 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
             room.tear_down(&jobs);
             Err(refusal)
         }
+    }
+}
+
+/// How far a job has come that is started now.
+fn course(spec: &Spec) -> Course {
+    let now = u64::try_from(clock::running().as_millis()).unwrap_or(u64::MAX);
+    Course {
+        time_over_ms: spec.life.timeout_ms.map(|it| now.saturating_add(it)),
+        ..Course::default()
     }
 }
 
@@ -320,6 +350,7 @@ impl Room {
             record.newest_mut().ended_at = None;
         }
         record.begin_run(place, now);
+        record.course = course(&record.spec);
         record.cgroups.clone_from(&own.folders);
         record.newest_mut().output_start = match record.spec.output.path {
             Some(_) => launch.output_start,
@@ -397,8 +428,8 @@ impl Room {
     }
 }
 
-/// What the job's descriptors are made of.
-struct Pipes {
+/// What the descriptors of a run are made of.
+pub(crate) struct Pipes {
     /// The keeper's end and the job's end of its output.
     pump: Option<(Inflow, Descriptor)>,
     /// The job's end and the keeper's end of its input.
@@ -406,8 +437,8 @@ struct Pipes {
 }
 
 impl Pipes {
-    fn new(launch: &Launch, room: &Room) -> Result<Pipes, Refusal> {
-        let piped = room.output.is_some() && launch.spec.output.mode == OutputMode::Pipe;
+    pub(crate) fn new(launch: &Launch, output: Option<&File>) -> Result<Pipes, Refusal> {
+        let piped = output.is_some() && launch.spec.output.mode == OutputMode::Pipe;
         let pump = piped
             .then(events::inflow)
             .transpose()
@@ -420,15 +451,27 @@ impl Pipes {
         Ok(Pipes { pump, stdin })
     }
 
-    fn spawn(
+    /// The keeper's ends: of its output, of its input.
+    pub(crate) fn ours(self) -> (Option<Inflow>, Option<Descriptor>) {
+        let pump = self.pump.map(|(from_job, _)| from_job);
+        let stdin = self.stdin.map(|(_, to_job)| to_job);
+        (pump, stdin)
+    }
+
+    /// Starts the program, which writes its line into `lock`; the folder of this process is its own.
+    pub(crate) fn spawn(
         &self,
-        launch: &Launch,
-        environment: Vec<u8>,
-        slots: &[Descriptor],
-        heritage: Heritage,
-        room: &Room,
-        own: &Own,
+        arrival: &Arrival,
+        lock: &File,
+        output: Option<&File>,
+        cgroups: &[Cgroup],
     ) -> Result<(Process, Vec<Unlimited>), Refusal> {
+        let Arrival {
+            launch,
+            environment,
+            slots,
+            heritage,
+        } = arrival;
         let slot = |number: Slot| -> Result<Borrowed<'_>, Refusal> {
             let place = usize::try_from(number)
                 .ok()
@@ -439,7 +482,7 @@ impl Pipes {
         };
         // A keeper's own standard input is /dev/null, open for writing too.
         let null = role::standard_input();
-        let to_job = match (&self.pump, &room.output) {
+        let to_job = match (&self.pump, output) {
             (Some((_, to_job)), _) => to_job.as_fd(),
             (None, Some(output)) => output.as_fd(),
             (None, None) => null,
@@ -470,13 +513,13 @@ impl Pipes {
         let mut spawn = Spawn {
             programs: strings(&launch.programs).during("pass on the program")?,
             arguments: strings(&launch.spec.command).during("pass on the arguments")?,
-            environment: Some(Strings::from_block(environment)),
+            environment: Some(Strings::from_block(environment.clone())),
             umask: Some(heritage.umask),
             descriptor_limit: heritage.descriptor_limit,
             new_session: true,
             descriptors,
-            announce: Some(room.lock.as_fd()),
-            cgroups: &own.cgroups,
+            announce: Some(lock.as_fd()),
+            cgroups,
             settings: &launch.settings,
             nice: launch.spec.limits.nice,
             identity: launch.credentials.as_ref().map(account::identity),

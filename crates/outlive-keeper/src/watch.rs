@@ -1,10 +1,11 @@
 //! Waiting for events and doing what the table says.
 
 use crate::escape::remove;
+use crate::life::time_over;
 use crate::limits;
 use crate::start::Started;
 use crate::store::{CONTROL, RECORD};
-use crate::table::{Action, Choice, Event, Phase, next};
+use crate::table::{Action, Event, Phase, next};
 use jiff::Timestamp;
 use outlive_os::events;
 use outlive_os::output::Activity;
@@ -15,23 +16,21 @@ use outlive_record::End;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// How long what the main process leaves behind has to end politely.
-const LEFTOVER_GRACE: Duration = Duration::from_secs(10);
 /// How often a tree is killed in one go.
 const KILL_ROUNDS: usize = 32;
 /// Keeps the job until nothing is left to be done. Returns the keeper's exit code.
 pub(crate) fn watch(job: Started) -> i32 {
-    let choice = Choice {
-        until: job.record.spec.until,
-        leftover: job.record.spec.leftover,
-    };
     let mut keeper = Keeper {
-        choice,
         phase: Phase::Running,
         main_ended: false,
         end: None,
-        grace: LEFTOVER_GRACE,
+        grace: job.record.spec.life.grace(),
         grace_over: None,
+        time_over: time_over(&job.record.course),
+        pause_over: None,
+        run_began: Instant::now(),
+        killed_by: None,
+        to_sync: false,
         look_at: None,
         activity: None,
         connections: Vec::new(),
@@ -51,12 +50,12 @@ pub(crate) fn watch(job: Started) -> i32 {
     keeper.look();
     let _ = keeper.job.folder.remove(CONTROL);
     remove(&keeper.job.record.cgroups);
+    keeper.sweep();
     0
 }
 
 /// A keeper at work.
 pub(crate) struct Keeper {
-    pub(crate) choice: Choice,
     pub(crate) phase: Phase,
     /// Whether the main process has been reaped and the table not been told yet.
     pub(crate) main_ended: bool,
@@ -64,6 +63,15 @@ pub(crate) struct Keeper {
     pub(crate) end: Option<End>,
     pub(crate) grace: Duration,
     pub(crate) grace_over: Option<Instant>,
+    /// When the time is over that the job may run.
+    pub(crate) time_over: Option<Instant>,
+    /// When the next run is started, while none lasts.
+    pub(crate) pause_over: Option<Instant>,
+    pub(crate) run_began: Instant,
+    /// The signal that the whole job was last sent by `kill`.
+    pub(crate) killed_by: Option<i32>,
+    /// Whether the end has been written down, and is perhaps not on the disk yet.
+    pub(crate) to_sync: bool,
     /// When to look at the output's size.
     pub(crate) look_at: Option<Instant>,
     /// What tells that something was printed.
@@ -77,8 +85,9 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// One wait and what follows from it.
     fn turn(&mut self) -> io::Result<()> {
-        let timer = self.grace_over.into_iter().chain(self.look_at).min();
-        let timeout = timer.map(|timer| timer.saturating_duration_since(Instant::now()));
+        let timeout = self
+            .next_timer()
+            .map(|timer| timer.saturating_duration_since(Instant::now()));
         let mut watched: Vec<Borrowed<'_>> = vec![self.job.tree.as_fd(), self.job.listener.as_fd()];
         watched.extend(self.connections.iter().map(AsDescriptor::as_fd));
         let pump_at = watched.len();
@@ -112,7 +121,7 @@ impl Keeper {
         while let Some(news) = self.job.tree.news()? {
             match news {
                 News::Ended => ended = true,
-                News::StopAsked => self.stop(LEFTOVER_GRACE),
+                News::StopAsked => self.stop(self.job.record.spec.life.grace()),
                 News::Activity => self.look_soon(),
             }
         }
@@ -128,15 +137,19 @@ impl Keeper {
             // If nothing was left to be ended, nothing tells of an end any more.
             self.reap();
         }
+        self.heed_timers(now);
+        self.sync();
         Ok(())
     }
 
     pub(crate) fn on(&mut self, event: Event) {
-        let (phase, actions) = next(self.phase, event, self.choice);
+        let (phase, actions) = next(self.phase, event, self.choice());
         self.phase = phase;
         for action in actions {
             match action {
                 Action::RecordEnd => self.record_end(),
+                Action::RecordRun => self.record_run(),
+                Action::Start => self.start_again(),
                 Action::Ask => {
                     self.grace_over = Instant::now().checked_add(self.grace);
                     self.ask();
@@ -185,10 +198,15 @@ impl Keeper {
 
     fn ask(&mut self) {
         // Where /proc can't be read nobody can be found to be asked.
-        let _ = self.job.tree.ask();
+        let signal = self.stop_signal();
+        let _ = self.job.tree.ask(signal);
     }
 
-    fn record_end(&mut self) {
+    /// Takes down how a run ended, to be written.
+    pub(crate) fn note_end(&mut self) {
+        if self.job.record.newest().end.is_some() {
+            return;
+        }
         self.drain();
         if let (Some(cap), Some(file)) = (&mut self.job.cap, &self.job.output) {
             self.job.record.newest_mut().output_truncated |= cap.is_cut(file).unwrap_or(false);
@@ -197,17 +215,24 @@ impl Keeper {
         let oom_kills = limits::oom_kills(&self.job.record.cgroups);
         let run = self.job.record.newest_mut();
         run.ended_at = Some(Timestamp::now());
-        run.pid = Some(pid);
+        let started = !matches!(self.end, Some(End::Failed(_)));
+        run.pid = started.then_some(pid);
         run.end.clone_from(&self.end);
         run.oom_kills = oom_kills;
+    }
+
+    fn record_end(&mut self) {
+        self.note_end();
+        self.job.record.course.again_at = None;
         // Its name is free for whoever sees the end, also while what it left behind is being stopped.
         self.job.claim = None;
         self.write_record();
         self.job.tell_ended = None;
+        self.to_sync = true;
     }
 
     /// Writes down what the job has left, now that nobody waits for it.
-    fn report(&mut self) {
+    pub(crate) fn report(&mut self) {
         if let Some(expected) = self.job.expected.take() {
             let report = expected.compare(&self.job.main, &self.job.folder);
             self.job.record.report = Some(report);

@@ -14,6 +14,7 @@
 //! | [`limits`] | what such a container may use |
 //! | [`usage`] | what processes have used |
 //! | [`settings`] | how a process is limited and scheduled |
+//! | [`clock`] | the clock by which a job's time is over |
 //! | [`events`] | waiting for several things at once |
 //! | [`folder`] | files of the state folder, never through a link |
 //! | [`number`] | descriptors by number, as other languages hold them |

@@ -400,6 +400,7 @@ mod tests {
             leave: crate::Leave::default(),
             account: crate::Account::default(),
             limits: crate::Limits::default(),
+            life: crate::Life::default(),
         };
         Launch::new("/home".into(), Purpose::Start, spec, vec!["/bin/sh".into()])
     }

@@ -3,6 +3,7 @@
 //! - [`Record`]: the job's durable record, one JSON object that its keeper replaces whole;
 //! - [`Request`] and [`Reply`]: what is said over a job's control socket;
 //! - [`Launch`]: what a launcher hands to a new keeper;
+//! - [`Life`]: how long a job lives, and whether it is started again;
 //! - [`Limits`]: what a job may use;
 //! - [`Report`]: what could have ended a job, and how it was left;
 //! - [`ProcessLine`]: who a process is, read from the line the kernel gives of it;
@@ -15,6 +16,7 @@
 mod account;
 mod control;
 mod launch;
+mod life;
 mod limits;
 mod name;
 mod process_line;
@@ -29,6 +31,7 @@ pub use launch::{
     Answer, Bounds, Caller, CgroupFolder, Delegated, InputPlan, LAUNCH_LIMIT, Launch, OutputPlan,
     Purpose, RESOURCES, Setting, Slot,
 };
+pub use life::{Course, Life, RestartPolicy, Success};
 pub use limits::{Limit, Limits, Unlimited};
 pub use name::{BadName, JobId, JobName};
 pub use process_line::ProcessLine;

@@ -1,9 +1,10 @@
 //! The job's durable record.
 
-use crate::{Account, CgroupFolder, JobId, JobName, Leave, Limits, Report, Text};
+use crate::{Account, CgroupFolder, Course, JobId, JobName, Leave, Life, Limits, Report, Text};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::Duration;
 
 /// The version of record that this build writes. It reads every version up to this one.
 pub const VERSION: u32 = 1;
@@ -30,6 +31,9 @@ pub struct Record {
     pub runs: Vec<Run>,
     /// How many runs there have been.
     pub run_count: u32,
+    /// How far it has come since somebody started it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub course: Course,
     /// Cgroups of the newest run's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cgroups: Vec<CgroupFolder>,
@@ -85,6 +89,9 @@ pub struct Spec {
     /// What it may use.
     #[serde(default, skip_serializing_if = "Limits::is_none")]
     pub limits: Limits,
+    /// How long it lives.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub life: Life,
 }
 
 /// A job's standard input.
@@ -163,6 +170,15 @@ pub struct Place {
     pub time_namespace: u64,
 }
 
+impl Place {
+    /// Whether a job of this place can't be seen or touched from `here`.
+    pub fn is_elsewhere(&self, here: &Place) -> bool {
+        let same_boot = self.boot == here.boot;
+        let namespaces = |place: &Place| (place.pid_namespace, place.time_namespace);
+        self.machine != here.machine || (same_boot && namespaces(self) != namespaces(here))
+    }
+}
+
 /// One run of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -183,6 +199,9 @@ pub struct Run {
     /// Whether somebody asked for it to stop.
     #[serde(default, skip_serializing_if = "is_false")]
     pub stopped: bool,
+    /// Whether it was stopped because its time was over.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub timed_out: bool,
     /// Where its output begins in the output file, in bytes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub output_start: u64,
@@ -232,8 +251,8 @@ fn is_zero(value: &u64) -> bool {
     *value == 0
 }
 
-fn is_default(value: &Leave) -> bool {
-    *value == Leave::default()
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Why bytes are no record that this build can read.
@@ -309,10 +328,40 @@ impl Record {
         self.runs.last_mut().expect("a record has at least one run")
     }
 
-    /// Begins another run.
+    /// Whether its newest run has ended and no other one is to follow.
+    pub fn has_ended(&self) -> bool {
+        self.newest().end.is_some() && self.course.again_at.is_none()
+    }
+
+    /// Whether its newest run has ended and another one is to follow, as long as the keeper lives that
+    /// is to start it.
+    pub fn is_between_runs(&self) -> bool {
+        self.newest().end.is_some() && self.course.again_at.is_some()
+    }
+
+    /// When it is to be removed; none while it runs, or where nobody saw its end.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let kept = Duration::from_millis(self.spec.life.expire_ms?);
+        let ended_at = self.newest().ended_at.filter(|_| self.has_ended())?;
+        ended_at.checked_add(kept).ok()
+    }
+
+    /// Begins another run that somebody has asked for.
     pub fn begin_run(&mut self, place: Place, started_at: Timestamp) {
         self.place = place;
         self.cgroups.clear();
+        self.course = Course::default();
+        self.add_run(started_at);
+    }
+
+    /// Begins another run that its keeper starts, where the last one was.
+    pub fn begin_run_again(&mut self, started_at: Timestamp) {
+        self.course.again_at = None;
+        self.course.restarts = self.course.restarts.saturating_add(1);
+        self.add_run(started_at);
+    }
+
+    fn add_run(&mut self, started_at: Timestamp) {
         self.report = None;
         self.run_count = self.run_count.saturating_add(1);
         self.runs.push(Run::begun(started_at));
@@ -332,6 +381,7 @@ impl Run {
             adopted_at: None,
             end: None,
             stopped: false,
+            timed_out: false,
             output_start: 0,
             output_truncated: false,
             output_uncapped: None,
@@ -368,6 +418,7 @@ mod tests {
             leave: Leave::default(),
             account: Account::default(),
             limits: Limits::default(),
+            life: Life::default(),
         };
         let runs = vec![Run::begun(Timestamp::UNIX_EPOCH)];
         Record {
@@ -376,6 +427,7 @@ mod tests {
             place: Place::default(),
             runs,
             run_count: 1,
+            course: Course::default(),
             cgroups: vec![],
             report: None,
         }
@@ -412,6 +464,7 @@ mod tests {
             run.pid = Some(i32::MAX);
             run.end = Some(End::Exited(u32::MAX));
             run.stopped = true;
+            run.timed_out = true;
             run.output_truncated = true;
             run.oom_kills = u64::MAX;
             run.output_uncapped = Some("its file system can't give back parts of a file".into());

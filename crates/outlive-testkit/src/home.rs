@@ -3,6 +3,7 @@
 use crate::process::{self, Running};
 use crate::puppet::Puppet;
 use crate::shell::quoted;
+use rustix::fs::inotify;
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -225,6 +226,24 @@ impl Home {
         let said = self.call(["logs", job]);
         assert_eq!(said.code, 0, "{said}");
         String::from_utf8(said.out).expect("this job writes text")
+    }
+
+    /// Waits until the job is in this state, which its keeper writes down; what `show --json` says then.
+    #[track_caller]
+    pub fn until_state(&self, job: &str, state: &str) -> Value {
+        let id = self.show(job)["id"].clone();
+        let folder = self.job(id.as_str().expect("an id is text"));
+        let watch = inotify::init(inotify::CreateFlags::CLOEXEC).expect("a watch can be had");
+        let written = inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::CLOSE_WRITE;
+        inotify::add_watch(&watch, &folder, written).expect("the job's folder");
+        loop {
+            let shown = self.show(job);
+            if shown["state"] == state {
+                return shown;
+            }
+            crate::events::readable(&watch, &format!("{job} to be {state}"));
+            rustix::io::read(&watch, &mut [0; 4096]).expect("there is something");
+        }
     }
 
     /// Waits until the job's keeper has gone.

@@ -75,6 +75,23 @@ impl Puppet {
     pub fn ready(&mut self) -> i32 {
         self.answers.reopened(reader(&self.folder));
         let line = self.line();
+        self.is_ready(&line)
+    }
+
+    /// Waits until it says that it is there once more, when it has gone or is about to; its pid.
+    #[track_caller]
+    pub fn ready_again(&mut self) -> i32 {
+        loop {
+            match self.answers.line() {
+                Some(line) => return self.is_ready(&line),
+                // What the next one says stays in the FIFO, which is never closed by us.
+                None => self.answers.reopened(reader(&self.folder)),
+            }
+        }
+    }
+
+    #[track_caller]
+    fn is_ready(&mut self, line: &str) -> i32 {
         let pid = line.strip_prefix("ready ").and_then(|pid| pid.parse().ok());
         self.pid = pid.unwrap_or_else(|| panic!("not a word of readiness: {line:?}"));
         self.pid

@@ -161,8 +161,10 @@ impl Events {
                 if let Some(kind) = kind {
                     note(kind, now);
                 }
-                let was_known = kind.is_none() && before.is_some_and(|it| it.ended_at.is_some());
-                if now.ended_at.is_some() && !was_known {
+                // What waits for another run has not.
+                let has_ended = |it: &Status| it.ended_at.is_some() && it.state != State::Waiting;
+                let was_known = kind.is_none() && before.is_some_and(has_ended);
+                if has_ended(now) && !was_known {
                     note(EventKind::Ended, now);
                 }
             }

@@ -258,10 +258,11 @@ impl Job {
         Waiting::new(self.clone())
     }
 
-    /// Ends it with all of its processes: they are asked to (SIGTERM), and what is left after
-    /// `grace` (ten seconds if none is given) is killed. Returns when nothing is left.
+    /// Ends it with all of its processes: they are asked to by its
+    /// [stop signal](crate::JobOptions::stop_signal), and what is left after `grace` (its
+    /// [own](crate::JobOptions::grace) if none is given) is killed. Returns when nothing is left.
     pub fn stop(&self, grace: Option<Duration>) -> Result<Stopped> {
-        stop::stop(self, grace.unwrap_or(stop::GRACE))
+        stop::stop(self, grace)
     }
 
     /// Sends a signal, by number, to its main process, or to every process of its tree.
@@ -318,9 +319,15 @@ impl Job {
         self.open_output(|_| 0)
     }
 
-    /// The output of its newest run alone.
+    /// Its output since somebody has started it last: of its newest run, and of those before it that
+    /// ended and were followed by another one by themselves
+    /// ([`JobOptions::restart`](crate::JobOptions::restart)), as far as these are still known.
     pub fn latest_output(&self) -> Result<Output> {
-        self.open_output(|status| status.runs.last().map_or(0, |run| run.output_start))
+        self.open_output(|status| {
+            let restarts = usize::try_from(status.restarts).unwrap_or(usize::MAX);
+            let first = status.runs.len().saturating_sub(1).saturating_sub(restarts);
+            status.runs.get(first).map_or(0, |run| run.output_start)
+        })
     }
 
     fn open_output(&self, start: impl FnOnce(&Status) -> u64) -> Result<Output> {
@@ -371,15 +378,19 @@ impl Job {
     pub fn remove(&self) -> Result<()> {
         let status = self.status()?;
         match status.state {
-            State::Running => {
-                let what = format!("failed to remove `{}`: it runs", self.label);
+            State::Running | State::Waiting => {
+                let how = match status.state {
+                    State::Running => "it runs",
+                    _ => "it waits to be started again",
+                };
+                let what = format!("failed to remove `{}`: {how}", self.label);
                 Err(Error::new(Kind::Running, what).hint_at(format!("outlive stop {}", self.label)))
             }
             State::Elsewhere => self.look_here().map(drop),
             State::Damaged => self.remove_ended(),
             _ => {
                 // What it left behind may still be being stopped.
-                stop::settle(self, stop::GRACE * 2)?;
+                stop::settle(self, status.grace.saturating_add(stop::FORCE))?;
                 match stop::left_behind(self)? {
                     0 => self.remove_ended(),
                     left => Err(self.has_left(left)),

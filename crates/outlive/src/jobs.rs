@@ -5,7 +5,7 @@ use crate::error::{During, Error, Kind, Result};
 use crate::home::default_home;
 use crate::job::Job;
 use crate::options::JobOptions;
-use crate::status::{State, Status, is_elsewhere};
+use crate::status::{State, Status};
 use crate::{launch, leave, stop, waiting};
 use jiff::Timestamp;
 use outlive_keeper::store::{self, Home, NEW, NoHome, Seen};
@@ -93,7 +93,8 @@ impl Jobs {
         Ok(Job::new(self.clone(), id.as_str().to_owned()).planned(plan))
     }
 
-    /// How all jobs stand, the oldest first. Those whose records can't be read are among them.
+    /// How all jobs stand, the oldest first. Those whose records can't be read are among them; those
+    /// whose time to be kept is over ([`JobOptions::expire`]) are removed first.
     pub fn list(&self) -> Result<Vec<Status>> {
         let Some((home, folder)) = self.folder()? else {
             return Ok(Vec::new());
@@ -102,6 +103,8 @@ impl Jobs {
         for id in self.ids(&folder)? {
             all.extend(self.status_of(&folder, &home, &id));
         }
+        let now = Timestamp::now();
+        all.retain(|status| !self.expire(status, now));
         all.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
         Ok(all)
     }
@@ -115,6 +118,17 @@ impl Jobs {
         Ok(ids
             .filter_map(|id| Seen::look(&folder, &id, false).ok())
             .collect())
+    }
+
+    /// Removes a job whose time to be kept is over; whether it has.
+    fn expire(&self, status: &Status, now: Timestamp) -> bool {
+        if status.state == State::Elsewhere || status.expires_at.is_none_or(|at| now < at) {
+            return false;
+        }
+        let job = Job::new(self.clone(), status.id.clone());
+        // One that can't be removed is shown, and so is one whose keeper is about to go.
+        stop::left_behind(&job).is_ok_and(|left| left == 0)
+            && job.remove_if_ended().unwrap_or(false)
     }
 
     /// How the job with this id stands, if it is there.
@@ -199,7 +213,7 @@ impl Jobs {
         for status in self.list()? {
             let ended = matches!(
                 status.state,
-                State::Exited | State::Signaled | State::Failed | State::Lost
+                State::Exited | State::Signaled | State::TimedOut | State::Failed | State::Lost
             );
             let at = status.ended_at.or(status.started_at).unwrap_or(now);
             let age = Duration::try_from(now.duration_since(at)).unwrap_or_default();
@@ -241,7 +255,7 @@ impl Jobs {
     }
 
     pub(crate) fn is_elsewhere(&self, seen: &Seen) -> bool {
-        is_elsewhere(&seen.record.place, self.here())
+        seen.record.place.is_elsewhere(self.here())
     }
 }
 

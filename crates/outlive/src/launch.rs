@@ -106,6 +106,7 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
         },
         until: options.until,
         leftover: options.leftover,
+        life: options.life.clone(),
         leave: Leave {
             breakaway: command.breakaway,
             reset: command.reset,

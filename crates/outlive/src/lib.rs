@@ -77,8 +77,8 @@ pub use options::{JobOptions, RestartOptions};
 pub use outlive_escape::plan::{Breakaway, Level, Plan, Reset, Route, Via, Wish};
 pub use outlive_escape::survey::Survey;
 pub use outlive_record::{
-    Escape, Hazard, HazardKind, Leftover, Limits, Manager, OutputMode, Report,
-    State as HazardState, Until, Way,
+    Escape, Hazard, HazardKind, Leftover, Limits, Manager, OutputMode, Report, RestartPolicy,
+    State as HazardState, Success, Until, Way,
 };
 pub use output::{Follow, Output};
 pub use process::Process;

@@ -1,8 +1,9 @@
 //! How a job is kept.
 
-use outlive_record::{Account, Leftover, Limits, OutputMode, Until};
+use outlive_record::{Account, Leftover, Life, Limits, OutputMode, RestartPolicy, Success, Until};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// How a job is kept; all of it has defaults.
 #[derive(Debug, Clone)]
@@ -17,6 +18,7 @@ pub struct JobOptions {
     pub(crate) leftover: Leftover,
     pub(crate) account: Account,
     pub(crate) limits: Limits,
+    pub(crate) life: Life,
     pub(crate) secret_env: Vec<OsString>,
     pub(crate) keeper: Option<PathBuf>,
 }
@@ -34,6 +36,7 @@ impl Default for JobOptions {
             leftover: Leftover::default(),
             account: Account::default(),
             limits: Limits::default(),
+            life: Life::default(),
             secret_env: Vec::new(),
             keeper: None,
         }
@@ -91,7 +94,7 @@ impl JobOptions {
     }
 
     /// What becomes of the processes that are left when its main process has ended; by default they
-    /// are asked to end and, after ten seconds, killed.
+    /// are asked to end and, after its [grace](JobOptions::grace), killed.
     pub fn leftover(&mut self, leftover: Leftover) -> &mut JobOptions {
         self.leftover = leftover;
         self
@@ -136,6 +139,73 @@ impl JobOptions {
         self
     }
 
+    /// Stops it when this time is over since its start, however often it has been started again
+    /// meanwhile: its state is [`TimedOut`](crate::State::TimedOut) then. The time while the machine is
+    /// suspended does not count on Linux and Windows (CLOCK_MONOTONIC, clock_gettime(2)), and a clock
+    /// that is set changes nothing.
+    pub fn timeout(&mut self, timeout: Duration) -> &mut JobOptions {
+        self.life.timeout_ms = Some(milliseconds(timeout));
+        self
+    }
+
+    /// Removes it, with its record and its output, when this time is over since its end. There is no
+    /// daemon that would do it: it is done by the next job of this state folder that ends, and by
+    /// whoever lists or prunes the jobs. A job whose end nobody saw stays until it is pruned.
+    pub fn expire(&mut self, after: Duration) -> &mut JobOptions {
+        self.life.expire_ms = Some(milliseconds(after));
+        self
+    }
+
+    /// The signal by which every process of it is asked to end, by number; SIGTERM by default. On
+    /// Windows SIGTERM, SIGBREAK (21) or SIGKILL.
+    pub fn stop_signal(&mut self, signal: i32) -> &mut JobOptions {
+        self.life.stop_signal = Some(signal);
+        self
+    }
+
+    /// How long it may take to end once it was asked to, by [`Job::stop`](crate::Job::stop), its
+    /// [timeout](JobOptions::timeout) or because its main process has ended; ten seconds by default.
+    /// What is left after that is killed.
+    pub fn grace(&mut self, grace: Duration) -> &mut JobOptions {
+        self.life.grace_ms = Some(milliseconds(grace));
+        self
+    }
+
+    /// Whether its keeper starts it again when it has ended; by default it does not. The next run comes
+    /// after 100 ms, and twice as late after each one in a row that lasted less than ten seconds, up to
+    /// a minute; a random part of up to a half is taken off each pause. Its environment is the one that it was
+    /// first started with, its folder the same one.
+    ///
+    /// Waits are for the end of the last run. A job that was [stopped](crate::Job::stop), or whose
+    /// processes were all [sent](crate::Job::kill) SIGKILL, its stop signal, or the one that ended it,
+    /// is not started again; nor is one whose keeper was killed.
+    ///
+    /// ```standalone_crate
+    /// use outlive::{Command, JobOptions, Jobs, RestartPolicy};
+    ///
+    /// // Whoever starts jobs and has no `outlive` installed is its own keeper.
+    /// outlive::init();
+    /// let folder = tempfile::tempdir()?;
+    /// let jobs = Jobs::at(folder.path().join("jobs"))?;
+    /// let mut options = JobOptions::new();
+    /// options.restart(RestartPolicy::OnFailure { max: Some(2) });
+    /// let job = jobs.start(&Command::new("false"), &options)?;
+    /// let status = job.wait(None)?.expect("it has ended");
+    /// assert_eq!((status.exit_code, status.runs.len()), (Some(1), 3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restart(&mut self, policy: RestartPolicy) -> &mut JobOptions {
+        self.life.restart = policy;
+        self
+    }
+
+    /// The ends that count as success, exit code 0 alone by default: after these a job with
+    /// [`RestartPolicy::OnFailure`] is not started again.
+    pub fn success_codes(&mut self, ends: impl IntoIterator<Item = Success>) -> &mut JobOptions {
+        self.life.success = ends.into_iter().collect();
+        self
+    }
+
     /// Passes a variable of this process's environment on without storing its value. A restart takes
     /// it from whoever restarts.
     pub fn secret_env(&mut self, key: impl AsRef<OsStr>) -> &mut JobOptions {
@@ -151,10 +221,15 @@ impl JobOptions {
     }
 }
 
+/// As records have it, a time too long for them as the longest.
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// How a job is started again.
 #[derive(Debug, Clone, Default)]
 pub struct RestartOptions {
-    pub(crate) grace: Option<std::time::Duration>,
+    pub(crate) grace: Option<Duration>,
     pub(crate) keeper: Option<PathBuf>,
 }
 
@@ -164,8 +239,9 @@ impl RestartOptions {
         RestartOptions::default()
     }
 
-    /// How long a job that still runs may take to end by itself; ten seconds by default.
-    pub fn grace(&mut self, grace: std::time::Duration) -> &mut RestartOptions {
+    /// How long a job that still runs may take to end by itself; by default its
+    /// [own](JobOptions::grace) time.
+    pub fn grace(&mut self, grace: Duration) -> &mut RestartOptions {
         self.grace = Some(grace);
         self
     }

@@ -37,7 +37,7 @@ impl AsDescriptor for Sign {
 pub(crate) fn sign(job: &Job) -> Result<Sign> {
     loop {
         let seen = adoption::kept(job, job.look_here()?)?;
-        if seen.record.newest().end.is_some() || seen.record.place != *job.jobs().here() {
+        if seen.has_ended() || seen.record.place != *job.jobs().here() {
             return Ok(Sign::Ended);
         }
         let waiting = || format!("failed to wait for `{}`", job.label());

@@ -44,9 +44,9 @@ impl Descendants {
         }
     }
 
-    /// Its main process has been started.
     pub(super) fn begin(&mut self, main: &Process) {
         self.main = main.pid();
+        self.childless = false;
     }
 
     pub(super) fn news(&mut self) -> io::Result<Option<News>> {
@@ -113,10 +113,10 @@ impl Descendants {
         Ok(())
     }
 
-    pub(super) fn ask(&mut self) -> io::Result<()> {
+    pub(super) fn ask(&mut self, signal: i32) -> io::Result<()> {
         let mut members = self.members()?;
         members.retain(|line| !self.asked.contains(&(line.pid, line.start_time)));
-        members.iter().for_each(|line| send(line, signal::TERM));
+        members.iter().for_each(|line| send(line, signal));
         // One that stands still would not hear it.
         members.iter().for_each(|line| send(line, signal::CONTINUE));
         let asked = members.iter().map(|line| (line.pid, line.start_time));

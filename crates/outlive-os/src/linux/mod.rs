@@ -8,6 +8,8 @@ pub mod cgroup;
 #[path = "inotify_watches.rs"]
 pub mod changes;
 mod child;
+#[path = "../unix/clock.rs"]
+pub mod clock;
 mod clone;
 #[path = "../unix/daemon.rs"]
 pub mod daemon;

@@ -154,6 +154,10 @@ impl Folder {
         }
         let _ = self.remove(&new);
         let file = self.open_at(name, OFlags::WRONLY)?;
+        // In units of 512 bytes, whatever a block of the file system is (stat(3type)).
+        if file.metadata()?.blocks() * 512 < bytes.len() as u64 {
+            return Err(error);
+        }
         let mut rest = bytes;
         while !rest.is_empty() {
             let at = (bytes.len() - rest.len()) as u64;
@@ -161,6 +165,18 @@ impl Folder {
             rest = &rest[written..];
         }
         file.set_len(bytes.len() as u64)
+    }
+
+    /// Has everything that is written in a file of this folder, and that it bears its name, on the
+    /// disk when this returns, as far as the file system allows: fdatasync(2) of the file, then fsync(2)
+    /// of this folder and of the one above, in which it has its own name. (On macOS F_FULLFSYNC, fcntl(2).)
+    pub fn sync(&self, name: &str) -> io::Result<()> {
+        self.file(name)?.sync_data()?;
+        let above = rustix::fs::openat(&self.0, "..", FOLDER, Mode::empty())?;
+        for folder in [self.0.as_fd(), above.as_fd()] {
+            rustix::fs::fsync(folder)?;
+        }
+        Ok(())
     }
 
     /// Makes a new file of these bytes, which all may read as far as the umask lets them, and gives

@@ -21,10 +21,16 @@ pub const ACTIVITY: i32 = libc::SIGIO;
 pub const INTERRUPT: i32 = libc::SIGINT;
 /// The terminal is gone.
 pub const HANG_UP: i32 = libc::SIGHUP;
+
+/// Whether a process can be sent a signal of this number.
+pub fn can_be_sent(signal: i32) -> bool {
+    (1..=LAST).contains(&signal)
+}
+
 /// The signal of this name (`TERM`, `SIGTERM`, in any case) or number (from 1 on).
 pub fn parse(text: &str) -> Option<i32> {
     if let Ok(number) = text.parse() {
-        return (1..=LAST).contains(&number).then_some(number);
+        return can_be_sent(number).then_some(number);
     }
     let upper = text.to_ascii_uppercase();
     let short = upper.strip_prefix("SIG").unwrap_or(&upper);

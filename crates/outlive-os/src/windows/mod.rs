@@ -6,6 +6,7 @@ mod call;
 pub mod cgroup;
 #[path = "directory_changes.rs"]
 pub mod changes;
+pub mod clock;
 mod console;
 mod ctrl_handler;
 pub mod daemon;

@@ -26,6 +26,11 @@ const NAMES: [(&str, i32); 4] = [
     ("BREAK", BREAK),
 ];
 
+/// Whether there is something that a process can be sent in place of this signal.
+pub fn can_be_sent(signal: i32) -> bool {
+    matches!(signal, KILL | TERM | BREAK)
+}
+
 /// The signal of this name (`TERM`, `SIGTERM`, in any case) or number (1 to 64).
 pub fn parse(text: &str) -> Option<i32> {
     if let Ok(number) = text.parse() {

@@ -7,8 +7,10 @@ use crate::error::{Error, Kind, Result};
 use crate::leave::{self, Begun, Leaving};
 use outlive_escape::cookies::is_cookie;
 use outlive_escape::plan::{Breakaway, Plan};
-use outlive_os::{KERNEL, Kernel, bytes, os_string, proc, settings, spawn};
-use outlive_record::{Answer, Delegated, Launch, Leftover, OutputMode, Setting, Text, Way};
+use outlive_os::{KERNEL, Kernel, bytes, os_string, proc, settings, signal, spawn};
+use outlive_record::{
+    Answer, Delegated, Launch, Leftover, OutputMode, RestartPolicy, Setting, Text, Way,
+};
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
@@ -94,9 +96,30 @@ impl Order {
         self.spec.limits.check().map_err(|what| {
             Error::new(Kind::Invalid, format!("failed to limit the job to {what}"))
         })?;
+        self.check_life()?;
         // A NUL can't be passed on, and would end a string early.
         command::argument_strings(self.spec.command.iter().map(|it| it.0.as_slice()))?;
         self.environment.check()
+    }
+
+    fn check_life(&self) -> Result<()> {
+        let life = &self.spec.life;
+        if self.spec.leftover == Leftover::Leave && life.restart != RestartPolicy::No {
+            let what = "failed to combine leaving processes with starting the job again";
+            let hint = "with each run there would be more of them";
+            return Err(Error::new(Kind::Invalid, what).hint_at(hint));
+        }
+        if let Some(signal) = life.stop_signal.filter(|it| !signal::can_be_sent(*it)) {
+            let name = signal::name(signal);
+            let what =
+                format!("failed to have the job asked to end by {name}: there is no such signal");
+            let error = Error::new(Kind::Unsupported, what);
+            return Err(match KERNEL {
+                Kernel::Windows => error.hint_at("Windows has TERM, BREAK and KILL"),
+                Kernel::Linux | Kernel::Darwin => error,
+            });
+        }
+        Ok(())
     }
 
     /// What was set on purpose is in the environment whatever it is, and would be hunted by.
