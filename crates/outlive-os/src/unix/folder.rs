@@ -169,14 +169,11 @@ impl Folder {
 
     /// Has everything that is written in a file of this folder, and that it bears its name, on the
     /// disk when this returns, as far as the file system allows: fdatasync(2) of the file, then fsync(2)
-    /// of this folder and of the one above, in which it has its own name. (On macOS F_FULLFSYNC, fcntl(2).)
+    /// of this folder. (On macOS F_FULLFSYNC, fcntl(2), for the file.) That a new folder has its own name
+    /// comes along on the file systems that keep a journal of all of it.
     pub fn sync(&self, name: &str) -> io::Result<()> {
         self.file(name)?.sync_data()?;
-        let above = rustix::fs::openat(&self.0, "..", FOLDER, Mode::empty())?;
-        for folder in [self.0.as_fd(), above.as_fd()] {
-            rustix::fs::fsync(folder)?;
-        }
-        Ok(())
+        Ok(rustix::fs::fsync(&self.0)?)
     }
 
     /// Makes a new file of these bytes, which all may read as far as the umask lets them, and gives
