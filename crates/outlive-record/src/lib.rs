@@ -5,6 +5,7 @@
 //! - [`Launch`]: what a launcher hands to a new keeper;
 //! - [`Report`]: what could have ended a job, and how it was left;
 //! - [`ProcessLine`]: who a process is, read from the line the kernel gives of it;
+//! - [`Form`] and [`Decoder`]: output with the time and the stream of each line;
 //! - [`JobId`] and [`JobName`]: what a job may be called.
 //!
 //! Every parser takes bytes from a file or a socket that anybody may have damaged: it returns an
@@ -12,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod control;
+mod entry;
 mod launch;
 mod name;
 mod process_line;
@@ -21,6 +23,7 @@ mod text;
 mod wish;
 
 pub use control::{MESSAGE_LIMIT, Reply, Request};
+pub use entry::{Decoder, Form, Piece, Stream, encode};
 pub use launch::{
     Answer, Bounds, Caller, CgroupFolder, Delegated, InputPlan, LAUNCH_LIMIT, Launch, OutputPlan,
     Purpose, RESOURCES, Setting, Slot,
