@@ -10,6 +10,7 @@ mod completions;
 mod doctor;
 mod events;
 mod follow;
+mod form;
 mod hazards;
 mod json;
 mod kill;

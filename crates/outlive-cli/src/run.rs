@@ -2,6 +2,7 @@
 
 use crate::cli::examples;
 use crate::follow;
+use crate::form::Form;
 use crate::hazards;
 use crate::json::{self, JobObject};
 use crate::output;
@@ -71,6 +72,9 @@ pub(crate) struct Args {
     /// Who writes the output file
     #[arg(long, value_name = "MODE", default_value = "file")]
     output_mode: OutputMode,
+
+    #[command(flatten)]
+    form: Form,
 
     /// When the job is over
     #[arg(long, value_name = "END", default_value = "main")]
@@ -292,6 +296,7 @@ fn options(args: &Args) -> Result<JobOptions> {
         OutputMode::File => outlive::OutputMode::File,
         OutputMode::Pipe => outlive::OutputMode::Pipe,
     });
+    args.form.apply(&mut options);
     options.until(match args.until {
         Until::Main => outlive::Until::Main,
         Until::Tree => outlive::Until::Tree,

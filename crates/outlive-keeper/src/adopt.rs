@@ -5,6 +5,7 @@
 use crate::cap::Cap;
 use crate::escape::cgroup_paths;
 use crate::marks;
+use crate::pump::Pump;
 use crate::start::{During, Refusal, Started, home_of};
 use crate::store::{CONTROL, Claim, LOCK, OUTPUT, RECORD, Seen, Unseen, replace_keeper_line};
 use jiff::Timestamp;
@@ -76,7 +77,7 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
         output,
         cap,
         // What passed through the keeper that is gone has ended with it.
-        pump: None,
+        pump: Pump::default(),
         stdin: None,
         expected: None,
         _lock: file,

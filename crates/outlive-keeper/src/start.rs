@@ -3,11 +3,12 @@
 use crate::arrive::{Arrival, Heritage};
 use crate::cap::Cap;
 use crate::escape::{Expected, Own};
+use crate::pump::{Pump, Source};
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
 use crate::store::{Unseen, remove_folder, rewrite, write_keeper_line};
 use crate::{ROLE, marks};
 use jiff::Timestamp;
-use outlive_os::events::{self, Ender, Inflow};
+use outlive_os::events::{self, Ender};
 use outlive_os::folder::Folder;
 use outlive_os::process::Process;
 use outlive_os::socket::Listener;
@@ -16,7 +17,7 @@ use outlive_os::tree::Tree;
 use outlive_os::{AsDescriptor, Borrowed, Descriptor, lock, os_string, proc, role};
 use outlive_record::{
     Answer, InputPlan, Launch, OutputMode, OutputPlan, Place, Purpose, RECORD_LIMIT, Record, Run,
-    Slot, VERSION,
+    Slot, Stream, VERSION,
 };
 use std::fs::File;
 use std::io;
@@ -38,8 +39,8 @@ pub(crate) struct Started {
     pub(crate) output: Option<File>,
     /// Its size; none if it can't be looked at.
     pub(crate) cap: Option<Cap>,
-    /// The end of the pipe that the job prints to, if the keeper is to pass it on.
-    pub(crate) pump: Option<Inflow>,
+    /// What the keeper passes on of what it prints: nothing, unless that was asked for.
+    pub(crate) pump: Pump,
     /// The end of the pipe that the job reads from, if it is kept open.
     pub(crate) stdin: Option<Descriptor>,
     /// What it is to have left, until that has been looked at.
@@ -194,7 +195,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
         Ok((main, pipes, tree, ended, expected))
     });
     match started {
-        Ok((main, Pipes { pump, stdin, .. }, tree, (ended, tell_ended), expected)) => {
+        Ok((main, Pipes { outputs, stdin }, tree, (ended, tell_ended), expected)) => {
             own.keep();
             // What keeps a folder busy is the job, if anything.
             let _ = role::leave_folder();
@@ -207,7 +208,8 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 cap,
                 ..
             } = room;
-            let pump = pump.map(|(from_job, _)| from_job);
+            let sources = outputs.into_iter().map(|(source, _)| source).collect();
+            let pump = Pump::new(record.spec.output.form, sources);
             let stdin = stdin.map(|(_, to_job)| to_job);
             Ok(Started {
                 record,
@@ -392,25 +394,38 @@ impl Room {
 
 /// What the job's descriptors are made of.
 struct Pipes {
-    /// The keeper's end and the job's end of its output.
-    pump: Option<(Inflow, Descriptor)>,
+    /// The keeper's end and the job's end of its output, where the keeper passes that on: of both
+    /// streams, or of each.
+    outputs: Vec<(Source, Descriptor)>,
     /// The job's end and the keeper's end of its input.
     stdin: Option<(Descriptor, Descriptor)>,
 }
 
 impl Pipes {
     fn new(launch: &Launch, room: &Room) -> Result<Pipes, Refusal> {
-        let piped = room.output.is_some() && launch.spec.output.mode == OutputMode::Pipe;
-        let pump = piped
-            .then(events::inflow)
-            .transpose()
-            .during("make a pipe for the output")?;
+        let output = &launch.spec.output;
+        let streams = match room.output.is_some() && output.mode == OutputMode::Pipe {
+            false => &[][..],
+            true if output.form.split => &[Stream::Stdout, Stream::Stderr],
+            true => &[Stream::Stdout],
+        };
+        let pipe = |stream: &Stream| {
+            let (pipe, to_keeper) = events::inflow()?;
+            let source = Source {
+                pipe,
+                stream: *stream,
+                ended: false,
+            };
+            Ok((source, to_keeper))
+        };
+        let outputs = streams.iter().map(pipe).collect::<io::Result<_>>();
+        let outputs = outputs.during("make a pipe for the output")?;
         let kept = launch.stdin == InputPlan::Kept;
         let stdin = kept
             .then(events::pipe)
             .transpose()
             .during("make a pipe for the input")?;
-        Ok(Pipes { pump, stdin })
+        Ok(Pipes { outputs, stdin })
     }
 
     fn spawn(
@@ -432,25 +447,29 @@ impl Pipes {
         };
         // A keeper's own standard input is /dev/null, open for writing too.
         let null = role::standard_input();
-        let to_job = match (&self.pump, &room.output) {
-            (Some((_, to_job)), _) => to_job.as_fd(),
-            (None, Some(output)) => output.as_fd(),
-            (None, None) => null,
+        let printed = |stream| {
+            let mut outputs = self.outputs.iter();
+            let own = outputs.find(|(source, _)| source.stream == stream);
+            match (own.or(self.outputs.first()), &room.output) {
+                (Some((_, to_keeper)), _) => to_keeper.as_fd(),
+                (None, Some(output)) => output.as_fd(),
+                (None, None) => null,
+            }
         };
         let input = match (launch.stdin, &self.stdin) {
             (InputPlan::Slot(number), _) => slot(number)?,
             (InputPlan::Kept, Some((from_keeper, _))) => from_keeper.as_fd(),
             _ => null,
         };
-        let output = |plan| match plan {
-            OutputPlan::Job => Ok(to_job),
+        let output = |plan, stream| match plan {
+            OutputPlan::Job => Ok(printed(stream)),
             OutputPlan::Null => Ok(null),
             OutputPlan::Slot(number) => slot(number),
         };
         let mut descriptors = vec![
             (input, 0),
-            (output(launch.stdout)?, 1),
-            (output(launch.stderr)?, 2),
+            (output(launch.stdout, Stream::Stdout)?, 1),
+            (output(launch.stderr, Stream::Stderr)?, 2),
         ];
         for &(number, target) in &launch.kept {
             descriptors.push((slot(number)?, target));
