@@ -14,6 +14,7 @@ mod form;
 mod hazards;
 mod json;
 mod kill;
+mod lines;
 mod list;
 mod logs;
 mod man;

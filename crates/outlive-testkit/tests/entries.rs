@@ -16,8 +16,8 @@ fn printed(home: &Home, options: &[&str]) -> String {
     home.start(&[&["--name", "job"], options].concat(), &mut puppet);
     for order in ["say one", "complain two", "say three", "shell printf part"] {
         puppet.ask(order);
-        // It passes on what there is in the turn before it answers.
-        assert_eq!(home.call(["wait", "job", "--timeout", "1ms"]).code, 124);
+        // The keeper passes on what there is before it hears whoever comes after that.
+        home.ok(["kill", "job", "-s", "CONT"]);
     }
     puppet.exit(0);
     assert_eq!(home.call(["wait", "job"]).code, 0);

@@ -75,10 +75,10 @@ pub use options::{JobOptions, RestartOptions};
 pub use outlive_escape::plan::{Breakaway, Level, Plan, Reset, Route, Via, Wish};
 pub use outlive_escape::survey::Survey;
 pub use outlive_record::{
-    Escape, Hazard, HazardKind, Leftover, Manager, OutputMode, Report, State as HazardState, Until,
-    Way,
+    Escape, Form as OutputForm, Hazard, HazardKind, Leftover, Manager, OutputMode, Report,
+    State as HazardState, Stream, Until, Way,
 };
-pub use output::{Follow, Output};
+pub use output::{Follow, LINE_LIMIT, Line, Lines, Output};
 pub use process::Process;
 pub use status::{Keeper, Run, State, Status};
 pub use stdio::Stdio;

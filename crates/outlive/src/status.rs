@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use outlive_keeper::store::{OUTPUT, Seen, Unseen};
 use outlive_os::os_string;
-use outlive_record::{End, Input, OutputMode, Place, Report, Spec, Unreadable};
+use outlive_record::{End, Form as OutputForm, Input, Place, Report, Spec, Unreadable};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -66,6 +66,8 @@ pub struct Status {
     pub ended_at: Option<Timestamp>,
     /// The file with its output.
     pub output: PathBuf,
+    /// What is written down with each line of its output, in that file.
+    pub output_form: OutputForm,
     /// Its keeper.
     pub keeper: Keeper,
     /// Whether somebody asked for it to stop.
@@ -182,6 +184,7 @@ impl Status {
             started_at: Some(run.started_at),
             ended_at: run.ended_at,
             output,
+            output_form: record.spec.output.form,
             keeper: Keeper {
                 pid: seen.keeper.map(|it| it.pid),
                 alive: seen.kept && at_home,
@@ -207,6 +210,7 @@ impl Status {
             started_at: None,
             ended_at: None,
             output: folder.join(OUTPUT),
+            output_form: OutputForm::default(),
             keeper: Keeper::default(),
             stopped: false,
             runs: Vec::new(),
@@ -236,12 +240,6 @@ fn adopted(spec: &Spec) -> Vec<String> {
         vec!["its keeper was killed while it ran, and another one has adopted it".to_owned()];
     if spec.input == Input::Kept {
         notes.push("its standard input has ended with the keeper that was killed".to_owned());
-    }
-    if spec.output.path.is_none() && spec.output.mode == OutputMode::Pipe {
-        notes.push(
-            "what it has printed since its keeper was killed is lost: that had to pass it on"
-                .to_owned(),
-        );
     }
     notes
 }
