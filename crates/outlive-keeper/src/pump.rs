@@ -3,18 +3,26 @@
 //! What is in a pipe waits there: nothing is taken out that is not written in the same turn, so that
 //! a slow disk slows the job, and whatever else the keeper does loses nothing.
 
+use crate::store::{STDERR, STDOUT};
 use crate::watch::Keeper;
 use jiff::Timestamp;
-use outlive_os::events::Inflow;
-use outlive_os::{AsDescriptor, Borrowed};
-use outlive_record::{Form, Stream, encode};
+use outlive_os::events::{self, Inflow};
+use outlive_os::folder::Folder;
+use outlive_os::output::read_exact_at;
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, relay};
+use outlive_record::{Form, Output, OutputMode, Stream, encode};
+use std::fs::File;
 use std::io::{self, Write};
+use std::time::Duration;
 
 /// What is taken from a source at once, and the longest part of a line that is one entry.
 const CHUNK: usize = 32 << 10;
 /// How often that is done before others have their turn: as often as empties the largest pipe of a
 /// plain user (1 MiB, `/proc/sys/fs/pipe-max-size`).
 const ROUNDS: usize = (1 << 20) / CHUNK;
+
+/// How long the rest of a line is waited for, that it may be one entry. Others wait as long.
+const AT_ONCE: Duration = Duration::from_millis(5);
 
 /// What is passed on, and how.
 #[derive(Debug, Default)]
@@ -36,12 +44,73 @@ pub(crate) struct Source {
     pub(crate) ended: bool,
 }
 
+/// The streams for which a job has a pipe each: the first is for both if there is no second.
+fn streams(output: &Output) -> &'static [Stream] {
+    match output.path.is_none() && output.mode == OutputMode::Pipe {
+        false => &[],
+        true if output.form.split => &[Stream::Stdout, Stream::Stderr],
+        true => &[Stream::Stdout],
+    }
+}
+
+/// The name of its pipe in the job's folder.
+fn name(stream: Stream) -> &'static str {
+    match stream {
+        Stream::Stdout => STDOUT,
+        Stream::Stderr => STDERR,
+    }
+}
+
+impl Source {
+    fn new(stream: Stream, pipe: Inflow) -> Source {
+        Source {
+            pipe,
+            stream,
+            ended: false,
+        }
+    }
+
+    /// The pipes that a job is to print to, and their other ends; none where it prints to its file.
+    pub(crate) fn all(output: &Output, folder: &Folder) -> io::Result<Vec<(Source, Descriptor)>> {
+        let make = |stream: &Stream| {
+            let (pipe, to_keeper) = relay::new(folder, name(*stream))?;
+            Ok((Source::new(*stream, pipe), to_keeper))
+        };
+        streams(output).iter().map(make).collect()
+    }
+}
+
 impl Pump {
     pub(crate) fn new(form: Form, sources: Vec<Source>) -> Pump {
         Pump {
             sources,
             form,
             ..Pump::default()
+        }
+    }
+
+    /// What another keeper has passed on, who has gone, and whether all of that can be had again. The
+    /// file may end within an entry: that one was killed.
+    pub(crate) fn again(spec: &Output, folder: &Folder, file: Option<&File>) -> (Pump, bool) {
+        let again = |stream: &Stream| {
+            let pipe = relay::again(folder, name(*stream)).ok().flatten()?;
+            Some(Source::new(*stream, pipe))
+        };
+        let sources: Vec<Source> = streams(spec).iter().filter_map(again).collect();
+        let all = sources.len() == streams(spec).len();
+        let torn = !spec.form.is_plain() && file.is_some_and(ends_within_line);
+        let pump = Pump {
+            torn,
+            ..Pump::new(spec.form, sources)
+        };
+        (pump, all)
+    }
+
+    /// Removes the pipes' names.
+    pub(crate) fn remove_names(output: &Output, folder: &Folder) {
+        for stream in streams(output) {
+            // The job's folder goes one day, and they with it.
+            let _ = folder.remove(name(*stream));
         }
     }
 
@@ -69,6 +138,7 @@ impl Pump {
                     break;
                 }
                 Ok(length) => held + length,
+                Err(_) if held > 0 && self.comes_soon(at) => continue,
                 // Nothing more for now.
                 Err(_) => break,
             };
@@ -83,6 +153,13 @@ impl Pump {
             held = filled - whole;
         }
         written.and(self.put(stream, held, to))
+    }
+
+    /// Whether more comes from a source at once. Who writes much, or a line in two parts, is often
+    /// met in the middle of one.
+    fn comes_soon(&self, at: usize) -> bool {
+        let ready = events::wait(&[self.sources[at].pipe.as_fd()], Some(AT_ONCE));
+        ready.is_ok_and(|ready| !ready.is_empty())
     }
 
     /// Writes the first `length` bytes of what was taken.
@@ -106,6 +183,13 @@ impl Pump {
         }
         Ok(())
     }
+}
+
+fn ends_within_line(file: &File) -> bool {
+    let mut last = [b'\n'];
+    let length = file.metadata().map_or(0, |it| it.len());
+    let read = length > 0 && read_exact_at(file, &mut last, length - 1).is_ok();
+    read && last != [b'\n']
 }
 
 impl Keeper {

@@ -16,8 +16,8 @@ use outlive_os::spawn::{Spawn, SpawnError, Step, Strings};
 use outlive_os::tree::Tree;
 use outlive_os::{AsDescriptor, Borrowed, Descriptor, lock, os_string, proc, role};
 use outlive_record::{
-    Answer, InputPlan, Launch, OutputMode, OutputPlan, Place, Purpose, RECORD_LIMIT, Record, Run,
-    Slot, Stream, VERSION,
+    Answer, InputPlan, Launch, OutputPlan, Place, Purpose, RECORD_LIMIT, Record, Run, Slot, Stream,
+    VERSION,
 };
 use std::fs::File;
 use std::io;
@@ -382,6 +382,7 @@ impl Room {
             let _ = self.folder.replace(RECORD, &record.to_bytes());
             let _ = rewrite(&self.lock, lines);
             let _ = self.folder.remove(CONTROL);
+            Pump::remove_names(&self.record.spec.output, &self.folder);
         } else {
             let _ = jobs.remove_sub(&format!("{NEW}{id}"));
             let ours = outlive_os::folder::is_same(&self.folder, LOCK, &self.lock);
@@ -403,22 +404,7 @@ struct Pipes {
 
 impl Pipes {
     fn new(launch: &Launch, room: &Room) -> Result<Pipes, Refusal> {
-        let output = &launch.spec.output;
-        let streams = match room.output.is_some() && output.mode == OutputMode::Pipe {
-            false => &[][..],
-            true if output.form.split => &[Stream::Stdout, Stream::Stderr],
-            true => &[Stream::Stdout],
-        };
-        let pipe = |stream: &Stream| {
-            let (pipe, to_keeper) = events::inflow()?;
-            let source = Source {
-                pipe,
-                stream: *stream,
-                ended: false,
-            };
-            Ok((source, to_keeper))
-        };
-        let outputs = streams.iter().map(pipe).collect::<io::Result<_>>();
+        let outputs = Source::all(&launch.spec.output, &room.folder);
         let outputs = outputs.during("make a pipe for the output")?;
         let kept = launch.stdin == InputPlan::Kept;
         let stdin = kept

@@ -1,6 +1,7 @@
 //! Waiting for events and doing what the table says.
 
 use crate::escape::remove;
+use crate::pump::Pump;
 use crate::start::Started;
 use crate::store::{CONTROL, RECORD};
 use crate::table::{Action, Choice, Event, Phase, next};
@@ -49,6 +50,7 @@ pub(crate) fn watch(job: Started) -> i32 {
     // After everybody knows of the end, since it may take a while.
     keeper.look();
     let _ = keeper.job.folder.remove(CONTROL);
+    Pump::remove_names(&keeper.job.record.spec.output, &keeper.job.folder);
     remove(&keeper.job.record.cgroups);
     0
 }
