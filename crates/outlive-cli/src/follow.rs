@@ -1,8 +1,9 @@
 //! Output as it comes.
 
 use crate::output;
-use crate::report::{self, Result};
+use crate::report::{self, Failure, Result};
 use bytesize::ByteSize;
+use outlive::Follow;
 use outlive_os::AsDescriptor;
 use outlive_os::events::{self, Signals};
 use outlive_os::signal;
@@ -25,9 +26,7 @@ pub(crate) fn copy(from: &mut impl Read) -> Result<u64> {
             Ok(0) => return Ok(lines + u64::from(last != b'\n')),
             Ok(length) => &buffer[..length],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                return Err(report::io_failure("failed to read the output", &error));
-            }
+            Err(error) => return Err(unreadable(&error)),
         };
         last = piece[piece.len() - 1];
         lines += piece
@@ -38,6 +37,17 @@ pub(crate) fn copy(from: &mut impl Read) -> Result<u64> {
             .and_then(|()| out.flush())
             .map_err(|error: io::Error| output::failure(&error))?;
     }
+}
+
+/// Copies what is followed to standard output, and gives it back.
+pub(crate) fn copy_as_it_comes(mut from: Follow) -> (Follow, Result<()>) {
+    let copied = copy(&mut from).map(drop);
+    (from, copied)
+}
+
+/// What it means that a job's output can't be read.
+pub(crate) fn unreadable(error: &io::Error) -> Failure {
+    report::io_failure("failed to read the output", error)
 }
 
 /// Says how much of the output was gone before it could be read.

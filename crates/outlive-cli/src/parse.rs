@@ -1,6 +1,6 @@
 //! Values of options, as people write them.
 
-use jiff::{Span, SpanRelativeTo};
+use jiff::{Span, SpanRelativeTo, Timestamp};
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -15,6 +15,18 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     span.to_duration(SpanRelativeTo::days_are_24_hours())
         .map_err(|_| "the longest unit is the week".to_owned())
         .and_then(|it| Duration::try_from(it).map_err(|_| "it can't be negative".to_owned()))
+}
+
+/// A moment: RFC 3339, or a duration like those above for as long ago.
+pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
+    if let Ok(moment) = text.parse() {
+        return Ok(moment);
+    }
+    let ago = duration(text).map_err(|_| {
+        "write it like 2026-11-22T10:05:00Z, or like 10m for ten minutes ago".to_owned()
+    })?;
+    let moment = Timestamp::now().checked_sub(ago);
+    moment.map_err(|_| "that is before all times".to_owned())
 }
 
 /// A size in bytes: `64MiB`, `500MB`, `2G`, `1048576`.
@@ -133,6 +145,26 @@ mod tests {
             "10 parsecs",
         ] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn moments() {
+        for (text, expected) in [
+            ("2026-11-22T10:05:00Z", 1_795_341_900),
+            ("2026-11-22T11:05:00+01:00", 1_795_341_900),
+            ("1970-01-01 00:00:00Z", 0),
+        ] {
+            let moment = moment(text).map(Timestamp::as_second);
+            assert_eq!(moment, Ok(expected), "{text}");
+        }
+        for (text, seconds) in [("10m", 600), ("0", 0)] {
+            let ago = || Timestamp::now() - Duration::from_secs(seconds);
+            let (earliest, moment) = (ago(), moment(text).unwrap());
+            assert!((earliest..=ago()).contains(&moment), "{text}");
+        }
+        for wrong in ["", "x", "-1", "tomorrow", "2026-11-22", "99999999999999"] {
+            assert!(moment(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::account;
 use crate::cli::examples;
 use crate::follow;
+use crate::form::Form;
 use crate::hazards;
 use crate::json::{self, JobObject};
 use crate::life;
@@ -75,6 +76,9 @@ pub(crate) struct Args {
     /// Who writes the output file
     #[arg(long, value_name = "MODE", default_value = "file")]
     output_mode: OutputMode,
+
+    #[command(flatten)]
+    form: Form,
 
     /// When the job is over
     #[arg(long, value_name = "END", default_value = "main")]
@@ -307,6 +311,7 @@ fn options(args: &Args) -> Result<JobOptions> {
         OutputMode::File => outlive::OutputMode::File,
         OutputMode::Pipe => outlive::OutputMode::Pipe,
     });
+    args.form.apply(&mut options);
     options.until(match args.until {
         Until::Main => outlive::Until::Main,
         Until::Tree => outlive::Until::Tree,

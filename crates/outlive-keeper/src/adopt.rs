@@ -5,11 +5,13 @@
 use crate::cap::Cap;
 use crate::escape::cgroup_paths;
 use crate::marks;
+use crate::pump::Pump;
 use crate::start::{During, Refusal, Started, home_of};
-use crate::store::{CONTROL, Claim, LOCK, OUTPUT, RECORD, Seen, Unseen, replace_keeper_line};
+use crate::store::{
+    CONTROL, Claim, LOCK, OUTPUT, RECORD, Seen, Unseen, printed_to, replace_keeper_line,
+};
 use jiff::Timestamp;
 use outlive_os::events;
-use outlive_os::folder::identity;
 use outlive_os::socket::Listener;
 use outlive_os::tree::Tree;
 use outlive_os::{AsDescriptor, Found, lock, role};
@@ -42,10 +44,11 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
         None => Some(folder.append(OUTPUT).during("open the job's output")?),
         Some(_) => None,
     };
-    let printed_to = output.as_ref().and_then(|file| identity(file).ok());
-    let found = Found::new(marks(id), line, cgroup_paths(&record.cgroups)).printing_to(printed_to);
+    let found = Found::new(marks(id), line, cgroup_paths(&record.cgroups));
+    let found = found.printing_to(printed_to(&folder));
     let tree = Tree::adopt(found, &main, launch.delegated.is_some());
     let tree = tree.during("be told of the job's processes")?;
+    let (pump, all) = Pump::again(&record.spec.output, &folder, output.as_ref());
     let (ended, tell_ended) = events::ending().during("make a pipe")?;
     let cap = output
         .as_ref()
@@ -60,7 +63,11 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
         .remove(CONTROL)
         .during("remove the old control socket")?;
     let listener = Listener::new(&folder, CONTROL).during("make the control socket")?;
-    record.newest_mut().adopted_at = Some(Timestamp::now());
+    let run = record.newest_mut();
+    run.adopted_at = Some(Timestamp::now());
+    if !all {
+        run.output_lost = Some("it went through the keeper that was killed".to_owned());
+    }
     // On a full disk it is not written down that there is another keeper: the job has one all the
     // same.
     let _ = folder.replace(RECORD, &record.to_bytes());
@@ -77,8 +84,8 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
         tell_ended: Some(tell_ended),
         output,
         cap,
+        pump,
         // What passed through the keeper that is gone has ended with it.
-        pump: None,
         stdin: None,
         expected: None,
         // The environment of its first start has gone with the keeper that had it.

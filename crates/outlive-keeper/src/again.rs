@@ -3,6 +3,7 @@
 use crate::arrive::Arrival;
 use crate::escape::{Expected, Own};
 use crate::limits;
+use crate::pump::Pump;
 use crate::start::{During, Pipes, Refusal};
 use crate::store::{RECORD, forget_main_line};
 use crate::table::Event;
@@ -102,7 +103,8 @@ impl Keeper {
         let written = job.folder.replace(RECORD, &record);
         written.during("write the job's record")?;
         provision.rewind_input()?;
-        let pipes = Pipes::new(&provision.arrival.launch, job.output.as_ref())?;
+        Pump::remove_names(&job.record.spec.output, &job.folder);
+        let pipes = Pipes::new(&provision.arrival.launch, &job.folder)?;
         role::enter_folder(provision.cwd.as_fd()).during("enter its folder")?;
         let output = job.output.as_ref();
         let main = pipes.spawn(&provision.arrival, &job.lock, output, &provision.cgroups);
@@ -112,7 +114,7 @@ impl Keeper {
         job.main = main;
         job.unlimited.extend(lost);
         job.tree.begin(&job.main);
-        (job.pump, job.stdin) = pipes.ours();
+        (job.pump, job.stdin) = pipes.ours(job.record.spec.output.form);
         let mut expected = Expected::of(&provision.arrival.launch);
         expected.note(&job.unlimited);
         if provision.arrival.launch.require {

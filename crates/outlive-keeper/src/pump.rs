@@ -1,39 +1,216 @@
-//! Passing on what a job prints into a pipe.
+//! Passing on what a job prints to its keeper, instead of into its file.
+//!
+//! What is in a pipe waits there: nothing is taken out that is not written in the same turn, so that
+//! a slow disk slows the job, and whatever else the keeper does loses nothing.
 
+use crate::store::{STDERR, STDOUT};
 use crate::watch::Keeper;
-use std::io::Write;
+use jiff::Timestamp;
+use outlive_os::events::{self, Inflow};
+use outlive_os::folder::Folder;
+use outlive_os::output::read_exact_at;
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, relay};
+use outlive_record::{Form, Output, OutputMode, Stream, encode};
+use std::fs::File;
+use std::io::{self, Write};
+use std::time::Duration;
 
-/// What is passed on at once from a job that prints into a pipe: a pipe holds as much (pipe(7)).
-const PUMPED: usize = 64 << 10;
+/// What is taken from a source at once, and the longest part of a line that is one entry.
+const CHUNK: usize = 32 << 10;
+/// How often that is done before others have their turn: as often as empties the largest pipe of a
+/// plain user (1 MiB, `/proc/sys/fs/pipe-max-size`).
+const ROUNDS: usize = (1 << 20) / CHUNK;
 
-impl Keeper {
-    /// Passes on what the job has printed into its pipe; whether there was anything.
-    pub(crate) fn pump(&mut self) -> bool {
-        let (Some(pipe), Some(mut output)) = (&mut self.job.pump, self.job.output.as_ref()) else {
-            return false;
-        };
-        self.pumped.resize(PUMPED, 0);
-        match pipe.read(&mut self.pumped) {
-            // Nobody can print any more.
-            Ok(0) => self.job.pump = None,
-            Ok(length) => {
-                if let Err(error) = output.write_all(&self.pumped[..length]) {
-                    self.job.record.newest_mut().output_lost = Some(error.to_string());
-                }
-                return true;
-            }
-            Err(_) => {}
+/// How long the rest of a line is waited for, that it may be one entry. Others wait as long.
+const AT_ONCE: Duration = Duration::from_millis(5);
+
+/// What is passed on, and how.
+#[derive(Debug, Default)]
+pub(crate) struct Pump {
+    sources: Vec<Source>,
+    form: Form,
+    /// Whether the file may end within an entry that could not be written whole.
+    torn: bool,
+    taken: Vec<u8>,
+    entries: Vec<u8>,
+}
+
+/// A pipe that the job prints to.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) pipe: Inflow,
+    pub(crate) stream: Stream,
+    /// Whether nobody can print to it any more.
+    pub(crate) ended: bool,
+}
+
+/// The streams for which a job has a pipe each: the first is for both if there is no second.
+fn streams(output: &Output) -> &'static [Stream] {
+    match output.path.is_none() && output.mode == OutputMode::Pipe {
+        false => &[],
+        true if output.form.split => &[Stream::Stdout, Stream::Stderr],
+        true => &[Stream::Stdout],
+    }
+}
+
+/// The name of its pipe in the job's folder.
+fn name(stream: Stream) -> &'static str {
+    match stream {
+        Stream::Stdout => STDOUT,
+        Stream::Stderr => STDERR,
+    }
+}
+
+impl Source {
+    fn new(stream: Stream, pipe: Inflow) -> Source {
+        Source {
+            pipe,
+            stream,
+            ended: false,
         }
-        false
     }
 
-    /// Passes on what is in the pipe now, which is at most 1 MiB (`/proc/sys/fs/pipe-max-size`):
-    /// others of the tree may go on printing for ever.
-    pub(crate) fn drain(&mut self) {
-        for _ in 0..(1 << 20) / PUMPED {
-            if !self.pump() {
-                break;
+    /// The pipes that a job is to print to, and their other ends; none where it prints to its file.
+    pub(crate) fn all(output: &Output, folder: &Folder) -> io::Result<Vec<(Source, Descriptor)>> {
+        let make = |stream: &Stream| {
+            let (pipe, to_keeper) = relay::new(folder, name(*stream))?;
+            Ok((Source::new(*stream, pipe), to_keeper))
+        };
+        streams(output).iter().map(make).collect()
+    }
+}
+
+impl Pump {
+    pub(crate) fn new(form: Form, sources: Vec<Source>) -> Pump {
+        Pump {
+            sources,
+            form,
+            ..Pump::default()
+        }
+    }
+
+    /// What another keeper has passed on, who has gone, and whether all of that can be had again. The
+    /// file may end within an entry: that one was killed.
+    pub(crate) fn again(spec: &Output, folder: &Folder, file: Option<&File>) -> (Pump, bool) {
+        let again = |stream: &Stream| {
+            let pipe = relay::again(folder, name(*stream)).ok().flatten()?;
+            Some(Source::new(*stream, pipe))
+        };
+        let sources: Vec<Source> = streams(spec).iter().filter_map(again).collect();
+        let all = sources.len() == streams(spec).len();
+        let torn = !spec.form.is_plain() && file.is_some_and(ends_within_line);
+        let pump = Pump {
+            torn,
+            ..Pump::new(spec.form, sources)
+        };
+        (pump, all)
+    }
+
+    /// Removes the pipes' names.
+    pub(crate) fn remove_names(output: &Output, folder: &Folder) {
+        for stream in streams(output) {
+            // The job's folder goes one day, and they with it.
+            let _ = folder.remove(name(*stream));
+        }
+    }
+
+    /// What is to be waited on.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = Borrowed<'_>> {
+        self.sources.iter().map(|source| source.pipe.as_fd())
+    }
+
+    /// Forgets the sources that have ended.
+    pub(crate) fn forget_ended(&mut self) {
+        self.sources.retain(|source| !source.ended);
+    }
+
+    /// Passes on what a source has now. An error if some of it could not be written, and so is lost.
+    pub(crate) fn pass(&mut self, at: usize, to: &mut dyn Write) -> io::Result<()> {
+        let mut written = Ok(());
+        let mut held = 0;
+        let stream = self.sources[at].stream;
+        for _ in 0..ROUNDS {
+            self.taken.resize(CHUNK, 0);
+            let source = &mut self.sources[at];
+            let filled = match source.pipe.read(&mut self.taken[held..]) {
+                Ok(0) => {
+                    source.ended = true;
+                    break;
+                }
+                Ok(length) => held + length,
+                Err(_) if held > 0 && self.comes_soon(at) => continue,
+                // Nothing more for now.
+                Err(_) => break,
+            };
+            let line_end = self.taken[..filled].iter().rposition(|&byte| byte == b'\n');
+            let whole = match line_end {
+                _ if self.form.is_plain() => filled,
+                None if filled == CHUNK => filled,
+                end => end.map_or(0, |end| end + 1),
+            };
+            written = written.and(self.put(stream, whole, to));
+            self.taken.copy_within(whole..filled, 0);
+            held = filled - whole;
+        }
+        written.and(self.put(stream, held, to))
+    }
+
+    /// Whether more comes from a source at once. Who writes much, or a line in two parts, is often
+    /// met in the middle of one.
+    fn comes_soon(&self, at: usize) -> bool {
+        let ready = events::wait(&[self.sources[at].pipe.as_fd()], Some(AT_ONCE));
+        ready.is_ok_and(|ready| !ready.is_empty())
+    }
+
+    /// Writes the first `length` bytes of what was taken.
+    fn put(&mut self, stream: Stream, length: usize, to: &mut dyn Write) -> io::Result<()> {
+        let mut text = &self.taken[..length];
+        if self.form.is_plain() {
+            return to.write_all(text);
+        }
+        let head = self.form.head(Timestamp::now(), stream);
+        while !text.is_empty() {
+            self.entries.clear();
+            if self.torn {
+                self.entries.push(b'\n');
+            }
+            while !text.is_empty() && self.entries.len() < CHUNK {
+                encode(&head, &mut text, &mut self.entries);
+            }
+            let written = to.write_all(&self.entries);
+            self.torn = written.is_err();
+            written?;
+        }
+        Ok(())
+    }
+}
+
+fn ends_within_line(file: &File) -> bool {
+    let mut last = [b'\n'];
+    let length = file.metadata().map_or(0, |it| it.len());
+    let read = length > 0 && read_exact_at(file, &mut last, length - 1).is_ok();
+    read && last != [b'\n']
+}
+
+impl Keeper {
+    /// Passes on what the job has printed to one of its pipes.
+    pub(crate) fn pump(&mut self, at: usize) {
+        let Some(mut output) = self.job.output.as_ref() else {
+            return;
+        };
+        if let Err(error) = self.job.pump.pass(at, &mut output) {
+            let lost = &mut self.job.record.newest_mut().output_lost;
+            if lost.replace(error.to_string()).is_none() {
+                self.write_record();
             }
         }
+    }
+
+    /// Passes on what is in the pipes now: others of the tree may go on printing for ever.
+    pub(crate) fn drain(&mut self) {
+        for at in 0..self.job.pump.descriptors().count() {
+            self.pump(at);
+        }
+        self.job.pump.forget_ended();
     }
 }

@@ -4,12 +4,13 @@ use crate::again::Provision;
 use crate::arrive::Arrival;
 use crate::cap::Cap;
 use crate::escape::{Expected, Own};
+use crate::pump::{Pump, Source};
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
 use crate::store::{Unseen, remove_folder, rewrite, write_keeper_line};
 use crate::{ROLE, account, limits, marks};
 use jiff::Timestamp;
 use outlive_os::cgroup::Cgroup;
-use outlive_os::events::{self, Ender, Inflow};
+use outlive_os::events::{self, Ender};
 use outlive_os::folder::Folder;
 use outlive_os::process::Process;
 use outlive_os::socket::Listener;
@@ -17,8 +18,8 @@ use outlive_os::spawn::{Spawn, SpawnError, Step, Strings};
 use outlive_os::tree::Tree;
 use outlive_os::{AsDescriptor, Borrowed, Descriptor, clock, lock, os_string, proc, role};
 use outlive_record::{
-    Answer, Course, InputPlan, Launch, OutputMode, OutputPlan, Place, Purpose, RECORD_LIMIT,
-    Record, Run, Slot, Spec, Unlimited, VERSION,
+    Answer, Course, Form, InputPlan, Launch, OutputPlan, Place, Purpose, RECORD_LIMIT, Record, Run,
+    Slot, Spec, Stream, Unlimited, VERSION,
 };
 use std::fs::File;
 use std::io;
@@ -42,8 +43,8 @@ pub(crate) struct Started {
     pub(crate) output: Option<File>,
     /// Its size; none if it can't be looked at.
     pub(crate) cap: Option<Cap>,
-    /// The end of the pipe that the job prints to, if the keeper is to pass it on.
-    pub(crate) pump: Option<Inflow>,
+    /// What the keeper passes on of what it prints: nothing, unless that was asked for.
+    pub(crate) pump: Pump,
     /// The end of the pipe that the job reads from, if it is kept open.
     pub(crate) stdin: Option<Descriptor>,
     /// What it is to have left, until that has been looked at.
@@ -200,7 +201,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
     // From here on only the folder of all jobs is needed, and there may be few descriptors.
     drop(home);
     let started = room.publish(&jobs).and_then(|()| {
-        let pipes = Pipes::new(launch, room.output.as_ref())?;
+        let pipes = Pipes::new(launch, &room.folder)?;
         // Before there is a job: without these it would run unwatched.
         // A manager asks its services to end, at the end of the machine, too.
         let heed_stop = launch.delegated.is_some();
@@ -232,7 +233,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 cap,
                 ..
             } = room;
-            let (pump, stdin) = pipes.ours();
+            let (pump, stdin) = pipes.ours(record.spec.output.form);
             let again = cwd.map(|cwd| Box::new(Provision::new(arrival, cgroups, cwd)));
             Ok(Started {
                 home: home_path,
@@ -418,6 +419,7 @@ impl Room {
             let _ = self.folder.replace(RECORD, &record.to_bytes());
             let _ = rewrite(&self.lock, lines);
             let _ = self.folder.remove(CONTROL);
+            Pump::remove_names(&self.record.spec.output, &self.folder);
         } else {
             let _ = jobs.remove_sub(&format!("{NEW}{id}"));
             let ours = outlive_os::folder::is_same(&self.folder, LOCK, &self.lock);
@@ -430,30 +432,29 @@ impl Room {
 
 /// What the descriptors of a run are made of.
 pub(crate) struct Pipes {
-    /// The keeper's end and the job's end of its output.
-    pump: Option<(Inflow, Descriptor)>,
+    /// The keeper's end and the job's end of its output, where the keeper passes that on: of both
+    /// streams, or of each.
+    outputs: Vec<(Source, Descriptor)>,
     /// The job's end and the keeper's end of its input.
     stdin: Option<(Descriptor, Descriptor)>,
 }
 
 impl Pipes {
-    pub(crate) fn new(launch: &Launch, output: Option<&File>) -> Result<Pipes, Refusal> {
-        let piped = output.is_some() && launch.spec.output.mode == OutputMode::Pipe;
-        let pump = piped
-            .then(events::inflow)
-            .transpose()
-            .during("make a pipe for the output")?;
+    pub(crate) fn new(launch: &Launch, folder: &Folder) -> Result<Pipes, Refusal> {
+        let outputs = Source::all(&launch.spec.output, folder);
+        let outputs = outputs.during("make a pipe for the output")?;
         let kept = launch.stdin == InputPlan::Kept;
         let stdin = kept
             .then(events::pipe)
             .transpose()
             .during("make a pipe for the input")?;
-        Ok(Pipes { pump, stdin })
+        Ok(Pipes { outputs, stdin })
     }
 
     /// The keeper's ends: of its output, of its input.
-    pub(crate) fn ours(self) -> (Option<Inflow>, Option<Descriptor>) {
-        let pump = self.pump.map(|(from_job, _)| from_job);
+    pub(crate) fn ours(self, form: Form) -> (Pump, Option<Descriptor>) {
+        let sources = self.outputs.into_iter().map(|(source, _)| source).collect();
+        let pump = Pump::new(form, sources);
         let stdin = self.stdin.map(|(_, to_job)| to_job);
         (pump, stdin)
     }
@@ -482,25 +483,29 @@ impl Pipes {
         };
         // A keeper's own standard input is /dev/null, open for writing too.
         let null = role::standard_input();
-        let to_job = match (&self.pump, output) {
-            (Some((_, to_job)), _) => to_job.as_fd(),
-            (None, Some(output)) => output.as_fd(),
-            (None, None) => null,
+        let printed = |stream| {
+            let mut outputs = self.outputs.iter();
+            let own = outputs.find(|(source, _)| source.stream == stream);
+            match (own.or(self.outputs.first()), output) {
+                (Some((_, to_keeper)), _) => to_keeper.as_fd(),
+                (None, Some(output)) => output.as_fd(),
+                (None, None) => null,
+            }
         };
         let input = match (launch.stdin, &self.stdin) {
             (InputPlan::Slot(number), _) => slot(number)?,
             (InputPlan::Kept, Some((from_keeper, _))) => from_keeper.as_fd(),
             _ => null,
         };
-        let output = |plan| match plan {
-            OutputPlan::Job => Ok(to_job),
+        let output = |plan, stream| match plan {
+            OutputPlan::Job => Ok(printed(stream)),
             OutputPlan::Null => Ok(null),
             OutputPlan::Slot(number) => slot(number),
         };
         let mut descriptors = vec![
             (input, 0),
-            (output(launch.stdout)?, 1),
-            (output(launch.stderr)?, 2),
+            (output(launch.stdout, Stream::Stdout)?, 1),
+            (output(launch.stderr, Stream::Stderr)?, 2),
         ];
         for &(number, target) in &launch.kept {
             descriptors.push((slot(number)?, target));

@@ -8,6 +8,7 @@
 //!                           keeper's and the main process's, each written by that process itself
 //!     output                what the job prints
 //!     control               the socket on which the keeper listens while it lives
+//!     stdout, stderr        the pipes that the job prints to, where its keeper passes that on
 //!   jobs/.new-<id>/         a job that is being started
 //!   names/<name>            locked while a job of this name runs; holds the newest one's id
 //!   expire/<second>.<id>    when a job that has ended is to be removed
@@ -17,7 +18,7 @@ pub(crate) use crate::lock_file::{forget_main_line, replace_keeper_line, write_k
 pub use crate::lock_file::{lock_lines, wait_for_adoption};
 
 use crate::lock_file;
-use outlive_os::folder::{Folder, Unfit, is_same};
+use outlive_os::folder::{Folder, Unfit, identity, is_same};
 use outlive_os::{AsDescriptor, KERNEL, Kernel, lock};
 use outlive_record::{JobId, JobName, Place, ProcessLine, RECORD_LIMIT, Record, Unreadable};
 use std::fs::File;
@@ -32,6 +33,10 @@ pub const LOCK: &str = "lock";
 pub const OUTPUT: &str = "output";
 /// The control socket.
 pub const CONTROL: &str = "control";
+/// The pipes that the job prints to, where its keeper passes that on.
+pub const STDOUT: &str = "stdout";
+/// The second of them, for its standard error alone.
+pub const STDERR: &str = "stderr";
 /// What the folders of jobs that are being started begin with.
 pub const NEW: &str = outlive_os::folder::HIDDEN;
 
@@ -279,6 +284,13 @@ fn read_record(jobs: &Folder, id: &str) -> Result<Record, Unseen> {
         return Err(damaged(format!("it is the record of `{}`", record.spec.id)));
     }
     Ok(record)
+}
+
+/// The device and inode of what a job with this folder prints to: its file, or a pipe while its keeper
+/// passes that on.
+pub fn printed_to(folder: &Folder) -> Option<(u64, u64)> {
+    let file = folder.file(STDOUT).or_else(|_| folder.file(OUTPUT)).ok()?;
+    identity(&file).ok()
 }
 
 /// A name that a keeper holds for its job.

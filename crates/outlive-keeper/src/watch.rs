@@ -3,6 +3,7 @@
 use crate::escape::remove;
 use crate::life::time_over;
 use crate::limits;
+use crate::pump::Pump;
 use crate::start::Started;
 use crate::store::{CONTROL, RECORD};
 use crate::table::{Action, Event, Phase, next};
@@ -14,6 +15,7 @@ use outlive_os::tree::Tree;
 use outlive_os::{AsDescriptor, Borrowed, Exit, News, Reaped, role};
 use outlive_record::End;
 use std::io;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// How often a tree is killed in one go.
@@ -34,7 +36,6 @@ pub(crate) fn watch(job: Started) -> i32 {
         look_at: None,
         activity: None,
         connections: Vec::new(),
-        pumped: Vec::new(),
         job,
     };
     keeper.arm_cap();
@@ -49,6 +50,7 @@ pub(crate) fn watch(job: Started) -> i32 {
     // After everybody knows of the end, since it may take a while.
     keeper.look();
     let _ = keeper.job.folder.remove(CONTROL);
+    Pump::remove_names(&keeper.job.record.spec.output, &keeper.job.folder);
     remove(&keeper.job.record.cgroups);
     keeper.sweep();
     0
@@ -77,8 +79,6 @@ pub(crate) struct Keeper {
     /// What tells that something was printed.
     pub(crate) activity: Option<Activity>,
     pub(crate) connections: Vec<Connection>,
-    /// What is being passed on; empty unless the keeper does that.
-    pub(crate) pumped: Vec<u8>,
     pub(crate) job: Started,
 }
 
@@ -91,20 +91,17 @@ impl Keeper {
         let mut watched: Vec<Borrowed<'_>> = vec![self.job.tree.as_fd(), self.job.listener.as_fd()];
         watched.extend(self.connections.iter().map(AsDescriptor::as_fd));
         let pump_at = watched.len();
-        watched.extend(self.job.pump.as_ref().map(AsDescriptor::as_fd));
+        watched.extend(self.job.pump.descriptors());
         let activity_at = watched.len();
         watched.extend(self.activity.as_ref().and_then(Activity::descriptor));
         let ready = events::wait(&watched, timeout)?;
 
-        if self.job.pump.is_some() && ready.contains(&pump_at) {
-            self.pump();
-        }
+        let ready_in =
+            |part: Range<usize>| ready.iter().copied().filter(move |it| part.contains(it));
+        ready_in(pump_at..activity_at).for_each(|place| self.pump(place - pump_at));
+        self.job.pump.forget_ended();
         // From the last, so that a connection that goes does not move those before it.
-        for place in ready
-            .iter()
-            .rev()
-            .filter(|place| (2..pump_at).contains(*place))
-        {
+        for place in ready_in(2..pump_at).rev() {
             self.hear(place - 2);
         }
         if ready.contains(&1) {

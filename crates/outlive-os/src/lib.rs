@@ -25,6 +25,7 @@
 //! | [`changes`] | a reader's wait for jobs to come, change and go |
 //! | [`growth`] | a reader's wait for a file to grow |
 //! | [`memory`] | bytes handed to another process without touching a disk |
+//! | [`relay`] | a pipe that outlasts who reads from it |
 //! | [`role`] | what a keeper makes of its own process |
 //! | [`signal`] | signals by name |
 //! | [`surroundings`] | what surrounds this process |

@@ -375,7 +375,7 @@ impl Launch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Input, JobId, Leftover, Output, OutputMode, Until};
+    use crate::{Form, Input, JobId, Leftover, Output, OutputMode, Until};
     use proptest::prelude::*;
 
     fn launch() -> Launch {
@@ -393,6 +393,7 @@ mod tests {
             output: Output {
                 path: None,
                 mode: OutputMode::File,
+                form: Form::default(),
                 limit: 0,
             },
             until: Until::Tree,

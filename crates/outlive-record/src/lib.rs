@@ -7,6 +7,7 @@
 //! - [`Limits`]: what a job may use;
 //! - [`Report`]: what could have ended a job, and how it was left;
 //! - [`ProcessLine`]: who a process is, read from the line the kernel gives of it;
+//! - [`Form`] and [`Decoder`]: output with the time and the stream of each line;
 //! - [`JobId`] and [`JobName`]: what a job may be called.
 //!
 //! Every parser takes bytes from a file or a socket that anybody may have damaged: it returns an
@@ -15,6 +16,7 @@
 
 mod account;
 mod control;
+mod entry;
 mod launch;
 mod life;
 mod limits;
@@ -27,6 +29,7 @@ mod wish;
 
 pub use account::{Account, Credentials};
 pub use control::{MESSAGE_LIMIT, Reply, Request};
+pub use entry::{Decoder, Form, Piece, Stream, encode};
 pub use launch::{
     Answer, Bounds, Caller, CgroupFolder, Delegated, InputPlan, LAUNCH_LIMIT, Launch, OutputPlan,
     Purpose, RESOURCES, Setting, Slot,

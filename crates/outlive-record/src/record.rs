@@ -1,6 +1,8 @@
 //! The job's durable record.
 
-use crate::{Account, CgroupFolder, Course, JobId, JobName, Leave, Life, Limits, Report, Text};
+use crate::{
+    Account, CgroupFolder, Course, Form, JobId, JobName, Leave, Life, Limits, Report, Text,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -118,6 +120,9 @@ pub struct Output {
     /// Who writes to it.
     #[serde(default)]
     pub mode: OutputMode,
+    /// What is written down with each line, in the modes in which the keeper writes the file.
+    #[serde(default, skip_serializing_if = "Form::is_plain")]
+    pub form: Form,
     /// How many bytes of it are kept; 0 is all. Only the job folder's own file is ever capped.
     pub limit: u64,
 }
@@ -411,6 +416,7 @@ mod tests {
             output: Output {
                 path: None,
                 mode: OutputMode::File,
+                form: Form::default(),
                 limit,
             },
             until: Until::Main,

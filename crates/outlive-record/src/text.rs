@@ -14,6 +14,13 @@ impl Text {
     pub fn to_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
     }
+
+    /// Its bytes in hexadecimal digits, two for each.
+    pub fn hex(&self) -> String {
+        let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0');
+        let digits = self.0.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]);
+        digits.collect()
+    }
 }
 
 impl fmt::Debug for Text {
@@ -38,15 +45,7 @@ impl Serialize for Text {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match std::str::from_utf8(&self.0) {
             Ok(text) => serializer.serialize_str(text),
-            Err(_) => {
-                let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0');
-                let hex = self
-                    .0
-                    .iter()
-                    .flat_map(|b| [digit(b >> 4), digit(b & 15)])
-                    .collect();
-                Hex { hex }.serialize(serializer)
-            }
+            Err(_) => Hex { hex: self.hex() }.serialize(serializer),
         }
     }
 }

@@ -272,6 +272,81 @@ fn an_adopted_jobs_standard_input_has_ended() {
     ended_with_7(&home, code, "the code of a job that was written to");
 }
 
+/// What it has printed meanwhile waits in its pipe.
+#[test]
+fn output_that_passes_through_the_keeper_goes_on() {
+    for options in [
+        &["--output-mode", "pipe"][..],
+        &["--timestamps"],
+        &["--split", "--timestamps"],
+    ] {
+        let home = Home::new();
+        let mut puppet = Puppet::new(&home);
+        home.start(&[&["--name", "job"], options].concat(), &mut puppet);
+        let mut expected = vec![puppet.beat()];
+        for round in 0..3 {
+            kill_keeper(&home, "job");
+            // Nobody reads: it neither fails nor gets SIGPIPE.
+            puppet.does(&format!("say alone {round}"));
+            puppet.does(&format!("complain alone {round}"));
+            adopt(&home, "job");
+            expected.extend([0, 1].map(|_| format!("alone {round}")));
+            expected.push(puppet.beat());
+        }
+        // More than a pipe holds: it waits until there is another keeper.
+        kill_keeper(&home, "job");
+        puppet.tell("flood 10000 100");
+        adopt(&home, "job");
+        assert_eq!(puppet.line(), "done");
+        puppet.exit(7);
+        let code = home.call(["wait", "job"]).code;
+        ended_with_7(&home, code, "the code of a job with output through a pipe");
+        expected.extend((0..10000).map(|number| format!("{:.<99}", format!("flood {number} "))));
+        let logs = home.logs("job");
+        let lines: Vec<&str> = logs.lines().collect();
+        assert!(lines == expected, "{options:?}: {} lines", lines.len());
+        let notes = home.show("job")["notes"].to_string();
+        assert!(!notes.contains("could not be written"), "{notes}");
+    }
+}
+
+/// As a keeper leaves it that is killed while it writes.
+#[test]
+fn an_entry_that_was_cut_short_does_not_spoil_the_next() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    let id = home.start(&["--timestamps"], &mut puppet);
+    kill_keeper(&home, &id);
+    let output = home.job(&id).join("output");
+    fs::write(&output, "2026-11-22T10:05:18.123456Z cut sh").expect("our own home");
+    adopt(&home, &id);
+    let line = puppet.beat();
+    puppet.exit(0);
+    home.call(["wait", &id]);
+    let file = fs::read_to_string(output).expect("our own home");
+    let lines: Vec<&str> = file.lines().collect();
+    assert_eq!(lines.len(), 2, "{file}");
+    assert!(
+        lines[0].ends_with(" cut sh") && lines[1].ends_with(&line),
+        "{file}"
+    );
+}
+
+#[test]
+fn a_pipe_that_is_gone_is_noted() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    let id = home.start(&["--timestamps"], &mut puppet);
+    let keeper = kill_keeper(&home, &id);
+    fs::remove_file(home.job(&id).join("stdout")).expect("the pipe has a name");
+    assert_ne!(adopt(&home, &id).pid(), keeper);
+    let notes = home.show(&id)["notes"].to_string();
+    assert!(
+        notes.contains("went through the keeper that was killed"),
+        "{notes}"
+    );
+}
+
 /// The lines of a puppet's `part`, as they come.
 fn lines(home: &Home, part: &[&str], words: Vec<OsString>, mut each: impl FnMut(&str)) {
     let own = std::iter::once(home.puppet().into()).chain(part.iter().map(OsString::from));

@@ -340,7 +340,7 @@ impl Job {
         };
         let file = opened.during(|| format!("failed to open `{}`", status.output.display()))?;
         let start = start(&status);
-        Output::new(file, status.output, own, start)
+        Output::new(file, status.output, own, start, status.output_form)
     }
 
     /// Goes on reading where `output` stands: each read waits for the job to print more, and the

@@ -101,7 +101,11 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
                 .during(|| "failed to tell this folder".to_owned())?
                 .as_deref()
                 .map(path_text),
-            mode: options.output_mode,
+            mode: match options.output_form.is_plain() {
+                true => options.output_mode,
+                false => OutputMode::Pipe,
+            },
+            form: options.output_form,
             limit: options.output_limit,
         },
         until: options.until,

@@ -77,10 +77,10 @@ pub use options::{JobOptions, RestartOptions};
 pub use outlive_escape::plan::{Breakaway, Level, Plan, Reset, Route, Via, Wish};
 pub use outlive_escape::survey::Survey;
 pub use outlive_record::{
-    Escape, Hazard, HazardKind, Leftover, Limits, Manager, OutputMode, Report, RestartPolicy,
-    State as HazardState, Success, Until, Way,
+    Escape, Form as OutputForm, Hazard, HazardKind, Leftover, Limits, Manager, OutputMode, Report,
+    RestartPolicy, State as HazardState, Stream, Success, Until, Way,
 };
-pub use output::{Follow, Output};
+pub use output::{Follow, LINE_LIMIT, Line, Lines, Output};
 pub use process::Process;
 pub use status::{Keeper, Run, State, Status};
 pub use stdio::Stdio;

@@ -1,6 +1,8 @@
 //! How a job is kept.
 
-use outlive_record::{Account, Leftover, Life, Limits, OutputMode, RestartPolicy, Success, Until};
+use outlive_record::{
+    Account, Form, Leftover, Life, Limits, OutputMode, RestartPolicy, Success, Until,
+};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +16,7 @@ pub struct JobOptions {
     pub(crate) output_file: Option<PathBuf>,
     pub(crate) output_limit: u64,
     pub(crate) output_mode: OutputMode,
+    pub(crate) output_form: Form,
     pub(crate) until: Until,
     pub(crate) leftover: Leftover,
     pub(crate) account: Account,
@@ -32,6 +35,7 @@ impl Default for JobOptions {
             output_file: None,
             output_limit: 64 << 20,
             output_mode: OutputMode::default(),
+            output_form: Form::default(),
             until: Until::default(),
             leftover: Leftover::default(),
             account: Account::default(),
@@ -84,6 +88,27 @@ impl JobOptions {
     /// Who writes its output to the file, by default the job itself.
     pub fn output_mode(&mut self, mode: OutputMode) -> &mut JobOptions {
         self.output_mode = mode;
+        self
+    }
+
+    /// Has its keeper write down when each line was printed, which [`Output::since`] and
+    /// [`Output::next_line`] tell: the job prints into a pipe then, as in the mode
+    /// [`OutputMode::Pipe`], and times are those at which its keeper read them, to the microsecond.
+    ///
+    /// [`Output::since`]: crate::Output::since
+    /// [`Output::next_line`]: crate::Output::next_line
+    pub fn timestamps(&mut self, timestamps: bool) -> &mut JobOptions {
+        self.output_form.timestamps = timestamps;
+        self
+    }
+
+    /// Has its keeper tell its standard output from its standard error, so that each can be read
+    /// alone ([`Output::only`]): it prints into two pipes then. What it prints to both at nearly the
+    /// same time may change its order.
+    ///
+    /// [`Output::only`]: crate::Output::only
+    pub fn split(&mut self, split: bool) -> &mut JobOptions {
+        self.output_form.split = split;
         self
     }
 

@@ -1,243 +1,257 @@
 //! A job's output.
 
-use crate::error::{During, Result};
-use crate::job::Job;
-use crate::waiting::{Sign, next, sign};
-use outlive_os::growth::{self, Watch};
-use outlive_os::output::first_data;
-use outlive_os::{AsDescriptor, Borrowed, events};
+mod follow;
+mod kept;
+mod lines;
+
+pub use follow::Follow;
+pub use lines::{LINE_LIMIT, Line, Lines};
+
+use crate::error::{During, Error, Kind, Result};
+use jiff::Timestamp;
+use kept::Kept;
+use outlive_record::{Decoder, Form, Piece, Stream};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
+use std::ops::Range;
 use std::path::PathBuf;
-use std::time::Duration;
+
+/// How much is read at once where it has to be taken apart.
+const CHUNK: usize = 64 << 10;
 
 /// A job's output, to be read: from the first byte that is still there to the last one there is
-/// now.
+/// now. What is read is what the job has printed, whatever was written down with it.
 #[derive(Debug)]
 pub struct Output {
-    file: File,
-    path: PathBuf,
-    /// Whether it is the job's own file, of which the oldest part may be given back at any time.
-    /// In a file of the user's a hole is what the user put there.
-    own: bool,
-    position: u64,
-    skipped: u64,
+    kept: Kept,
+    form: Form,
+    filter: Filter,
+    decoder: Decoder,
+    /// What was read of the file, and what of that was not looked at yet.
+    chunk: Vec<u8>,
+    next: Range<usize>,
+    /// What of a piece the last reading had no room for.
+    rest: Vec<u8>,
 }
 
-/// How much is read at once when looking for line ends from the back.
-const BACKWARDS: u64 = 64 << 10;
+/// What is left out.
+#[derive(Debug, Default)]
+struct Filter {
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    only: Option<Stream>,
+}
+
+impl Filter {
+    /// What says neither when nor where it was printed is no entry, and belongs to nothing that can
+    /// be asked for.
+    fn lets_through(&self, piece: &Piece<'_>) -> bool {
+        let at = |bound: Option<Timestamp>, fits: fn(Timestamp, Timestamp) -> bool| match bound {
+            Some(bound) => piece.time.is_some_and(|time| fits(time, bound)),
+            None => true,
+        };
+        at(self.since, |time, since| time >= since)
+            && at(self.until, |time, until| time < until)
+            && (self.only.is_none() || self.only == piece.stream)
+    }
+}
 
 impl Output {
-    pub(crate) fn new(file: File, path: PathBuf, own: bool, start: u64) -> Result<Output> {
-        let mut output = Output {
-            file,
-            path,
-            own,
-            position: start,
-            skipped: 0,
-        };
-        let failed = format!("failed to read `{}`", output.path.display());
-        output.skip_hole().during(|| failed)?;
-        Ok(output)
+    pub(crate) fn new(
+        file: File,
+        path: PathBuf,
+        own: bool,
+        start: u64,
+        form: Form,
+    ) -> Result<Output> {
+        let failed = format!("failed to read `{}`", path.display());
+        Ok(Output {
+            kept: Kept::new(file, path, own, start).during(|| failed)?,
+            form,
+            filter: Filter::default(),
+            decoder: Decoder::new(form),
+            chunk: Vec::new(),
+            next: 0..0,
+            rest: Vec::new(),
+        })
     }
 
-    /// How many bytes are no longer there because the output is capped.
+    /// How many bytes of the file are no longer there because the output is capped.
     pub fn skipped(&self) -> u64 {
-        self.skipped
+        self.kept.skipped
     }
 
-    /// Goes to where the last `lines` lines begin.
+    /// Leaves out what was printed before this moment. To be called before anything is read.
+    ///
+    /// # Errors
+    ///
+    /// [`is_unsupported`](Error::is_unsupported) if the job was started without
+    /// [`timestamps`](crate::JobOptions::timestamps).
+    pub fn since(&mut self, since: Timestamp) -> Result<()> {
+        self.filter.since = Some(since);
+        self.require_timestamps()
+    }
+
+    /// Leaves out what was printed at this moment or later. To be called before anything is read.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`since`](Output::since).
+    pub fn until(&mut self, until: Timestamp) -> Result<()> {
+        self.filter.until = Some(until);
+        self.require_timestamps()
+    }
+
+    /// Leaves out what was printed to the other stream. To be called before anything is read.
+    ///
+    /// # Errors
+    ///
+    /// [`is_unsupported`](Error::is_unsupported) if the job was started without
+    /// [`split`](crate::JobOptions::split).
+    pub fn only(&mut self, stream: Stream) -> Result<()> {
+        self.filter.only = Some(stream);
+        self.require(self.form.split, "which stream it was printed to", "split")
+    }
+
+    /// Says whether it can be told when each line was printed.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`since`](Output::since).
+    pub fn require_timestamps(&self) -> Result<()> {
+        self.require(self.form.timestamps, "when it was printed", "timestamps")
+    }
+
+    fn require(&self, there: bool, what: &str, option: &str) -> Result<()> {
+        if there {
+            return Ok(());
+        }
+        let path = self.kept.path.display();
+        let what = format!("failed to tell of `{path}` {what}: that was not written down");
+        let hint = format!("start the job with `outlive run --{option}`");
+        Err(Error::new(Kind::Unsupported, what).hint_at(hint))
+    }
+
+    /// Goes to where the last `lines` lines begin, of those that are not left out.
     pub fn tail(&mut self, lines: u64) -> Result<()> {
-        let failed = format!("failed to read `{}`", self.path.display());
-        self.position = self.line_from_end(lines).during(|| failed)?;
+        let failed = format!("failed to read `{}`", self.kept.path.display());
+        let position = match self.form.is_plain() {
+            true => self.kept.line_from_end(lines),
+            false => self.entry_from_end(lines),
+        };
+        self.go_to(position.during(|| failed)?);
         Ok(())
     }
 
-    /// If what comes next has been given back, goes on to the first line that is there whole.
-    fn skip_hole(&mut self) -> io::Result<()> {
-        if !self.own {
-            return Ok(());
-        }
-        let data = first_data(self.file.as_fd(), self.position)?;
-        if data <= self.position {
-            return Ok(());
-        }
-        let mut position = data;
-        let mut buffer = [0; 4096];
-        self.file.seek(SeekFrom::Start(position))?;
-        loop {
-            let length = self.file.read(&mut buffer)?;
-            if let Some(end) = buffer[..length].iter().position(|&b| b == b'\n') {
-                position += end as u64 + 1;
+    /// Where the last `lines` lines begin of a file of entries. They are counted first, so that nobody
+    /// has to remember where each began.
+    fn entry_from_end(&mut self, lines: u64) -> io::Result<u64> {
+        let (start, skipped) = (self.kept.position, self.kept.skipped);
+        let (count, _) = self.count_lines(u64::MAX)?;
+        self.go_to(start);
+        self.kept.skipped = skipped;
+        let (_, position) = self.count_lines(count.saturating_sub(lines))?;
+        self.go_to(start);
+        Ok(position)
+    }
+
+    /// Counts lines, at most this many; how many there are, and where the last of them ends.
+    fn count_lines(&mut self, most: u64) -> io::Result<(u64, u64)> {
+        let (mut count, mut end) = (0, self.kept.position);
+        let mut open = false;
+        while count < most {
+            let enough = self.find(|piece, place| {
+                open = !piece.ends_line;
+                count += u64::from(piece.ends_line);
+                end = place;
+                (count == most).then_some(())
+            });
+            if enough.is_none() && !self.fill()? {
+                count += u64::from(open);
                 break;
             }
-            position += length as u64;
-            // One single line: better a part of it than nothing.
-            if length == 0 || position - data > 1 << 20 {
-                position = data;
-                break;
-            }
         }
-        self.skipped += position - self.position;
-        self.position = position;
+        Ok((count, end))
+    }
+
+    /// Goes to the beginning of an entry.
+    fn go_to(&mut self, position: u64) {
+        self.kept.position = position;
+        self.begin_entry();
+        self.next = 0..0;
+        self.rest.clear();
+    }
+
+    fn begin_entry(&mut self) {
+        self.decoder = Decoder::new(self.form);
+    }
+
+    /// If the job has cut its output short, what is there now is new.
+    fn heed_cut(&mut self) -> io::Result<()> {
+        if self.kept.is_cut()? {
+            self.go_to(0);
+        }
         Ok(())
     }
 
-    fn line_from_end(&mut self, lines: u64) -> io::Result<u64> {
-        let size = self.file.seek(SeekFrom::End(0))?;
-        if lines == 0 {
-            return Ok(size);
-        }
-        let mut left = lines;
-        let mut end = size;
-        let mut buffer = Vec::new();
-        while end > self.position {
-            let start = end.saturating_sub(BACKWARDS).max(self.position);
-            buffer.resize(usize::try_from(end - start).unwrap_or(0), 0);
-            self.file.seek(SeekFrom::Start(start))?;
-            self.file.read_exact(&mut buffer)?;
-            for (at, _) in buffer
-                .iter()
-                .enumerate()
-                .rev()
-                .filter(|(_, byte)| **byte == b'\n')
-            {
-                let at = start + at as u64;
-                // The last line's own end begins no other.
-                if at + 1 == size {
-                    continue;
-                }
-                if left <= 1 {
-                    return Ok(at + 1);
-                }
-                left -= 1;
+    /// Goes through the pieces of what was read that are not left out, each with where it ends in the
+    /// file, until `each` has found something.
+    fn find<T>(&mut self, mut each: impl FnMut(&Piece<'_>, u64) -> Option<T>) -> Option<T> {
+        while !self.next.is_empty() {
+            let mut bytes = &self.chunk[self.next.clone()];
+            let piece = self.decoder.next(&mut bytes);
+            let left = bytes.len();
+            self.next.start = self.next.end - left;
+            let piece = piece.filter(|piece| self.filter.lets_through(piece));
+            let end = self.kept.position - left as u64;
+            if let Some(found) = piece.and_then(|piece| each(&piece, end)) {
+                return Some(found);
             }
-            end = start;
         }
-        Ok(self.position)
+        None
+    }
+
+    /// Reads more of the file, once all that was read has been looked at; whether there was any.
+    fn fill(&mut self) -> io::Result<bool> {
+        self.chunk.resize(CHUNK, 0);
+        let (length, jumped) = self.kept.read(&mut self.chunk)?;
+        if jumped {
+            self.begin_entry();
+        }
+        self.next = 0..length;
+        Ok(length > 0)
     }
 }
 
 impl Read for Output {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if self.form.is_plain() && self.next.is_empty() {
+            return Ok(self.kept.read(bytes)?.0);
+        }
+        let mut given = 0;
         loop {
-            self.file.seek(SeekFrom::Start(self.position))?;
-            let length = self.file.read(bytes)?;
-            let before = self.position;
-            // What was given back before or while it was read has been read as zeros.
-            self.skip_hole()?;
-            if self.position == before {
-                self.position += length as u64;
-                return Ok(length);
+            let mut rest = std::mem::take(&mut self.rest);
+            let mut give = |text: &[u8]| {
+                let (now, later) = text.split_at(text.len().min(bytes.len() - given));
+                bytes[given..][..now.len()].copy_from_slice(now);
+                given += now.len();
+                later.len()
+            };
+            let left = give(&rest);
+            rest.drain(..rest.len() - left);
+            if rest.is_empty() {
+                self.find(|piece, _| {
+                    let end = if piece.ends_line { &b"\n"[..] } else { b"" };
+                    for text in [piece.text, end] {
+                        rest.extend_from_slice(&text[text.len() - give(text)..]);
+                    }
+                    (!rest.is_empty()).then_some(())
+                });
             }
-        }
-    }
-}
-
-/// A job's output as it comes.
-pub struct Follow {
-    job: Job,
-    output: Output,
-    watch: Watch,
-    sign: Sign,
-}
-
-impl std::fmt::Debug for Follow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Follow")
-            .field("job", &self.job)
-            .field("output", &self.output)
-            .finish()
-    }
-}
-
-impl Follow {
-    pub(crate) fn new(job: Job, output: Output) -> Result<Follow> {
-        let watch = Watch::new(&output.path).map_err(|cause| {
-            let missing = cause.kind() == io::ErrorKind::NotFound;
-            // It was there when it was opened: the job has been removed since, most likely.
-            if let (true, Err(error)) = (missing, job.look()) {
-                return error;
+            self.rest = rest;
+            if given > 0 || bytes.is_empty() || !self.fill()? {
+                return Ok(given);
             }
-            let limit = !missing && cause.raw_os_error().is_some();
-            let error = crate::Error::io(
-                format!("failed to watch `{}`", output.path.display()),
-                cause,
-            );
-            match limit {
-                true => error.hint_at("`sysctl fs.inotify.max_user_instances` says how many can"),
-                false => error,
-            }
-        })?;
-        let sign = sign(&job)?;
-        Ok(Follow {
-            job,
-            output,
-            watch,
-            sign,
-        })
-    }
-
-    /// How many bytes were given back before they could be read.
-    pub fn skipped(&self) -> u64 {
-        self.output.skipped
-    }
-
-    /// What becomes readable when more was printed, or the job may have ended; nothing once it has.
-    pub fn descriptors(&self) -> Vec<Borrowed<'_>> {
-        match self.sign {
-            Sign::Ended => Vec::new(),
-            _ => vec![self.watch.as_fd(), self.sign.as_fd()],
-        }
-    }
-
-    /// Waits for more to be printed or for the job's end, or a while on systems that tell of neither.
-    pub fn wait(&mut self) -> io::Result<()> {
-        let ready = events::wait(&self.descriptors(), growth::LATE)?;
-        self.heed(&ready)
-    }
-
-    /// Looks at what has happened.
-    fn heed(&mut self, ready: &[usize]) -> io::Result<()> {
-        if ready.contains(&0) {
-            self.watch.clear()?;
-        }
-        if ready.contains(&1) {
-            self.sign = next(&self.job, &self.sign).map_err(io::Error::other)?;
-        }
-        Ok(())
-    }
-
-    /// Reads what there is, 0 bytes at its end; `None` if there is nothing yet, which is to be
-    /// asked again when one of the [`descriptors`](Follow::descriptors) is readable.
-    pub fn try_read(&mut self, bytes: &mut [u8]) -> io::Result<Option<usize>> {
-        loop {
-            // Whether it had ended before what there is was read to its end.
-            let ended = matches!(self.sign, Sign::Ended);
-            if self.output.file.metadata()?.len() < self.output.position {
-                // The job has cut its output short: what is there now is new.
-                self.output.position = 0;
-            }
-            let length = self.output.read(bytes)?;
-            if length > 0 || ended || bytes.is_empty() {
-                return Ok(Some(length));
-            }
-            let ready = events::wait(&self.descriptors(), Some(Duration::ZERO))?;
-            if ready.is_empty() {
-                return Ok(None);
-            }
-            self.heed(&ready)?;
-        }
-    }
-}
-
-impl Read for Follow {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        loop {
-            if let Some(length) = self.try_read(bytes)? {
-                return Ok(length);
-            }
-            self.wait()?;
         }
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use outlive_keeper::store::{OUTPUT, Seen, Unseen};
 use outlive_os::{clock, os_string, signal};
 use outlive_record::{
-    End, Input, Limits, OutputMode, Place, Record, Report, RestartPolicy, Spec, Unreadable,
+    End, Form as OutputForm, Input, Limits, Place, Record, Report, RestartPolicy, Spec, Unreadable,
 };
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -76,6 +76,8 @@ pub struct Status {
     pub ended_at: Option<Timestamp>,
     /// The file with its output.
     pub output: PathBuf,
+    /// What is written down with each line of its output, in that file.
+    pub output_form: OutputForm,
     /// Its keeper.
     pub keeper: Keeper,
     /// Whether somebody asked for it to stop.
@@ -236,6 +238,7 @@ impl Status {
             started_at: Some(run.started_at),
             ended_at: run.ended_at,
             output,
+            output_form: record.spec.output.form,
             keeper: Keeper {
                 pid: seen.keeper.map(|it| it.pid),
                 alive: seen.kept && at_home,
@@ -274,6 +277,7 @@ impl Status {
             started_at: None,
             ended_at: None,
             output: folder.join(OUTPUT),
+            output_form: OutputForm::default(),
             keeper: Keeper::default(),
             stopped: false,
             user: None,
@@ -326,12 +330,6 @@ fn adopted(spec: &Spec) -> Vec<String> {
     }
     if spec.input == Input::Kept {
         notes.push("its standard input has ended with the keeper that was killed".to_owned());
-    }
-    if spec.output.path.is_none() && spec.output.mode == OutputMode::Pipe {
-        notes.push(
-            "what it has printed since its keeper was killed is lost: that had to pass it on"
-                .to_owned(),
-        );
     }
     notes
 }

@@ -3,7 +3,7 @@
 use crate::adoption;
 use crate::error::{During, Error, Kind, Result};
 use crate::job::Job;
-use outlive_keeper::store::Seen;
+use outlive_keeper::store::{self, Seen};
 use outlive_keeper::{cgroup_paths, marks};
 use outlive_os::process::Process;
 use outlive_os::{AsDescriptor, Borrowed, Found, cgroup, events, proc, signal};
@@ -179,7 +179,7 @@ fn found(job: &Job, seen: &Seen) -> Option<Found> {
         cgroup_paths(&seen.record.cgroups),
     );
     let found = found.kept_by(keeper.map(|line| line.pid));
-    Some(found.printing_to(output_file(job)))
+    Some(found.printing_to(printed_to(job)))
 }
 
 /// How many processes of a job that has ended are left, although its keeper was to end them: it was
@@ -201,16 +201,9 @@ pub(crate) fn left_behind(job: &Job) -> Result<usize> {
     found.members().map(|left| left.len()).during(looking)
 }
 
-fn output_file(job: &Job) -> Option<(u64, u64)> {
+fn printed_to(job: &Job) -> Option<(u64, u64)> {
     let home = job.home().ok()?;
-    let file = home
-        .jobs()
-        .ok()?
-        .sub(job.id())
-        .ok()?
-        .file(outlive_keeper::store::OUTPUT)
-        .ok()?;
-    outlive_os::folder::identity(&file).ok()
+    store::printed_to(&home.jobs().ok()?.sub(job.id()).ok()?)
 }
 
 fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {

@@ -41,6 +41,8 @@ mod placeholder;
 pub mod proc;
 #[path = "evfilt_proc.rs"]
 pub mod process;
+#[path = "../nameless_pipe.rs"]
+pub mod relay;
 pub mod role;
 pub mod settings;
 #[path = "../unix/signal.rs"]

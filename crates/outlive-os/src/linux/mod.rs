@@ -43,6 +43,8 @@ mod placeholder;
 pub mod proc;
 #[path = "pidfd.rs"]
 pub mod process;
+#[path = "fifo.rs"]
+pub mod relay;
 pub mod role;
 pub mod settings;
 #[path = "../unix/signal.rs"]

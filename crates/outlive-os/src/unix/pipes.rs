@@ -52,6 +52,13 @@ impl Inflow {
     }
 }
 
+/// What was opened for reading without waiting (O_NONBLOCK).
+impl From<File> for Inflow {
+    fn from(file: File) -> Inflow {
+        Inflow(file)
+    }
+}
+
 impl AsFd for Inflow {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()

@@ -38,6 +38,8 @@ pub mod proc;
 pub mod process;
 mod program_file;
 mod quote;
+#[path = "../nameless_pipe.rs"]
+pub mod relay;
 mod replace;
 pub mod role;
 mod security;

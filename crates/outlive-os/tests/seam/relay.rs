@@ -1,0 +1,42 @@
+//! A pipe that outlasts who reads from it.
+
+use outlive_os::events::wait;
+use outlive_os::folder::Folder;
+use outlive_os::{AsDescriptor, relay};
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+
+#[test]
+fn what_nobody_has_read_is_had_again() {
+    let path = tempfile::tempdir().expect("a folder can be made");
+    let folder = Folder::open(path.path()).expect("our own folder");
+    let (first, to) = relay::new(&folder, "pipe").expect("a pipe can be made");
+    let mut to = File::from(to);
+    to.write_all(b"a").expect("it has room");
+    drop(first);
+    // Without a reader of its own this would be SIGPIPE.
+    to.write_all(b"b").expect("it has room");
+    let again = || relay::again(&folder, "pipe").expect("our own folder");
+    let mut second = again().expect("it is there");
+    let mut bytes = [0; 8];
+    assert_eq!(second.read(&mut bytes).expect("there is something"), 2);
+    assert_eq!(&bytes[..2], b"ab");
+    let nothing = second.read(&mut bytes).expect_err("that was all");
+    assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+    drop(to);
+    wait(&[second.as_fd()], None).expect("it can be waited for");
+    assert_eq!(second.read(&mut bytes).expect("it is at its end"), 0);
+    // Another one of the same name has nothing of the first.
+    let (mut third, _to) = relay::new(&folder, "pipe").expect("a pipe can be made");
+    assert!(third.read(&mut bytes).is_err());
+}
+
+#[test]
+fn what_is_no_pipe_is_none() {
+    let path = tempfile::tempdir().expect("a folder can be made");
+    let folder = Folder::open(path.path()).expect("our own folder");
+    let again = |name| relay::again(&folder, name).expect("our own folder");
+    assert!(again("missing").is_none());
+    folder.create("file", b"text").expect("our own folder");
+    assert!(again("file").is_none());
+}
