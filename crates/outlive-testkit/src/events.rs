@@ -150,6 +150,12 @@ impl Stream {
     }
 }
 
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.source.as_fd()
+    }
+}
+
 /// Reads both of a process's streams to their ends.
 pub(crate) fn both(first: &mut Stream, second: &mut Stream, what: &str) -> (Vec<u8>, Vec<u8>) {
     while !(first.ended && second.ended) {

@@ -166,8 +166,8 @@ impl JobOptions {
 
     /// Stops it when this time is over since its start, however often it has been started again
     /// meanwhile: its state is [`TimedOut`](crate::State::TimedOut) then. The time while the machine is
-    /// suspended does not count on Linux and Windows (CLOCK_MONOTONIC, clock_gettime(2)), and a clock
-    /// that is set changes nothing.
+    /// suspended does not count (CLOCK_MONOTONIC, clock_gettime(2); on Windows QueryUnbiasedInterruptTime,
+    /// on macOS CLOCK_UPTIME_RAW), and a clock that is set changes nothing.
     pub fn timeout(&mut self, timeout: Duration) -> &mut JobOptions {
         self.life.timeout_ms = Some(milliseconds(timeout));
         self

@@ -6,7 +6,6 @@ mod candidates;
 pub mod cgroup;
 #[path = "vnode_watches.rs"]
 pub mod changes;
-#[path = "../unix/clock.rs"]
 pub mod clock;
 #[path = "../unix/daemon.rs"]
 pub mod daemon;

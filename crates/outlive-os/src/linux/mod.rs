@@ -8,7 +8,6 @@ pub mod cgroup;
 #[path = "inotify_watches.rs"]
 pub mod changes;
 mod child;
-#[path = "../unix/clock.rs"]
 pub mod clock;
 mod clone;
 #[path = "../unix/daemon.rs"]

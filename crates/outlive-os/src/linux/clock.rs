@@ -4,9 +4,8 @@ use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
 /// How long this machine has run since it was started: the same for all its processes of one time
-/// namespace, and nobody can set it. While the machine is suspended it stands still on Linux
-/// (CLOCK_MONOTONIC, clock_gettime(2)), as the waits of this program do, and goes on on macOS
-/// (clock_gettime(3) there).
+/// namespace, and nobody can set it. While the machine is suspended it stands still (CLOCK_MONOTONIC,
+/// clock_gettime(2)), as waits do.
 pub fn running() -> Duration {
     let now = clock_gettime(ClockId::Monotonic);
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
