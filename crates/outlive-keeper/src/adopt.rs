@@ -11,6 +11,7 @@ use crate::store::{
     CONTROL, Claim, LOCK, OUTPUT, RECORD, Seen, Unseen, printed_to, replace_keeper_line,
 };
 use jiff::Timestamp;
+use outlive_os::cgroup::Hold;
 use outlive_os::events;
 use outlive_os::socket::Listener;
 use outlive_os::tree::Tree;
@@ -46,6 +47,9 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
     };
     let found = Found::new(marks(id), line, cgroup_paths(&record.cgroups));
     let found = found.printing_to(printed_to(&folder));
+    // They bear the id of the keeper that is gone.
+    let held = cgroup_paths(&record.cgroups);
+    let held = held.iter().flat_map(|path| Hold::take(path)).collect();
     let tree = Tree::adopt(found, &main, launch.delegated.is_some());
     let tree = tree.during("be told of the job's processes")?;
     let (pump, all) = Pump::again(&record.spec.output, &folder, output.as_ref());
@@ -91,6 +95,7 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
         // The environment of its first start has gone with the keeper that had it.
         unlimited: Vec::new(),
         again: None,
+        _held: held,
         lock: file,
         claim,
     })

@@ -47,6 +47,7 @@ mod table;
 mod watch;
 
 pub use escape::{cgroup_paths, remove as remove_cgroups};
+pub use limits::limiting_cgroups;
 
 use outlive_os::{AsDescriptor, Marks, events};
 use outlive_record::{JobId, Purpose};

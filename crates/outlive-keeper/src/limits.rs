@@ -11,12 +11,15 @@ use outlive_os::cgroup::Cgroup;
 use outlive_os::{limits, usage};
 use outlive_record::{Answer, CgroupFolder, Launch, Limit, Unlimited};
 use std::fmt::Display;
+use std::fs::DirEntry;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// The cgroup that a keeper moves to, within that of its own unit: one that divides its controllers
 /// among others has no processes itself ("no internal processes", cgroups(7)).
 const KEEPER: &str = "keeper";
+/// What the names of cgroups of version 1 begin with.
+const BESIDE: &str = "outlive-";
 
 impl Own {
     /// Sets the limits that were asked for, as far as they can be had.
@@ -49,7 +52,7 @@ impl Own {
         let none = || "it gets no cgroup of its own here".to_owned();
         match survey::controller(limit.controllers().1) {
             Some(folder) => {
-                let folder = folder.join(format!("outlive-{name}"));
+                let folder = folder.join(format!("{BESIDE}{name}"));
                 self.set_beside(limit, &folder)
                     .map_err(|error| error.to_string())
             }
@@ -97,6 +100,17 @@ fn without(what: impl Display, why: impl Display) -> Unlimited {
         what: what.to_string(),
         why: why.to_string(),
     }
+}
+
+/// The cgroups of version 1 that keepers have made below those of this process.
+pub fn limiting_cgroups() -> Vec<PathBuf> {
+    let folders = Limit::CONTROLLERS
+        .iter()
+        .filter_map(|(_, it)| survey::controller(it));
+    let entries = folders.filter_map(|folder| std::fs::read_dir(folder).ok());
+    let is_ours = |entry: &DirEntry| entry.file_name().to_string_lossy().starts_with(BESIDE);
+    let ours = entries.flatten().flatten().filter(is_ours);
+    ours.map(|entry| entry.path()).collect()
 }
 
 /// How many processes of the job the kernel has ended for lack of memory, as far as its cgroups tell.

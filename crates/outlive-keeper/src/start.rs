@@ -9,7 +9,7 @@ use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, 
 use crate::store::{Unseen, remove_folder, rewrite, write_keeper_line};
 use crate::{ROLE, account, limits, marks};
 use jiff::Timestamp;
-use outlive_os::cgroup::Cgroup;
+use outlive_os::cgroup::{Cgroup, Hold};
 use outlive_os::events::{self, Ender};
 use outlive_os::folder::Folder;
 use outlive_os::process::Process;
@@ -53,6 +53,8 @@ pub(crate) struct Started {
     pub(crate) unlimited: Vec<Unlimited>,
     /// What another run takes, if it may be started again.
     pub(crate) again: Option<Box<Provision>>,
+    /// The cgroups of a job that another keeper has started.
+    pub(crate) _held: Vec<Hold>,
     /// Held for life.
     pub(crate) lock: File,
     pub(crate) claim: Option<Claim>,
@@ -251,6 +253,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 expected: Some(expected),
                 unlimited,
                 again,
+                _held: Vec::new(),
                 lock,
                 claim,
             })

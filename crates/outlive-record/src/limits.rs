@@ -55,14 +55,23 @@ pub enum Limit {
 }
 
 impl Limit {
+    /// The controllers of all limits, as [`controllers`](Limit::controllers) has them.
+    pub const CONTROLLERS: [(&'static str, &'static str); 4] = [
+        ("memory", "memory"),
+        ("cpu", "cpu"),
+        ("pids", "pids"),
+        ("io", "blkio"),
+    ];
+
     /// The controller that sets it (cgroups(7)): in version 2, and in version 1.
     #[must_use]
     pub fn controllers(self) -> (&'static str, &'static str) {
+        let [memory, cpus, tasks, io] = Limit::CONTROLLERS;
         match self {
-            Limit::Memory(_) => ("memory", "memory"),
-            Limit::Cpus(_) => ("cpu", "cpu"),
-            Limit::Tasks(_) => ("pids", "pids"),
-            Limit::IoWeight(_) => ("io", "blkio"),
+            Limit::Memory(_) => memory,
+            Limit::Cpus(_) => cpus,
+            Limit::Tasks(_) => tasks,
+            Limit::IoWeight(_) => io,
         }
     }
 }

@@ -53,15 +53,7 @@ fn mount_of(controller: &str) -> Option<PathBuf> {
 /// What the kernel has in one of these files (version 2, version 1) of the cgroups of a job that are
 /// said to be its own, if the process is in that cgroup.
 fn in_force(home: &Home, job: &str, pid: i32, files: [&str; 2]) -> String {
-    let id = home.show(job)["id"]
-        .as_str()
-        .expect("a job has an id")
-        .to_owned();
-    let record = fs::read(home.job(&id).join("record")).expect("a job has a record");
-    let record: Value = serde_json::from_slice(&record).expect("a record is JSON");
-    let cgroups = record["cgroups"].as_array().expect("it has cgroups");
-    let folders = cgroups.iter().filter_map(|it| it["path"].as_str());
-    for folder in folders.map(Path::new) {
+    for folder in cgroups(home, job) {
         let text = files
             .iter()
             .find_map(|it| fs::read_to_string(folder.join(it)).ok());
@@ -74,6 +66,17 @@ fn in_force(home: &Home, job: &str, pid: i32, files: [&str; 2]) -> String {
         return text.trim().to_owned();
     }
     panic!("no cgroup of {job} has one of {files:?}")
+}
+
+/// The cgroups that are said to be a job's own.
+fn cgroups(home: &Home, job: &str) -> Vec<PathBuf> {
+    let shown = home.show(job);
+    let id = shown["id"].as_str().expect("a job has an id");
+    let record = fs::read(home.job(id).join("record")).expect("a job has a record");
+    let record: Value = serde_json::from_slice(&record).expect("a record is JSON");
+    let cgroups = record["cgroups"].as_array().expect("it has cgroups");
+    let paths = cgroups.iter().filter_map(|it| it["path"].as_str());
+    paths.map(PathBuf::from).collect()
 }
 
 const MEMORY: [&str; 2] = ["memory.max", "memory.limit_in_bytes"];
@@ -241,6 +244,35 @@ fn the_keeper_of_an_adopted_job_recognises_it_too() {
         return;
     }
     is_out_of_memory(&home, "job", &said);
+}
+
+#[test]
+fn what_a_killed_keeper_has_made_is_removed() {
+    if !can_limit("a killed keeper's cgroups") {
+        return;
+    }
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    home.start(
+        &["--name", "job", "--memory", LIMIT, "--cpus", "1"],
+        &mut puppet,
+    );
+    let folders = cgroups(&home, "job");
+    let keeper = home.show("job")["keeper"]["pid"]
+        .as_i64()
+        .expect("it has one");
+    let keeper = Pidfd::of(i32::try_from(keeper).expect("a pid")).expect("it lives");
+    keeper.kill();
+    keeper.ended();
+    let main = Pidfd::of(puppet.pid()).expect("it lives");
+    puppet.exit(0);
+    // It leaves its cgroups before that is told.
+    main.ended();
+    assert!(folders.iter().all(|it| it.exists()), "{folders:?}");
+    // As if nothing had been written of it yet.
+    fs::remove_dir_all(home.path().join("jobs")).expect("our own home");
+    home.ok(["prune"]);
+    assert!(folders.iter().all(|it| !it.exists()), "{folders:?}");
 }
 
 #[test]

@@ -23,6 +23,7 @@ use outlive_record::{
 use outlive_systemd as systemd;
 use seen::{complete, looked};
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -492,15 +493,14 @@ pub(crate) fn sweep_cgroups() {
     };
     let bases = survey.cgroups.iter().filter_map(|it| it.base.as_ref());
     let folders = bases.filter_map(|base| std::fs::read_dir(base.join(FOLDER)).ok());
-    for entry in folders.flatten().flatten() {
-        let name = entry.file_name();
-        let pid = name
-            .to_str()
-            .and_then(|name| name.rsplit_once('.')?.1.parse().ok());
+    let paths = folders.flatten().flatten().map(|entry| entry.path());
+    for path in paths.chain(outlive_keeper::limiting_cgroups()) {
+        let name = path.file_name().and_then(OsStr::to_str);
+        let pid = name.and_then(|name| name.rsplit_once('.')?.1.parse().ok());
         let gone = |pid| proc::line(pid).is_ok_and(|line| line.is_none_or(|it| it.has_ended()));
         if pid.is_some_and(gone) {
             // One that is in use stays, and one that is gone is gone.
-            let _ = outlive_os::cgroup::remove(&entry.path());
+            let _ = outlive_os::cgroup::remove_abandoned(&path);
         }
     }
 }

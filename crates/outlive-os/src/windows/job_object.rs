@@ -183,6 +183,22 @@ fn open(path: &Path, rights: u32) -> io::Result<OwnedHandle> {
     call::owned(unsafe { OpenJobObjectW(rights, 0, name.as_ptr()) })
 }
 
+/// A job object that stays as long as this is there.
+#[derive(Debug)]
+pub struct Hold(#[expect(dead_code, reason = "it holds a handle")] Cgroup);
+
+impl Hold {
+    /// Holds the job object of this name.
+    pub fn take(path: &Path) -> io::Result<Hold> {
+        Cgroup::to_query(path).map(Hold)
+    }
+}
+
+/// Removes a job object as [`remove`] does.
+pub fn remove_abandoned(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// Removes a job object: it goes by itself with its last process and handle.
 pub fn remove(_path: &Path) -> io::Result<()> {
     Ok(())
