@@ -385,6 +385,7 @@ mod tests {
             until: Until::Tree,
             leftover: Leftover::Leave,
             leave: crate::Leave::default(),
+            ready: crate::ReadyWish::default(),
         };
         Launch::new("/home".into(), Purpose::Start, spec, vec!["/bin/sh".into()])
     }

@@ -4,6 +4,8 @@
 //! - [`Request`] and [`Reply`]: what is said over a job's control socket;
 //! - [`Launch`]: what a launcher hands to a new keeper;
 //! - [`Report`]: what could have ended a job, and how it was left;
+//! - [`Ready`] and [`Readiness`]: when a job is ready, and how far it is;
+//! - [`Notification`]: what a job says of itself, by sd_notify(3);
 //! - [`ProcessLine`]: who a process is, read from the line the kernel gives of it;
 //! - [`JobId`] and [`JobName`]: what a job may be called.
 //!
@@ -14,7 +16,9 @@
 mod control;
 mod launch;
 mod name;
+mod notification;
 mod process_line;
+mod ready;
 mod record;
 mod report;
 mod text;
@@ -26,7 +30,9 @@ pub use launch::{
     Purpose, RESOURCES, Setting, Slot,
 };
 pub use name::{BadName, JobId, JobName};
+pub use notification::{NOTIFICATION_LIMIT, Notification, Watchdog};
 pub use process_line::ProcessLine;
+pub use ready::{LinePattern, Phase, Readiness, Ready, ReadyWish, Site};
 pub use record::{
     End, Input, KEPT_RUNS, Leftover, Output, OutputMode, Place, RECORD_LIMIT, Record, Run, Spec,
     Unreadable, Until, VERSION,

@@ -1,6 +1,6 @@
 //! The job's durable record.
 
-use crate::{CgroupFolder, JobId, JobName, Leave, Report, Text};
+use crate::{CgroupFolder, JobId, JobName, Leave, Readiness, ReadyWish, Report, Text};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -79,6 +79,9 @@ pub struct Spec {
     /// What it is to leave.
     #[serde(default, skip_serializing_if = "is_default")]
     pub leave: Leave,
+    /// When it is ready, and how long it has for that.
+    #[serde(default, skip_serializing_if = "ReadyWish::is_none")]
+    pub ready: ReadyWish,
 }
 
 /// A job's standard input.
@@ -190,6 +193,9 @@ pub struct Run {
     /// does that).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_lost: Option<String>,
+    /// How far it is with becoming ready, and what it says of itself.
+    #[serde(default, skip_serializing_if = "Readiness::is_unknown")]
+    pub readiness: Readiness,
 }
 
 /// How a run ended.
@@ -326,6 +332,7 @@ impl Run {
             output_truncated: false,
             output_uncapped: None,
             output_lost: None,
+            readiness: Readiness::default(),
         }
     }
 }
@@ -355,6 +362,7 @@ mod tests {
             until: Until::Main,
             leftover: Leftover::Stop,
             leave: Leave::default(),
+            ready: ReadyWish::default(),
         };
         let runs = vec![Run::begun(Timestamp::UNIX_EPOCH)];
         Record {
