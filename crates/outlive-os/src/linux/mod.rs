@@ -14,6 +14,8 @@ pub mod daemon;
 mod descendants;
 #[path = "../unix/descriptors.rs"]
 mod descriptors;
+#[path = "../unix/dial.rs"]
+pub mod dial;
 mod environ;
 pub mod events;
 #[path = "../unix/folder.rs"]
@@ -41,6 +43,7 @@ pub mod proc;
 #[path = "pidfd.rs"]
 pub mod process;
 pub mod role;
+mod sd_notify_receiver;
 pub mod settings;
 #[path = "../unix/signal.rs"]
 pub mod signal;
