@@ -7,7 +7,10 @@ use outlive_record::{Notification, Ready};
 fuzz_target!(|datagram: &[u8]| {
     let said = Notification::parse(datagram);
     assert!(said.main_pid.is_none_or(|pid| pid > 0));
-    assert!(said.status.is_none_or(|status| status.len() <= datagram.len().min(512)));
+    assert!(
+        said.status
+            .is_none_or(|status| status.len() <= datagram.len().min(512))
+    );
     if let Ok(ready) = Ready::parse(datagram) {
         // What is not UTF-8 is shown as U+FFFD.
         assert!(Ready::parse(ready.to_string().as_bytes()).is_ok());

@@ -4,7 +4,7 @@ use crate::output;
 use crate::report::{Failure, Result};
 use crate::text;
 use jiff::Timestamp;
-use outlive::{Escape, Hazard, HazardKind, HazardState, Keeper, Run, Status};
+use outlive::{Escape, Hazard, HazardKind, HazardState, Keeper, Phase, Run, Status};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -21,6 +21,11 @@ pub(crate) struct JobObject<'a> {
     cwd: Cow<'a, str>,
     started_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
+    ready: Option<String>,
+    ready_at: Option<Timestamp>,
+    status_text: Option<&'a str>,
+    phase: Option<&'static str>,
+    main_pid: Option<i32>,
     output: Cow<'a, str>,
     keeper: KeeperObject,
     runs: Vec<RunObject>,
@@ -86,6 +91,11 @@ impl<'a> JobObject<'a> {
             cwd: job.cwd.to_string_lossy(),
             started_at: job.started_at,
             ended_at: job.ended_at,
+            ready: job.ready.when.as_ref().map(ToString::to_string),
+            ready_at: job.readiness.ready_at,
+            status_text: job.readiness.status_text.as_deref(),
+            phase: job.readiness.phase.map(Phase::word),
+            main_pid: job.readiness.main_pid,
             output: job.output.to_string_lossy(),
             keeper: KeeperObject::from(&job.keeper),
             runs: job.runs.iter().map(RunObject::from).collect(),

@@ -6,6 +6,7 @@ use crate::hazards;
 use crate::json::{self, JobObject};
 use crate::output;
 use crate::parse::{self, Variable};
+use crate::ready;
 use crate::report::{self, Failure, Result};
 use crate::status;
 use crate::text;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
   outlive run --name web --cwd /srv/app -e PORT=8080 -- ./server
   outlive run --follow -- make -j8          watch it; Ctrl-C leaves it running
   outlive run -i --name repl -- python3 -i  then: outlive send repl 'print(6*7)'
+  outlive run --ready port:8080 --ready-timeout 30s -- ./server && curl localhost:8080
   id=$(outlive run -- ./backup.sh) && outlive wait \"$id\""
 ))]
 pub(crate) struct Args {
@@ -104,10 +106,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WAY")]
     via: Option<Via>,
 
+    #[command(flatten)]
+    ready: ready::Args,
+
     /// Show the output as it comes and exit with the job's exit code
     ///
     /// Ctrl-C, or the end of this terminal, ends the showing. The job goes on.
-    #[arg(long, short)]
+    #[arg(long, short, conflicts_with = "ready")]
     follow: bool,
 
     /// Print the job as a JSON object
@@ -208,8 +213,15 @@ pub(crate) fn main(args: Args) -> Result<i32> {
             failure.hint(format!("the job was started: outlive logs -f {label}"))
         })
     } else {
-        announce(&job, label, args.json)?;
-        Ok(0)
+        let waited = match args.ready.is_asked() {
+            true => ready::wait_for_start(&job, label),
+            false => Ok(()),
+        };
+        // One that keeps going is one that somebody has to be told of.
+        if waited.is_ok() || (args.ready.keeps_going() && job.status()?.state == State::Running) {
+            announce(&job, label, args.json)?;
+        }
+        waited.map(|()| 0)
     }
 }
 
@@ -300,6 +312,7 @@ fn options(args: &Args) -> Result<JobOptions> {
         Leftover::Stop => outlive::Leftover::Stop,
         Leftover::Leave => outlive::Leftover::Leave,
     });
+    args.ready.apply(&mut options);
     Ok(options)
 }
 

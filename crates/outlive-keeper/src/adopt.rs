@@ -2,9 +2,11 @@
 //!
 //! Whoever is killed on the way has left the job as it was: without a keeper, to be adopted.
 
+use crate::arrive::Arrival;
 use crate::cap::Cap;
 use crate::escape::cgroup_paths;
 use crate::marks;
+use crate::ready::{Means, Readying};
 use crate::start::{During, Refusal, Started, home_of};
 use crate::store::{CONTROL, Claim, LOCK, OUTPUT, RECORD, Seen, Unseen, replace_keeper_line};
 use jiff::Timestamp;
@@ -12,11 +14,12 @@ use outlive_os::events;
 use outlive_os::folder::identity;
 use outlive_os::socket::Listener;
 use outlive_os::tree::Tree;
-use outlive_os::{AsDescriptor, Found, lock, role};
-use outlive_record::{Answer, Launch, Place};
+use outlive_os::{AsDescriptor, Found, lock, proc, role};
+use outlive_record::{Answer, Place};
 
 /// Adopts the job that runs.
-pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> {
+pub(crate) fn adopt(arrival: &Arrival, place: &Place) -> Result<Started, Refusal> {
+    let launch = &arrival.launch;
     let home = home_of(launch)?;
     let jobs = home.jobs().during("open the folder of all jobs")?;
     let id = &launch.spec.id;
@@ -59,6 +62,12 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
         .remove(CONTROL)
         .during("remove the old control socket")?;
     let listener = Listener::new(&folder, CONTROL).during("make the control socket")?;
+    let means = Means {
+        environment: proc::environment(main.pid()),
+        heritage: arrival.heritage,
+        settings: launch.settings.clone(),
+    };
+    let ready = Readying::resume(&mut record, &folder, means);
     record.newest_mut().adopted_at = Some(Timestamp::now());
     // On a full disk it is not written down that there is another keeper: the job has one all the
     // same.
@@ -78,6 +87,7 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
         // What passed through the keeper that is gone has ended with it.
         pump: None,
         stdin: None,
+        ready,
         expected: None,
         _lock: file,
         claim,

@@ -18,6 +18,7 @@
 //! | `table` | what is done on each event in each phase |
 //! | `watch` | waiting for events and doing what the table says |
 //! | `requests` | what others ask over the control socket |
+//! | `ready` | whether the job is ready, and what it tells of itself |
 //! | `escape` | the job's own cgroups, and the report on what it has left |
 //! | `cap`, `capping` | the output's size |
 //! | `pump` | passing on what a job prints into a pipe |
@@ -30,6 +31,7 @@ mod capping;
 mod escape;
 mod lock_file;
 mod pump;
+mod ready;
 mod requests;
 mod start;
 pub mod store;
@@ -77,7 +79,7 @@ pub fn main() -> i32 {
     let started = start::become_keeper().and_then(|place| {
         let arrival = arrive::arrive(&launcher, slots, heritage)?;
         match arrival.launch.purpose {
-            Purpose::Adopt => adopt::adopt(&arrival.launch, &place),
+            Purpose::Adopt => adopt::adopt(&arrival, &place),
             Purpose::Start | Purpose::Restart => start::start(arrival, place),
         }
     });

@@ -3,6 +3,7 @@
 use crate::arrive::{Arrival, Heritage};
 use crate::cap::Cap;
 use crate::escape::{Expected, Own};
+use crate::ready::Readying;
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
 use crate::store::{Unseen, remove_folder, rewrite, write_keeper_line};
 use crate::{ROLE, marks};
@@ -42,6 +43,8 @@ pub(crate) struct Started {
     pub(crate) pump: Option<Inflow>,
     /// The end of the pipe that the job reads from, if it is kept open.
     pub(crate) stdin: Option<Descriptor>,
+    /// What tells whether it is ready.
+    pub(crate) ready: Readying,
     /// What it is to have left, until that has been looked at.
     pub(crate) expected: Option<Expected>,
     /// Held for life.
@@ -128,7 +131,7 @@ pub(crate) fn home_of(launch: &Launch) -> Result<Home, Refusal> {
 pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> {
     let Arrival {
         launch,
-        environment,
+        mut environment,
         slots,
         heritage,
     } = arrival;
@@ -179,6 +182,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
     drop(home);
     let started = room.publish(&jobs).and_then(|()| {
         let pipes = Pipes::new(&launch, &room)?;
+        let ready = room.readying(&launch, &mut environment, heritage)?;
         // Before there is a job: without these it would run unwatched.
         // A manager asks its services to end, at the end of the machine, too.
         let heed_stop = launch.delegated.is_some();
@@ -191,10 +195,10 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
         if launch.require {
             expected.require(&mut tree, &main, &room.folder)?;
         }
-        Ok((main, pipes, tree, ended, expected))
+        Ok((main, pipes, tree, ended, ready, expected))
     });
     match started {
-        Ok((main, Pipes { pump, stdin, .. }, tree, (ended, tell_ended), expected)) => {
+        Ok((main, Pipes { pump, stdin, .. }, tree, (ended, tell_ended), ready, expected)) => {
             own.keep();
             // What keeps a folder busy is the job, if anything.
             let _ = role::leave_folder();
@@ -221,6 +225,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 cap,
                 pump,
                 stdin,
+                ready,
                 expected: Some(expected),
                 _lock: lock,
                 claim,
@@ -353,6 +358,16 @@ impl Room {
             cap,
             before,
         })
+    }
+
+    /// What is to tell whether the job is ready, from before it is started.
+    fn readying(
+        &self,
+        launch: &Launch,
+        environment: &mut Vec<u8>,
+        heritage: Heritage,
+    ) -> Result<Readying, Refusal> {
+        Readying::prepare(&self.record, &self.folder, launch, environment, heritage)
     }
 
     /// Lets everybody see the job.

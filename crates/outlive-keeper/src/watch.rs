@@ -15,7 +15,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 /// How long what the main process leaves behind has to end politely.
-const LEFTOVER_GRACE: Duration = Duration::from_secs(10);
+pub(crate) const LEFTOVER_GRACE: Duration = Duration::from_secs(10);
 /// How often a tree is killed in one go.
 const KILL_ROUNDS: usize = 32;
 /// Keeps the job until nothing is left to be done. Returns the keeper's exit code.
@@ -76,12 +76,15 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// One wait and what follows from it.
     fn turn(&mut self) -> io::Result<()> {
-        let timer = self.grace_over.into_iter().chain(self.look_at).min();
+        let timers = [self.grace_over, self.look_at, self.job.ready.due()];
+        let timer = timers.into_iter().flatten().min();
         let timeout = timer.map(|timer| timer.saturating_duration_since(Instant::now()));
         let mut watched: Vec<Borrowed<'_>> = vec![self.job.tree.as_fd(), self.job.listener.as_fd()];
         watched.extend(self.connections.iter().map(AsDescriptor::as_fd));
         let pump_at = watched.len();
         watched.extend(self.job.pump.as_ref().map(AsDescriptor::as_fd));
+        let notices_at = watched.len();
+        watched.extend(self.job.ready.descriptor());
         let activity_at = watched.len();
         watched.extend(self.activity.as_ref().and_then(Activity::descriptor));
         let ready = events::wait(&watched, timeout)?;
@@ -99,6 +102,9 @@ impl Keeper {
         }
         if ready.contains(&1) {
             self.accept();
+        }
+        if ready.contains(&notices_at) {
+            self.hear_notices();
         }
         if ready.contains(&activity_at) {
             // It would keep us awake until the look; one that goes is made anew after it.
@@ -118,6 +124,7 @@ impl Keeper {
         if ended {
             self.reap();
         }
+        self.ready_turn();
         let now = Instant::now();
         if self.look_at.take_if(|at| *at <= now).is_some() {
             self.look();
@@ -156,6 +163,7 @@ impl Keeper {
     /// Reaps every process that has ended, the main one or an orphan of the tree, and tells the
     /// table what has happened.
     fn reap(&mut self) {
+        self.job.ready.notice_end();
         if let Some(end) = reap_all(&mut self.job.tree) {
             self.main_has_ended(end);
         }
@@ -201,6 +209,7 @@ impl Keeper {
         self.job.claim = None;
         self.write_record();
         self.job.tell_ended = None;
+        self.job.ready.end();
     }
 
     /// Writes down what the job has left, now that nobody waits for it.

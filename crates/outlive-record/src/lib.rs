@@ -32,7 +32,7 @@ pub use launch::{
 pub use name::{BadName, JobId, JobName};
 pub use notification::{NOTIFICATION_LIMIT, Notification, Watchdog};
 pub use process_line::ProcessLine;
-pub use ready::{LinePattern, Phase, Readiness, Ready, ReadyWish, Site};
+pub use ready::{BadReady, LinePattern, Phase, Readiness, Ready, ReadyWish, Site};
 pub use record::{
     End, Input, KEPT_RUNS, Leftover, Output, OutputMode, Place, RECORD_LIMIT, Record, Run, Spec,
     Unreadable, Until, VERSION,

@@ -6,6 +6,7 @@ use regex_lite::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 /// How much memory a compiled pattern may take, in bytes.
 const PATTERN_LIMIT: usize = 128 << 10;
@@ -128,10 +129,11 @@ impl Readiness {
         *self == Readiness::default()
     }
 
-    /// Whether there is nothing to be waited for any more: it is ready, or was not in time, or nobody
-    /// looks.
-    pub fn is_decided(&self) -> bool {
-        self.ready_at.is_some() || self.timed_out || self.unknown.is_some()
+    /// Whether there is nothing to be waited for any more: it is ready, or was not in time and is not
+    /// to go on, or nobody looks.
+    pub fn is_decided(&self, wish: &ReadyWish) -> bool {
+        let given_up = self.timed_out && !wish.keep_going;
+        self.ready_at.is_some() || given_up || self.unknown.is_some()
     }
 }
 
@@ -139,7 +141,11 @@ impl Ready {
     /// What a person writes: `port:[ADDRESS:]PORT`, `unix:PATH`, `log:REGEX`,
     /// `http://ADDRESS[:PORT][/PATH[:STATUS]]`, `file:PATH`, `notify`, `cmd:LINE`. An address is an IP
     /// address, that of version 6 in brackets, or `localhost`. The error says what is wrong with it.
-    pub fn parse(written: &[u8]) -> Result<Ready, String> {
+    pub fn parse(written: &[u8]) -> Result<Ready, BadReady> {
+        Ready::parsed(written).map_err(BadReady)
+    }
+
+    fn parsed(written: &[u8]) -> Result<Ready, String> {
         if let Some(path) = written.strip_prefix(b"unix:") {
             return Ok(Ready::Unix(there(path, "a path")?));
         }
@@ -171,6 +177,26 @@ impl Ready {
         }
     }
 }
+
+impl FromStr for Ready {
+    type Err = BadReady;
+
+    fn from_str(written: &str) -> Result<Ready, BadReady> {
+        Ready::parse(written.as_bytes())
+    }
+}
+
+/// Why something can't be waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadReady(String);
+
+impl fmt::Display for BadReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadReady {}
 
 fn there(bytes: &[u8], what: &str) -> Result<Text, String> {
     match bytes {
@@ -345,6 +371,7 @@ mod tests {
             ("8080", "port:"),
         ] {
             let refused = Ready::parse(written.as_bytes()).expect_err(written);
+            let refused = refused.to_string();
             assert!(refused.contains(why), "{written}: {refused}");
         }
         assert!(Ready::parse(b"log:\xff").is_err());

@@ -3,6 +3,7 @@
 mod answer;
 mod hand;
 mod place;
+mod readiness;
 
 use crate::command::Command;
 use crate::environment::Environment;
@@ -106,6 +107,7 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
             no_linger: !command.linger,
             via: command.via,
         },
+        ready: readiness::asked(&options.ready, &folder)?,
     };
     let keeper = keeper::find(options.keeper.as_deref())?;
     let mut order = Order::new(home, keeper, spec, environment);

@@ -75,8 +75,8 @@ pub use options::{JobOptions, RestartOptions};
 pub use outlive_escape::plan::{Breakaway, Level, Plan, Reset, Route, Via, Wish};
 pub use outlive_escape::survey::Survey;
 pub use outlive_record::{
-    Escape, Hazard, HazardKind, Leftover, Manager, OutputMode, Report, State as HazardState, Until,
-    Way,
+    BadReady, Escape, Hazard, HazardKind, Leftover, Manager, OutputMode, Phase, Readiness, Ready,
+    ReadyWish, Report, Site, State as HazardState, Text, Until, Way,
 };
 pub use output::{Follow, Output};
 pub use process::Process;

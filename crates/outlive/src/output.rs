@@ -2,7 +2,7 @@
 
 use crate::error::{During, Result};
 use crate::job::Job;
-use crate::waiting::{Sign, next, sign};
+use crate::waiting::{Goal, Sign, next, sign};
 use outlive_os::growth::{self, Watch};
 use outlive_os::output::first_data;
 use outlive_os::{AsDescriptor, Borrowed, events};
@@ -169,7 +169,7 @@ impl Follow {
                 false => error,
             }
         })?;
-        let sign = sign(&job)?;
+        let sign = sign(&job, Goal::End)?;
         Ok(Follow {
             job,
             output,
@@ -186,7 +186,7 @@ impl Follow {
     /// What becomes readable when more was printed, or the job may have ended; nothing once it has.
     pub fn descriptors(&self) -> Vec<Borrowed<'_>> {
         match self.sign {
-            Sign::Ended => Vec::new(),
+            Sign::Come => Vec::new(),
             _ => vec![self.watch.as_fd(), self.sign.as_fd()],
         }
     }
@@ -203,7 +203,7 @@ impl Follow {
             self.watch.clear()?;
         }
         if ready.contains(&1) {
-            self.sign = next(&self.job, &self.sign).map_err(io::Error::other)?;
+            self.sign = next(&self.job, Goal::End, &self.sign).map_err(io::Error::other)?;
         }
         Ok(())
     }
@@ -213,7 +213,7 @@ impl Follow {
     pub fn try_read(&mut self, bytes: &mut [u8]) -> io::Result<Option<usize>> {
         loop {
             // Whether it had ended before what there is was read to its end.
-            let ended = matches!(self.sign, Sign::Ended);
+            let ended = matches!(self.sign, Sign::Come);
             if self.output.file.metadata()?.len() < self.output.position {
                 // The job has cut its output short: what is there now is new.
                 self.output.position = 0;

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use outlive_keeper::store::{OUTPUT, Seen, Unseen};
 use outlive_os::os_string;
-use outlive_record::{End, Input, OutputMode, Place, Report, Spec, Unreadable};
+use outlive_record::{
+    End, Input, OutputMode, Place, Readiness, ReadyWish, Report, Spec, Unreadable,
+};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -64,6 +66,10 @@ pub struct Status {
     pub started_at: Option<Timestamp>,
     /// When its newest run ended.
     pub ended_at: Option<Timestamp>,
+    /// What shows that it is ready, as that was asked for.
+    pub ready: ReadyWish,
+    /// How far its newest run is with that, and what it says of itself.
+    pub readiness: Readiness,
     /// The file with its output.
     pub output: PathBuf,
     /// Its keeper.
@@ -160,6 +166,7 @@ impl Status {
         if let Some(why) = &run.output_lost {
             notes.push(format!("some of the output could not be written: {why}"));
         }
+        notes.extend(unready(&run.readiness));
         let output = match &record.spec.output.path {
             Some(path) => PathBuf::from(os_string(path.0.clone())),
             None => folder.join(OUTPUT),
@@ -181,6 +188,8 @@ impl Status {
             cwd: PathBuf::from(os_string(record.spec.cwd.0.clone())),
             started_at: Some(run.started_at),
             ended_at: run.ended_at,
+            ready: record.spec.ready.clone(),
+            readiness: run.readiness.clone(),
             output,
             keeper: Keeper {
                 pid: seen.keeper.map(|it| it.pid),
@@ -206,6 +215,8 @@ impl Status {
             cwd: PathBuf::new(),
             started_at: None,
             ended_at: None,
+            ready: ReadyWish::default(),
+            readiness: Readiness::default(),
             output: folder.join(OUTPUT),
             keeper: Keeper::default(),
             stopped: false,
@@ -242,6 +253,22 @@ fn adopted(spec: &Spec) -> Vec<String> {
             "what it has printed since its keeper was killed is lost: that had to pass it on"
                 .to_owned(),
         );
+    }
+    notes
+}
+
+/// What a person should know of a job that was not ready, or does not tell that it lives.
+fn unready(readiness: &Readiness) -> Vec<String> {
+    let mut notes = Vec::new();
+    if readiness.timed_out && readiness.ready_at.is_none() {
+        notes.push("it was not ready in time (run --ready-timeout)".to_owned());
+    }
+    if let Some(why) = &readiness.unknown {
+        notes.push(format!("it can't be told whether it is ready: {why}"));
+    }
+    if readiness.watchdog_expired {
+        notes
+            .push("it was ended: it did not say in time that it lives (run --watchdog)".to_owned());
     }
     notes
 }

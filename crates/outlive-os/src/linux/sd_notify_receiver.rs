@@ -109,7 +109,9 @@ fn heed(message: &libc::msghdr) -> Option<i32> {
         let (header, data) = unsafe { (ptr::read_unaligned(at), libc::CMSG_DATA(at)) };
         // SAFETY: takes a number.
         let head = unsafe { libc::CMSG_LEN(0) } as usize;
-        let size = (header.cmsg_len as usize).saturating_sub(head);
+        // Of another type with musl.
+        let length: usize = header.cmsg_len as _;
+        let size = length.saturating_sub(head);
         match (header.cmsg_level, header.cmsg_type) {
             (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) if size >= size_of::<libc::ucred>() => {
                 // SAFETY: that many bytes of plain numbers are there.
