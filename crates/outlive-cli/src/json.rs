@@ -71,6 +71,7 @@ struct RunObject {
     exit_code: Option<u32>,
     signal: Option<i32>,
     started_at: Timestamp,
+    ready_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
 }
 
@@ -126,6 +127,7 @@ impl From<&Run> for RunObject {
             exit_code: run.exit_code,
             signal: run.signal,
             started_at: run.started_at,
+            ready_at: run.ready_at,
             ended_at: run.ended_at,
         }
     }

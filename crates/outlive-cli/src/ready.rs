@@ -100,7 +100,11 @@ pub(crate) fn wait_for_start(job: &Job, label: &str) -> Result<()> {
         status = job.wait(None)?.unwrap_or(status);
     }
     tell_last_lines(job);
-    Err(unready(&status, label).hint(format!("all of its output: outlive logs {typed}")))
+    let hint = match status.exit_code {
+        Some(0) => "does it put itself into the background? outlive run --until tree".to_owned(),
+        _ => format!("all of its output: outlive logs {typed}"),
+    };
+    Err(unready(&status, label).hint(hint))
 }
 
 /// Waits until each is ready; whether all are before the time is over.

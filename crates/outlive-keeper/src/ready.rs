@@ -227,7 +227,9 @@ impl Readying {
         }
         let passed = Timestamp::now().duration_since(run.started_at);
         let passed = Duration::try_from(passed).unwrap_or_default();
-        let left = wish.timeout_ms.filter(|_| !run.readiness.timed_out);
+        // One that is to be stopped over it, and was not, is stopped now.
+        let is_over = run.readiness.timed_out && wish.keep_going;
+        let left = wish.timeout_ms.filter(|_| !is_over);
         let left = left.map(|time| Duration::from_millis(time).saturating_sub(passed));
         let probe = match run.readiness.ready_at {
             Some(_) => None,

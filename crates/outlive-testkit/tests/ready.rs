@@ -278,6 +278,34 @@ fn where_somebody_else_answers_nothing_is_started() {
 }
 
 #[test]
+fn a_program_that_goes_into_the_background_is_waited_for() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    let line = format!("{} &", outlive_testkit::quoted(puppet.words()));
+    let words = [
+        "run", "--name", "job", "--ready", "log:^up$", "--until", "tree", "--",
+    ];
+    let words = words.iter().copied().chain(["sh", "-c", &*line]);
+    let run = Running::start(&mut home.outlive_command(words));
+    puppet.ready();
+    puppet.does("say up");
+    is_ready(&home, run);
+}
+
+#[test]
+fn it_becomes_ready_also_if_nobody_waits() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    let run = starting(&home, &["--ready", "log:^up$"], &mut puppet);
+    // As Ctrl-C does: that ends the waiting alone.
+    run.handle().signal(rustix::process::Signal::INT);
+    assert_eq!(run.finish().code, 128 + libc::SIGINT);
+    puppet.does("say up");
+    assert_eq!(home.call(["wait", "--ready", "job"]).code, 0);
+    assert!(home.show("job")["runs"][0]["ready_at"].is_string());
+}
+
+#[test]
 fn each_run_becomes_ready_by_itself() {
     let home = Home::new();
     let line = "trap 'exit 0' TERM; echo up; read never";

@@ -102,6 +102,8 @@ pub struct Run {
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// When it was seen to be ready, if that was asked for.
+    pub ready_at: Option<Timestamp>,
     /// Its main process.
     pub pid: Option<i32>,
     /// Its exit code, if it exited.
@@ -122,6 +124,7 @@ impl From<&outlive_record::Run> for Run {
         Run {
             started_at: run.started_at,
             ended_at: run.ended_at,
+            ready_at: run.readiness.ready_at,
             pid: run.pid,
             exit_code,
             signal,
