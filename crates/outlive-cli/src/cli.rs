@@ -167,7 +167,8 @@ enum Verb {
     /// Start a job again, under the same id and name
     ///
     /// A job that runs is stopped first. It gets your present environment and the variables that
-    /// it was given with `run --env`; command, folder and the other options stay as they were.
+    /// it was given with `run --env`; command, folder and the other options stay as they were. If it
+    /// was started with --ready this waits until it is ready again, as `run` did.
     Restart(restart::Args),
 
     /// Forget jobs that have ended, with their output

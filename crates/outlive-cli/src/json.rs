@@ -4,7 +4,7 @@ use crate::output;
 use crate::report::{Failure, Result};
 use crate::text;
 use jiff::Timestamp;
-use outlive::{Escape, Hazard, HazardKind, HazardState, Keeper, Limits, Run, Status, Usage};
+use outlive::{Escape, Hazard, HazardKind, HazardState, Keeper, Limits, Phase, Run, Status, Usage};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -26,6 +26,11 @@ pub(crate) struct JobObject<'a> {
     restarts_at: Option<Timestamp>,
     restarts: u32,
     expires_at: Option<Timestamp>,
+    ready: Option<String>,
+    ready_at: Option<Timestamp>,
+    status_text: Option<&'a str>,
+    phase: Option<&'static str>,
+    main_pid: Option<i32>,
     output: Cow<'a, str>,
     keeper: KeeperObject,
     user: Option<&'a str>,
@@ -101,6 +106,7 @@ struct RunObject<'a> {
     stopped: bool,
     timed_out: bool,
     started_at: Timestamp,
+    ready_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
 }
 
@@ -126,6 +132,11 @@ impl<'a> JobObject<'a> {
             restarts_at: job.restarts_at,
             restarts: job.restarts,
             expires_at: job.expires_at,
+            ready: job.ready.when.as_ref().map(ToString::to_string),
+            ready_at: job.readiness.ready_at,
+            status_text: job.readiness.status_text.as_deref(),
+            phase: job.readiness.phase.map(Phase::word),
+            main_pid: job.readiness.main_pid,
             output: job.output.to_string_lossy(),
             keeper: KeeperObject::from(&job.keeper),
             user: job.user.as_deref(),
@@ -202,6 +213,7 @@ impl<'a> From<&'a Run> for RunObject<'a> {
             stopped: run.stopped,
             timed_out: run.timed_out,
             started_at: run.started_at,
+            ready_at: run.ready_at,
             ended_at: run.ended_at,
         }
     }

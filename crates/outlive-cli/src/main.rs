@@ -24,6 +24,7 @@ mod man;
 mod output;
 mod parse;
 mod prune;
+mod ready;
 mod remove;
 mod report;
 mod restart;

@@ -10,6 +10,7 @@ use crate::life;
 use crate::limits;
 use crate::output;
 use crate::parse::{self, Variable};
+use crate::ready;
 use crate::report::{self, Failure, Result};
 use crate::status;
 use crate::text;
@@ -27,6 +28,7 @@ use std::path::PathBuf;
   outlive run --follow -- make -j8          watch it; Ctrl-C leaves it running
   outlive run --restart on-failure:5 --timeout 8h -- ./sync.sh
   outlive run -i --name repl -- python3 -i  then: outlive send repl 'print(6*7)'
+  outlive run --ready port:8080 --ready-timeout 30s -- ./server && curl localhost:8080
   id=$(outlive run -- ./backup.sh) && outlive wait \"$id\""
 ))]
 pub(crate) struct Args {
@@ -121,10 +123,13 @@ pub(crate) struct Args {
     #[command(flatten)]
     limits: limits::Args,
 
+    #[command(flatten)]
+    ready: ready::Args,
+
     /// Show the output as it comes and exit with the job's exit code
     ///
     /// Ctrl-C, or the end of this terminal, ends the showing. The job goes on.
-    #[arg(long, short)]
+    #[arg(long, short, conflicts_with = "ready")]
     follow: bool,
 
     /// Print the job as a JSON object
@@ -225,8 +230,15 @@ pub(crate) fn main(args: Args) -> Result<i32> {
             failure.hint(format!("the job was started: outlive logs -f {label}"))
         })
     } else {
-        announce(&job, label, args.json)?;
-        Ok(0)
+        let waited = match args.ready.is_asked() {
+            true => ready::wait_for_start(&job, label),
+            false => Ok(()),
+        };
+        // One that keeps going is one that somebody has to be told of.
+        if waited.is_ok() || (args.ready.keeps_going() && job.status()?.state == State::Running) {
+            announce(&job, label, args.json)?;
+        }
+        waited.map(|()| 0)
     }
 }
 
@@ -321,6 +333,7 @@ fn options(args: &Args) -> Result<JobOptions> {
         Leftover::Leave => outlive::Leftover::Leave,
     });
     args.life.set(&mut options);
+    args.ready.apply(&mut options);
     Ok(options)
 }
 

@@ -68,6 +68,12 @@ fn describe(job: &Status, usage: Option<&Usage>, now: Timestamp) -> String {
     if let Some(at) = job.started_at {
         line("Started", &ago(at, now));
     }
+    if let Some(ready) = ready(job, now) {
+        line("Ready", &ready);
+    }
+    if let Some(says) = says(job) {
+        line("Says", &says);
+    }
     if let Some(at) = job.ended_at {
         line("Ended", &ago(at, now));
     }
@@ -132,6 +138,29 @@ fn details(job: &Status) -> String {
             false => "",
         }
     )
+}
+
+/// When it became ready, or by what that is seen.
+fn ready(job: &Status, now: Timestamp) -> Option<String> {
+    match (job.readiness.ready_at, &job.ready.when) {
+        (Some(at), _) => Some(ago(at, now)),
+        (None, Some(ready)) => Some(format!("not by {}", text::plain(&ready.to_string()))),
+        (None, None) => None,
+    }
+}
+
+/// What it says of itself.
+fn says(job: &Status) -> Option<String> {
+    let phase = job.readiness.phase.map(|phase| phase.word().to_owned());
+    let main = job.readiness.main_pid.filter(|pid| job.pid != Some(*pid));
+    let main = main.map(|pid| format!("main process {pid}"));
+    let said = job.readiness.status_text.as_deref();
+    let parts: Vec<String> = phase
+        .into_iter()
+        .chain(main)
+        .chain(said.map(|said| text::plain(said).into_owned()))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn ago(at: Timestamp, now: Timestamp) -> String {

@@ -2,10 +2,12 @@
 //!
 //! Whoever is killed on the way has left the job as it was: without a keeper, to be adopted.
 
+use crate::arrive::Arrival;
 use crate::cap::Cap;
 use crate::escape::cgroup_paths;
 use crate::marks;
 use crate::pump::Pump;
+use crate::ready::{Means, Readying};
 use crate::start::{During, Refusal, Started, home_of};
 use crate::store::{
     CONTROL, Claim, LOCK, OUTPUT, RECORD, Seen, Unseen, printed_to, replace_keeper_line,
@@ -15,11 +17,12 @@ use outlive_os::cgroup::Hold;
 use outlive_os::events;
 use outlive_os::socket::Listener;
 use outlive_os::tree::Tree;
-use outlive_os::{AsDescriptor, Found, lock, role};
-use outlive_record::{Answer, Launch, Place};
+use outlive_os::{AsDescriptor, Found, lock, proc, role};
+use outlive_record::{Answer, Place};
 
 /// Adopts the job that runs.
-pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> {
+pub(crate) fn adopt(arrival: &Arrival, place: &Place) -> Result<Started, Refusal> {
+    let launch = &arrival.launch;
     let home = home_of(launch)?;
     let home_path = home.path().to_owned();
     let jobs = home.jobs().during("open the folder of all jobs")?;
@@ -67,6 +70,12 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
         .remove(CONTROL)
         .during("remove the old control socket")?;
     let listener = Listener::new(&folder, CONTROL).during("make the control socket")?;
+    let means = Means {
+        environment: proc::environment(main.pid()),
+        heritage: arrival.heritage,
+        settings: launch.settings.clone(),
+    };
+    let ready = Readying::resume(&mut record, &folder, means);
     let run = record.newest_mut();
     run.adopted_at = Some(Timestamp::now());
     if !all {
@@ -91,6 +100,7 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
         pump,
         // What passed through the keeper that is gone has ended with it.
         stdin: None,
+        ready,
         expected: None,
         // The environment of its first start has gone with the keeper that had it.
         unlimited: Vec::new(),

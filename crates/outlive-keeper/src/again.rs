@@ -4,6 +4,7 @@ use crate::arrive::Arrival;
 use crate::escape::{Expected, Own};
 use crate::limits;
 use crate::pump::Pump;
+use crate::ready::Readying;
 use crate::start::{During, Pipes, Refusal};
 use crate::store::{RECORD, forget_main_line};
 use crate::table::Event;
@@ -104,10 +105,30 @@ impl Keeper {
         written.during("write the job's record")?;
         provision.rewind_input()?;
         Pump::remove_names(&job.record.spec.output, &job.folder);
-        let pipes = Pipes::new(&provision.arrival.launch, &job.folder)?;
+        let Arrival {
+            launch,
+            environment,
+            heritage,
+            ..
+        } = &provision.arrival;
+        let mut environment = environment.clone();
+        job.ready = Readying::prepare(
+            &job.record,
+            &job.folder,
+            launch,
+            &mut environment,
+            *heritage,
+        )?;
+        let pipes = Pipes::new(launch, &job.folder)?;
         role::enter_folder(provision.cwd.as_fd()).during("enter its folder")?;
         let output = job.output.as_ref();
-        let main = pipes.spawn(&provision.arrival, &job.lock, output, &provision.cgroups);
+        let main = pipes.spawn(
+            &provision.arrival,
+            environment,
+            &job.lock,
+            output,
+            &provision.cgroups,
+        );
         // What keeps a folder busy is the job, if anything.
         let _ = role::leave_folder();
         let (main, lost) = main?;

@@ -21,6 +21,7 @@
 //! | `table` | what is done on each event in each phase |
 //! | `watch` | waiting for events and doing what the table says |
 //! | `requests` | what others ask over the control socket |
+//! | `ready` | whether the job is ready, and what it tells of itself |
 //! | `escape` | the job's own cgroups, and the report on what it has left |
 //! | `limits` | what the job may use |
 //! | `account` | whose it is |
@@ -40,6 +41,7 @@ mod life;
 mod limits;
 mod lock_file;
 mod pump;
+mod ready;
 mod requests;
 mod start;
 pub mod store;
@@ -88,7 +90,7 @@ pub fn main() -> i32 {
     let started = start::become_keeper().and_then(|place| {
         let arrival = arrive::arrive(&launcher, slots, heritage)?;
         match arrival.launch.purpose {
-            Purpose::Adopt => adopt::adopt(&arrival.launch, &place),
+            Purpose::Adopt => adopt::adopt(&arrival, &place),
             Purpose::Start | Purpose::Restart => start::start(arrival, place),
         }
     });

@@ -57,7 +57,14 @@ impl Keeper {
     /// When something is to be done without anything having happened.
     pub(crate) fn next_timer(&self) -> Option<Instant> {
         let pause_over = self.pause_over.filter(|_| self.phase == Phase::Pausing);
-        let timers = [self.grace_over, self.look_at, self.time_over, pause_over];
+        let ready = self.job.ready.due();
+        let timers = [
+            self.grace_over,
+            self.look_at,
+            self.time_over,
+            pause_over,
+            ready,
+        ];
         timers.into_iter().flatten().min()
     }
 

@@ -61,6 +61,14 @@ impl Keeper {
                     refused("no descriptor is free")
                 }
             }
+            Ok(Request::Ready) => match self.job.ready.decided().map(Descriptor::try_clone) {
+                Some(Ok(decided)) => {
+                    descriptor = Some(decided);
+                    Reply::Done
+                }
+                Some(Err(error)) => Reply::Refused(error.to_string()),
+                None => refused("nothing tells when it is ready"),
+            },
             Ok(Request::Stop { grace_ms }) => {
                 self.stop(Duration::from_millis(grace_ms));
                 Reply::Done

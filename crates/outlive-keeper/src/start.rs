@@ -1,10 +1,11 @@
 //! From the launch to a running job, or to nothing at all.
 
 use crate::again::Provision;
-use crate::arrive::Arrival;
+use crate::arrive::{Arrival, Heritage};
 use crate::cap::Cap;
 use crate::escape::{Expected, Own};
 use crate::pump::{Pump, Source};
+use crate::ready::Readying;
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
 use crate::store::{Unseen, remove_folder, rewrite, write_keeper_line};
 use crate::{ROLE, account, limits, marks};
@@ -18,8 +19,8 @@ use outlive_os::spawn::{Spawn, SpawnError, Step, Strings};
 use outlive_os::tree::Tree;
 use outlive_os::{AsDescriptor, Borrowed, Descriptor, clock, lock, os_string, proc, role};
 use outlive_record::{
-    Answer, Course, Form, InputPlan, Launch, OutputPlan, Place, Purpose, RECORD_LIMIT, Record, Run,
-    Slot, Spec, Stream, Unlimited, VERSION,
+    Answer, Course, Form, InputPlan, Launch, OutputPlan, Place, Purpose, RECORD_LIMIT, Record,
+    RestartPolicy, Run, Slot, Spec, Stream, Unlimited, VERSION,
 };
 use std::fs::File;
 use std::io;
@@ -47,6 +48,8 @@ pub(crate) struct Started {
     pub(crate) pump: Pump,
     /// The end of the pipe that the job reads from, if it is kept open.
     pub(crate) stdin: Option<Descriptor>,
+    /// What tells whether it is ready.
+    pub(crate) ready: Readying,
     /// What it is to have left, until that has been looked at.
     pub(crate) expected: Option<Expected>,
     /// Limits that it could not be given, and that were not required.
@@ -152,6 +155,12 @@ pub(crate) fn home_of(launch: &Launch) -> Result<Home, Refusal> {
 
 /// Starts the job. When it comes back with a refusal, nothing of the job is left.
 pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> {
+    let mut arrival = arrival;
+    // Another run needs it once more.
+    let mut environment = match arrival.launch.spec.life.restart {
+        RestartPolicy::No => std::mem::take(&mut arrival.environment),
+        _ => arrival.environment.clone(),
+    };
     let launch = &arrival.launch;
     let home = home_of(launch)?;
     let jobs = home.jobs().during("open the folder of all jobs")?;
@@ -204,13 +213,20 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
     drop(home);
     let started = room.publish(&jobs).and_then(|()| {
         let pipes = Pipes::new(launch, &room.folder)?;
+        let ready = room.readying(launch, &mut environment, arrival.heritage)?;
         // Before there is a job: without these it would run unwatched.
         // A manager asks its services to end, at the end of the machine, too.
         let heed_stop = launch.delegated.is_some();
         let tree = Tree::new(marks(&id), &own.cgroups, heed_stop);
         let mut tree = tree.during("be told of the job's processes")?;
         let ended = events::ending().during("make a pipe")?;
-        let (main, lost) = pipes.spawn(&arrival, &room.lock, room.output.as_ref(), &own.cgroups)?;
+        let (main, lost) = pipes.spawn(
+            &arrival,
+            environment,
+            &room.lock,
+            room.output.as_ref(),
+            &own.cgroups,
+        )?;
         own.unlimited.extend(lost);
         tree.begin(&main);
         let mut expected = Expected::of(launch);
@@ -218,10 +234,10 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
         if launch.require {
             expected.require(&mut tree, &main, &room.folder)?;
         }
-        Ok((main, pipes, tree, ended, expected))
+        Ok((main, pipes, tree, ended, ready, expected))
     });
     match started {
-        Ok((main, pipes, tree, (ended, tell_ended), expected)) => {
+        Ok((main, pipes, tree, (ended, tell_ended), ready, expected)) => {
             let cgroups = std::mem::take(&mut own.cgroups);
             let unlimited = own.keep();
             // What keeps a folder busy is the job, if anything.
@@ -250,6 +266,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 cap,
                 pump,
                 stdin,
+                ready,
                 expected: Some(expected),
                 unlimited,
                 again,
@@ -397,6 +414,16 @@ impl Room {
         })
     }
 
+    /// What is to tell whether the job is ready, from before it is started.
+    fn readying(
+        &self,
+        launch: &Launch,
+        environment: &mut Vec<u8>,
+        heritage: Heritage,
+    ) -> Result<Readying, Refusal> {
+        Readying::prepare(&self.record, &self.folder, launch, environment, heritage)
+    }
+
     /// Lets everybody see the job.
     fn publish(&self, jobs: &Folder) -> Result<(), Refusal> {
         let id = self.record.spec.id.as_str();
@@ -466,15 +493,16 @@ impl Pipes {
     pub(crate) fn spawn(
         &self,
         arrival: &Arrival,
+        environment: Vec<u8>,
         lock: &File,
         output: Option<&File>,
         cgroups: &[Cgroup],
     ) -> Result<(Process, Vec<Unlimited>), Refusal> {
         let Arrival {
             launch,
-            environment,
             slots,
             heritage,
+            ..
         } = arrival;
         let slot = |number: Slot| -> Result<Borrowed<'_>, Refusal> {
             let place = usize::try_from(number)
@@ -521,7 +549,7 @@ impl Pipes {
         let mut spawn = Spawn {
             programs: strings(&launch.programs).during("pass on the program")?,
             arguments: strings(&launch.spec.command).during("pass on the arguments")?,
-            environment: Some(Strings::from_block(environment.clone())),
+            environment: Some(Strings::from_block(environment)),
             umask: Some(heritage.umask),
             descriptor_limit: heritage.descriptor_limit,
             new_session: true,

@@ -92,6 +92,8 @@ impl Keeper {
         watched.extend(self.connections.iter().map(AsDescriptor::as_fd));
         let pump_at = watched.len();
         watched.extend(self.job.pump.descriptors());
+        let notices_at = watched.len();
+        watched.extend(self.job.ready.descriptor());
         let activity_at = watched.len();
         watched.extend(self.activity.as_ref().and_then(Activity::descriptor));
         let ready = events::wait(&watched, timeout)?;
@@ -106,6 +108,9 @@ impl Keeper {
         }
         if ready.contains(&1) {
             self.accept();
+        }
+        if ready.contains(&notices_at) {
+            self.hear_notices();
         }
         if ready.contains(&activity_at) {
             // It would keep us awake until the look; one that goes is made anew after it.
@@ -125,6 +130,7 @@ impl Keeper {
         if ended {
             self.reap();
         }
+        self.ready_turn();
         let now = Instant::now();
         if self.look_at.take_if(|at| *at <= now).is_some() {
             self.look();
@@ -167,6 +173,7 @@ impl Keeper {
     /// Reaps every process that has ended, the main one or an orphan of the tree, and tells the
     /// table what has happened.
     fn reap(&mut self) {
+        self.job.ready.notice_end();
         if let Some(end) = reap_all(&mut self.job.tree) {
             self.main_has_ended(end);
         }
@@ -226,6 +233,7 @@ impl Keeper {
         self.write_record();
         self.job.tell_ended = None;
         self.to_sync = true;
+        self.job.ready.end();
     }
 
     /// Writes down what the job has left, now that nobody waits for it.

@@ -31,7 +31,8 @@
 //! | [`surroundings`] | what surrounds this process |
 //! | [`daemon`] | what a process does to itself to become a daemon |
 //! | [`identity`] | users, groups, and becoming one of them |
-//! | [`notify`] | telling a service manager how a service fares |
+//! | [`notify`] | telling a service manager how a service fares, and being told by a job |
+//! | [`dial`] | connections that are made without waiting for them |
 
 mod common;
 mod found;

@@ -14,6 +14,9 @@ const VERSION: u32 = 1;
 pub enum Request {
     /// For a descriptor that reports end of file when the job has ended.
     Ended,
+    /// For a descriptor that reports end of file when the job is ready, or was not in time, or has
+    /// ended.
+    Ready,
     /// To end the whole tree: politely, after `grace_ms` by force.
     Stop {
         /// How long the job may take to end by itself, in milliseconds.
@@ -109,6 +112,7 @@ mod tests {
     fn what_is_said_is_heard() {
         for request in [
             Request::Ended,
+            Request::Ready,
             Request::Stop { grace_ms: u64::MAX },
             Request::Kill {
                 signal: 10,

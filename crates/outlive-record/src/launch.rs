@@ -402,6 +402,7 @@ mod tests {
             account: crate::Account::default(),
             limits: crate::Limits::default(),
             life: crate::Life::default(),
+            ready: crate::ReadyWish::default(),
         };
         Launch::new("/home".into(), Purpose::Start, spec, vec!["/bin/sh".into()])
     }

@@ -6,6 +6,8 @@
 //! - [`Life`]: how long a job lives, and whether it is started again;
 //! - [`Limits`]: what a job may use;
 //! - [`Report`]: what could have ended a job, and how it was left;
+//! - [`Ready`] and [`Readiness`]: when a job is ready, and how far it is;
+//! - [`Notification`]: what a job says of itself, by sd_notify(3);
 //! - [`ProcessLine`]: who a process is, read from the line the kernel gives of it;
 //! - [`Form`] and [`Decoder`]: output with the time and the stream of each line;
 //! - [`JobId`] and [`JobName`]: what a job may be called.
@@ -21,7 +23,9 @@ mod launch;
 mod life;
 mod limits;
 mod name;
+mod notification;
 mod process_line;
+mod ready;
 mod record;
 mod report;
 mod text;
@@ -37,7 +41,9 @@ pub use launch::{
 pub use life::{Course, Life, RestartPolicy, Success};
 pub use limits::{Limit, Limits, Unlimited};
 pub use name::{BadName, JobId, JobName};
+pub use notification::{NOTIFICATION_LIMIT, Notification, Watchdog};
 pub use process_line::ProcessLine;
+pub use ready::{BadReady, LinePattern, Phase, Readiness, Ready, ReadyWish, Site};
 pub use record::{
     End, Input, KEPT_RUNS, Leftover, Output, OutputMode, Place, RECORD_LIMIT, Record, Run, Spec,
     Unreadable, Until, VERSION,

@@ -1,7 +1,8 @@
 //! The job's durable record.
 
 use crate::{
-    Account, CgroupFolder, Course, Form, JobId, JobName, Leave, Life, Limits, Report, Text,
+    Account, CgroupFolder, Course, Form, JobId, JobName, Leave, Life, Limits, Readiness, ReadyWish,
+    Report, Text,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -94,6 +95,9 @@ pub struct Spec {
     /// How long it lives.
     #[serde(default, skip_serializing_if = "is_default")]
     pub life: Life,
+    /// When it is ready, and how long it has for that.
+    #[serde(default, skip_serializing_if = "ReadyWish::is_none")]
+    pub ready: ReadyWish,
 }
 
 /// A job's standard input.
@@ -224,6 +228,9 @@ pub struct Run {
     /// tells.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub oom_kills: u64,
+    /// How far it is with becoming ready, and what it says of itself.
+    #[serde(default, skip_serializing_if = "Readiness::is_unknown")]
+    pub readiness: Readiness,
 }
 
 /// How a run ended.
@@ -392,6 +399,7 @@ impl Run {
             output_uncapped: None,
             output_lost: None,
             oom_kills: 0,
+            readiness: Readiness::default(),
         }
     }
 }
@@ -425,6 +433,7 @@ mod tests {
             account: Account::default(),
             limits: Limits::default(),
             life: Life::default(),
+            ready: ReadyWish::default(),
         };
         let runs = vec![Run::begun(Timestamp::UNIX_EPOCH)];
         Record {

@@ -7,7 +7,7 @@ use crate::options::RestartOptions;
 use crate::output::{Follow, Output};
 use crate::status::{State, Status};
 use crate::stop::{self, Stopped};
-use crate::waiting::{self, Waiting};
+use crate::waiting::{self, Goal, Waiting};
 use outlive_escape::plan::Plan;
 use outlive_keeper::store::{self, CONTROL, Home, Seen, Unseen};
 use outlive_os::folder::Folder;
@@ -250,6 +250,45 @@ impl Job {
         match waiting::wait_all(std::slice::from_ref(self), timeout)? {
             true => self.status().map(Some),
             false => Ok(None),
+        }
+    }
+
+    /// Waits until it is ready, or can't become so any more, at most `timeout`; how it stands then, or
+    /// `None` if that is not decided yet. A job that was started without
+    /// [`JobOptions::ready`](crate::JobOptions::ready) is ready as soon as it runs.
+    ///
+    /// [`Status::readiness`] tells what was decided: it has a `ready_at`; or it was not ready within
+    /// its own time (`timed_out`) and is being stopped; or it can't be told (`unknown`); or the job has
+    /// ended before. One that is to [keep going](crate::JobOptions::keep_going) is waited for further.
+    ///
+    /// ```standalone_crate
+    /// use outlive::{Command, JobOptions, Jobs};
+    /// use std::time::Duration;
+    ///
+    /// // Whoever starts jobs and has no `outlive` installed is its own keeper.
+    /// outlive::init();
+    /// let folder = tempfile::tempdir()?;
+    /// let jobs = Jobs::at(folder.path().join("jobs"))?;
+    /// let mut options = JobOptions::new();
+    /// options.ready("log:^listening on port [0-9]+$".parse()?);
+    /// options.ready_timeout(Duration::from_secs(30));
+    /// let mut server = Command::new("sh");
+    /// server.args(["-c", "echo listening on port 8080; exec sleep 1000"]);
+    /// let job = jobs.start(&server, &options)?;
+    /// if let Some(status) = job.wait_ready(None)? {
+    ///     assert!(status.readiness.ready_at.is_some(), "{:?}", status.notes);
+    /// }
+    /// job.stop(None)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the job was removed, its record can't be read, or its keeper can't be reached.
+    pub fn wait_ready(&self, timeout: Option<Duration>) -> Result<Option<Status>> {
+        match waiting::wait_any(std::slice::from_ref(self), Goal::Ready, timeout)? {
+            Some(_) => self.status().map(Some),
+            None => Ok(None),
         }
     }
 

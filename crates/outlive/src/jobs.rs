@@ -6,6 +6,7 @@ use crate::home::default_home;
 use crate::job::Job;
 use crate::options::JobOptions;
 use crate::status::{State, Status};
+use crate::waiting::Goal;
 use crate::{launch, leave, stop, waiting};
 use jiff::Timestamp;
 use outlive_keeper::store::{self, Home, NEW, NoHome, Seen};
@@ -196,7 +197,7 @@ impl Jobs {
     /// Waits until one of these jobs has ended, at most `timeout`; its place, or `None` if all still
     /// run then, or if there are none.
     pub fn wait_any(&self, jobs: &[Job], timeout: Option<Duration>) -> Result<Option<usize>> {
-        waiting::wait_any(jobs, timeout)
+        waiting::wait_any(jobs, Goal::End, timeout)
     }
 
     /// Waits until all of these jobs have ended, at most `timeout`; whether they have.

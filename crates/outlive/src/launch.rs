@@ -3,6 +3,7 @@
 mod answer;
 mod hand;
 mod place;
+mod readiness;
 
 use crate::account;
 use crate::command::Command;
@@ -120,6 +121,7 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
         },
         account: options.account.clone(),
         limits: options.limits,
+        ready: readiness::asked(&options.ready, &folder)?,
     };
     let keeper = keeper::find(options.keeper.as_deref())?;
     let mut order = Order::new(home, keeper, spec, environment);

@@ -77,8 +77,9 @@ pub use options::{JobOptions, RestartOptions};
 pub use outlive_escape::plan::{Breakaway, Level, Plan, Reset, Route, Via, Wish};
 pub use outlive_escape::survey::Survey;
 pub use outlive_record::{
-    Escape, Form as OutputForm, Hazard, HazardKind, Leftover, Limits, Manager, OutputMode, Report,
-    RestartPolicy, State as HazardState, Stream, Success, Until, Way,
+    BadReady, Escape, Form as OutputForm, Hazard, HazardKind, Leftover, Limits, Manager,
+    OutputMode, Phase, Readiness, Ready, ReadyWish, Report, RestartPolicy, Site,
+    State as HazardState, Stream, Success, Text, Until, Way,
 };
 pub use output::{Follow, LINE_LIMIT, Line, Lines, Output};
 pub use process::Process;

@@ -1,7 +1,8 @@
 //! How a job is kept.
 
 use outlive_record::{
-    Account, Form, Leftover, Life, Limits, OutputMode, RestartPolicy, Success, Until,
+    Account, Form, Leftover, Life, Limits, OutputMode, Ready, ReadyWish, RestartPolicy, Success,
+    Until,
 };
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub struct JobOptions {
     pub(crate) account: Account,
     pub(crate) limits: Limits,
     pub(crate) life: Life,
+    pub(crate) ready: ReadyWish,
     pub(crate) secret_env: Vec<OsString>,
     pub(crate) keeper: Option<PathBuf>,
 }
@@ -41,6 +43,7 @@ impl Default for JobOptions {
             account: Account::default(),
             limits: Limits::default(),
             life: Life::default(),
+            ready: ReadyWish::default(),
             secret_env: Vec::new(),
             keeper: None,
         }
@@ -231,6 +234,57 @@ impl JobOptions {
         self
     }
 
+    /// What shows that it is ready to be used; by default it is so as soon as it runs. Its keeper looks
+    /// at it from the start on, at first every few milliseconds and later four times a second, and
+    /// [`Job::wait_ready`](crate::Job::wait_ready) waits for it. A relative path is taken from the
+    /// folder that the job starts in. With each [`restart`](crate::Job::restart) it is looked at anew.
+    ///
+    /// - `"port:8080"`, `"port:10.0.0.1:8080"`, `"unix:/run/app.sock"`: a connection is accepted. If
+    ///   somebody else accepts one before the job is started, it is not started, since that one would
+    ///   be taken for it.
+    /// - `"http://localhost:8080/health"`: a GET is answered with a status from 200 to 399, or, with
+    ///   `:204` behind the path, with that one. There is no TLS, and no name but `localhost` is looked
+    ///   up. For a stranger that answers already the same holds.
+    /// - `"log:^listening"`: a whole line of its output matches (the regular expressions of
+    ///   `regex-lite`).
+    /// - `"file:/run/app.pid"`: the file is there, and is not as it was before the start.
+    /// - `"cmd:pg_isready -q"`: the line exits with 0, run by `/bin/sh`, or `cmd.exe` on Windows, with
+    ///   the job's environment and folder, as one of its processes, over and over until it does.
+    /// - `"notify"`: it sends `READY=1` (sd_notify(3)), from any process of the job. Linux alone.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), outlive::BadReady> {
+    /// let mut options = outlive::JobOptions::new();
+    /// options.ready("port:8080".parse()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ready(&mut self, ready: Ready) -> &mut JobOptions {
+        self.ready.when = Some(ready);
+        self
+    }
+
+    /// How long it may take to become ready, by default for ever; then it is stopped. A job may ask
+    /// for more (`EXTEND_TIMEOUT_USEC=`, sd_notify(3)). It counts from the start, in milliseconds.
+    pub fn ready_timeout(&mut self, time: Duration) -> &mut JobOptions {
+        self.ready.timeout_ms = Some(milliseconds(time));
+        self
+    }
+
+    /// Lets it go on if it is not ready in time: it is looked at further.
+    pub fn keep_going(&mut self, keep_going: bool) -> &mut JobOptions {
+        self.ready.keep_going = keep_going;
+        self
+    }
+
+    /// Has it say at least this often that it lives, from when it is ready on (`WATCHDOG=1`,
+    /// sd_notify(3)); it finds how often in `WATCHDOG_USEC`. If it does not, its main process is
+    /// aborted (SIGABRT) and the rest stopped. Linux alone.
+    pub fn watchdog(&mut self, period: Duration) -> &mut JobOptions {
+        self.ready.watchdog_ms = Some(milliseconds(period));
+        self
+    }
+
     /// Passes a variable of this process's environment on without storing its value. A restart takes
     /// it from whoever restarts.
     pub fn secret_env(&mut self, key: impl AsRef<OsStr>) -> &mut JobOptions {
@@ -246,9 +300,9 @@ impl JobOptions {
     }
 }
 
-/// As records have it, a time too long for them as the longest.
+/// A time in whole milliseconds, rounded up: none that was asked for becomes none at all.
 fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 /// How a job is started again.

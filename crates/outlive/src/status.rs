@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use outlive_keeper::store::{OUTPUT, Seen, Unseen};
 use outlive_os::{clock, os_string, signal};
 use outlive_record::{
-    End, Form as OutputForm, Input, Limits, Place, Record, Report, RestartPolicy, Spec, Unreadable,
+    End, Form as OutputForm, Input, Limits, Place, Readiness, ReadyWish, Record, Report,
+    RestartPolicy, Spec, Unreadable,
 };
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -74,6 +75,10 @@ pub struct Status {
     pub started_at: Option<Timestamp>,
     /// When its newest run ended.
     pub ended_at: Option<Timestamp>,
+    /// What shows that it is ready, as that was asked for.
+    pub ready: ReadyWish,
+    /// How far its newest run is with that, and what it says of itself.
+    pub readiness: Readiness,
     /// The file with its output.
     pub output: PathBuf,
     /// What is written down with each line of its output, in that file.
@@ -131,6 +136,8 @@ pub struct Run {
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// When it was seen to be ready, if that was asked for.
+    pub ready_at: Option<Timestamp>,
     /// Its main process.
     pub pid: Option<i32>,
     /// Its exit code, if it exited.
@@ -157,6 +164,7 @@ impl From<&outlive_record::Run> for Run {
         Run {
             started_at: run.started_at,
             ended_at: run.ended_at,
+            ready_at: run.readiness.ready_at,
             pid: run.pid,
             exit_code,
             signal,
@@ -214,6 +222,7 @@ impl Status {
         if let Some(why) = &run.output_lost {
             notes.push(format!("some of the output could not be written: {why}"));
         }
+        notes.extend(unready(&run.readiness));
         let output = match &record.spec.output.path {
             Some(path) => PathBuf::from(os_string(path.0.clone())),
             None => folder.join(OUTPUT),
@@ -237,6 +246,8 @@ impl Status {
             cwd: PathBuf::from(os_string(record.spec.cwd.0.clone())),
             started_at: Some(run.started_at),
             ended_at: run.ended_at,
+            ready: record.spec.ready.clone(),
+            readiness: run.readiness.clone(),
             output,
             output_form: record.spec.output.form,
             keeper: Keeper {
@@ -276,6 +287,8 @@ impl Status {
             cwd: PathBuf::new(),
             started_at: None,
             ended_at: None,
+            ready: ReadyWish::default(),
+            readiness: Readiness::default(),
             output: folder.join(OUTPUT),
             output_form: OutputForm::default(),
             keeper: Keeper::default(),
@@ -330,6 +343,22 @@ fn adopted(spec: &Spec) -> Vec<String> {
     }
     if spec.input == Input::Kept {
         notes.push("its standard input has ended with the keeper that was killed".to_owned());
+    }
+    notes
+}
+
+/// What a person should know of a job that was not ready, or does not tell that it lives.
+fn unready(readiness: &Readiness) -> Vec<String> {
+    let mut notes = Vec::new();
+    if readiness.timed_out && readiness.ready_at.is_none() {
+        notes.push("it was not ready in time (run --ready-timeout)".to_owned());
+    }
+    if let Some(why) = &readiness.unknown {
+        notes.push(format!("it can't be told whether it is ready: {why}"));
+    }
+    if readiness.watchdog_expired {
+        notes
+            .push("it was ended: it did not say in time that it lives (run --watchdog)".to_owned());
     }
     notes
 }

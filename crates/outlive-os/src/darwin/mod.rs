@@ -11,6 +11,8 @@ pub mod clock;
 pub mod daemon;
 #[path = "../unix/descriptors.rs"]
 mod descriptors;
+#[path = "../unix/dial.rs"]
+pub mod dial;
 mod environ;
 pub mod events;
 mod file_actions;

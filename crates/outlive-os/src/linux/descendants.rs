@@ -14,6 +14,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
+/// How often the way up from a process is gone.
+const LOOKS: usize = 4;
+
 #[derive(Debug)]
 pub(super) struct Descendants {
     marks: Marks,
@@ -93,6 +96,25 @@ impl Descendants {
 
     pub(super) fn is_empty(&mut self) -> io::Result<bool> {
         Ok(self.roots()?.is_empty())
+    }
+
+    /// Whether a process descends from this one, and from no other job's. The way up is short, where
+    /// a look at all processes is not; it is gone again if one on it ends meanwhile.
+    pub(super) fn has(&self, pid: i32) -> io::Result<bool> {
+        let me = std::process::id().cast_signed();
+        for _ in 0..LOOKS {
+            let mut at = Some(pid);
+            while let Some(pid) = at.filter(|pid| *pid != me) {
+                if pid == 0 || self.is_other(pid) {
+                    return Ok(false);
+                }
+                at = proc::line(pid)?.map(|line| line.parent);
+            }
+            if at.is_some() || proc::line(pid)?.is_none() {
+                return Ok(at.is_some());
+            }
+        }
+        Ok(false)
     }
 
     fn members(&mut self) -> io::Result<Vec<ProcessLine>> {

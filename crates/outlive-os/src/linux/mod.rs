@@ -15,6 +15,8 @@ pub mod daemon;
 mod descendants;
 #[path = "../unix/descriptors.rs"]
 mod descriptors;
+#[path = "../unix/dial.rs"]
+pub mod dial;
 mod environ;
 pub mod events;
 #[path = "../unix/folder.rs"]
@@ -45,6 +47,7 @@ pub mod process;
 #[path = "fifo.rs"]
 pub mod relay;
 pub mod role;
+mod sd_notify_receiver;
 pub mod settings;
 #[path = "../unix/signal.rs"]
 pub mod signal;

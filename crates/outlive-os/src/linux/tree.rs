@@ -86,6 +86,14 @@ impl Tree {
         }
     }
 
+    /// Whether the process that bears this id now is of the tree.
+    pub fn has(&mut self, pid: i32) -> io::Result<bool> {
+        match &mut self.0 {
+            Held::Descendants(it) => it.has(pid),
+            Held::Adopted(it) => Ok(it.found().members()?.iter().any(|line| line.pid == pid)),
+        }
+    }
+
     /// Sends a signal to every process of the tree, once. One that may not be signalled (it has
     /// become another user's) is passed over here and seen by [`is_empty`](Tree::is_empty).
     pub fn signal_all(&mut self, signal: i32) -> io::Result<()> {

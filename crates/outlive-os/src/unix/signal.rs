@@ -12,6 +12,8 @@ pub const TERM: i32 = libc::SIGTERM;
 pub const CONTINUE: i32 = libc::SIGCONT;
 /// Stops a process at once.
 pub const STOP: i32 = libc::SIGSTOP;
+/// Ends a process so that it leaves a core dump.
+pub const ABORT: i32 = libc::SIGABRT;
 /// A child has ended.
 pub const CHILD: i32 = libc::SIGCHLD;
 /// Something has been written in a watched folder; on macOS that is told otherwise (see

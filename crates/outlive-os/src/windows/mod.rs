@@ -11,6 +11,7 @@ mod console;
 mod ctrl_handler;
 pub mod daemon;
 mod delegate;
+pub mod dial;
 mod environment;
 pub mod events;
 mod file_id;

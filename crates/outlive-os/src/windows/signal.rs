@@ -12,6 +12,8 @@ pub const BREAK: i32 = 21;
 pub const CONTINUE: i32 = 18;
 /// Stops a process at once: not there.
 pub const STOP: i32 = 19;
+/// Ends a process so that it leaves a core dump: not there.
+pub const ABORT: i32 = 22;
 /// A child has ended: not there.
 pub const CHILD: i32 = 17;
 /// Something has been written in a watched folder: not there, see [`super::output::Activity`].

@@ -239,6 +239,11 @@ impl Tree {
         };
     }
 
+    /// Whether the process that bears this id now is of the tree.
+    pub fn has(&mut self, pid: i32) -> io::Result<bool> {
+        Ok(self.members()?.iter().any(|line| line.pid == pid))
+    }
+
     /// Sends a signal to every process of the job, once. One that may not be signalled is passed over
     /// here and seen by [`is_empty`](Tree::is_empty).
     pub fn signal_all(&mut self, signal: i32) -> io::Result<()> {

@@ -8,10 +8,12 @@
 mod changes;
 mod common;
 mod daemon;
+mod dial;
 mod events;
 mod folder;
 mod identity;
 mod lock;
+mod notify;
 mod output;
 mod pidfd;
 mod proc;

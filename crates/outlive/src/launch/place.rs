@@ -142,6 +142,12 @@ impl Order {
             .set(outlive_keeper::JOB_VARIABLE.into(), id);
         // A job that bore a keeper's mark would be taken for one.
         self.environment.remove(OsStr::new(outlive_keeper::MARK.0));
+        if self.spec.ready.listens() {
+            // Those of whoever starts it: it would tell them, and not its keeper.
+            for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+                self.environment.remove(OsStr::new(name));
+            }
+        }
     }
 
     /// What the keeper is told, for a job that is started as planned.

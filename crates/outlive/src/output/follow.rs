@@ -3,7 +3,7 @@
 use super::Output;
 use crate::error::Result;
 use crate::job::Job;
-use crate::waiting::{Sign, next, sign};
+use crate::waiting::{Goal, Sign, next, sign};
 use outlive_os::growth::{self, Watch};
 use outlive_os::{AsDescriptor, Borrowed, events};
 use std::io::{self, Read};
@@ -43,7 +43,7 @@ impl Follow {
                 false => error,
             }
         })?;
-        let sign = sign(&job)?;
+        let sign = sign(&job, Goal::End)?;
         Ok(Follow {
             job,
             output,
@@ -69,7 +69,7 @@ impl Follow {
     /// What becomes readable when more was printed, or the job may have ended; nothing once it has.
     pub fn descriptors(&self) -> Vec<Borrowed<'_>> {
         match self.sign {
-            Sign::Ended => Vec::new(),
+            Sign::Come => Vec::new(),
             _ => vec![self.watch.as_fd(), self.sign.as_fd()],
         }
     }
@@ -86,7 +86,7 @@ impl Follow {
             self.watch.clear()?;
         }
         if ready.contains(&1) {
-            self.sign = next(&self.job, &self.sign).map_err(io::Error::other)?;
+            self.sign = next(&self.job, Goal::End, &self.sign).map_err(io::Error::other)?;
         }
         Ok(())
     }
@@ -98,7 +98,7 @@ impl Follow {
     ) -> io::Result<Poll<Option<T>>> {
         loop {
             // Whether it had ended before what there is was read to its end.
-            let ended = matches!(self.sign, Sign::Ended);
+            let ended = matches!(self.sign, Sign::Come);
             self.output.heed_cut()?;
             let found = read(&mut self.output)?;
             if found.is_some() || ended {

@@ -6,6 +6,7 @@ mod callers;
 mod children;
 mod daemon;
 mod obey;
+mod serve;
 mod signals;
 mod strike;
 mod sweep;

@@ -1,6 +1,6 @@
 //! The job that does what it is told.
 
-use crate::{children, signals};
+use crate::{children, serve, signals};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::AsFd;
@@ -115,6 +115,9 @@ fn act(order: &str, rest: &str) -> io::Result<String> {
             rustix::process::umask(mask);
             Ok(format!("{:03o}", mask.bits()))
         }
+        "listen" => serve::listen(rest).map(|()| done()),
+        "answer" => serve::answer(rest),
+        "notify" => serve::notify(rest).map(|()| done()),
         "status" => status(rest),
         "descriptors" => descriptors(),
         "group" => {
