@@ -8,25 +8,23 @@ mod dialing;
 mod http;
 mod log;
 mod notices;
+mod probe;
+
+pub(crate) use probe::Means;
 
 use crate::arrive::Heritage;
 use crate::start::{During, Refusal};
 use crate::table;
 use crate::watch::Keeper;
-use command::Command;
-use dialing::Dialing;
-use http::Http;
 use jiff::Timestamp;
-use log::Log;
 use notices::Notices;
 use outlive_os::events::{self, Ender};
 use outlive_os::folder::Folder;
-use outlive_os::{Borrowed, Descriptor, dial, os_string, role};
+use outlive_os::{Borrowed, Descriptor, role};
 use outlive_record::{Answer, Launch, Ready, Record};
-use std::fs;
+use probe::{Probe, Seen};
 use std::io;
-use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// The shortest and the longest time between two looks.
 const SHORTEST: Duration = Duration::from_millis(5);
@@ -48,104 +46,6 @@ pub(crate) struct Readying {
     /// At its end once there is nothing to be waited for, and what keeps it from that.
     decided: Option<Descriptor>,
     tell_decided: Option<Ender>,
-}
-
-/// What shows that it is ready.
-enum Probe {
-    Port(Dialing),
-    Unix(Vec<u8>),
-    Http(Http),
-    File {
-        path: PathBuf,
-        before: Option<Stamp>,
-    },
-    Log(Log),
-    Command(Box<Command>),
-    /// It says so.
-    Notify,
-}
-
-/// What a look has shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    Ready,
-    NotYet,
-    /// There is more to be looked at right now.
-    More,
-}
-
-/// When a file was changed last, and how long it is: a file that is left of an earlier run has both.
-type Stamp = (SystemTime, u64);
-
-fn stamp(path: &PathBuf) -> Option<Stamp> {
-    let about = fs::metadata(path).ok()?;
-    Some((about.modified().ok()?, about.len()))
-}
-
-impl Probe {
-    /// What is to be looked at, seen from before the job has been started, or from `since` on if it
-    /// runs already.
-    fn new(
-        record: &Record,
-        folder: &Folder,
-        means: Means,
-        since: Option<Timestamp>,
-    ) -> io::Result<Option<Probe>> {
-        let Some(when) = &record.spec.ready.when else {
-            return Ok(None);
-        };
-        Ok(Some(match when {
-            Ready::Port(site) => Probe::Port(Dialing::new(*site)),
-            Ready::Unix(address) => Probe::Unix(address.0.clone()),
-            Ready::Http {
-                site,
-                host,
-                path,
-                status,
-            } => Probe::Http(Http::new(*site, host, path, *status)),
-            Ready::File(path) => {
-                let path = PathBuf::from(os_string(path.0.clone()));
-                let older =
-                    |stamp: &Stamp| since.is_none_or(|since| stamp.0 < SystemTime::from(since));
-                let before = stamp(&path).filter(older);
-                Probe::File { path, before }
-            }
-            Ready::Log(pattern) => Probe::Log(Log::new(pattern, record, folder)?),
-            Ready::Command(line) => Probe::Command(Box::new(Command::new(line, record, means))),
-            Ready::Notify => Probe::Notify,
-        }))
-    }
-
-    fn look(&mut self) -> Seen {
-        let is_ready = match self {
-            Probe::Log(log) => return log.look(),
-            Probe::Port(dialing) => dialing.connected().is_some(),
-            Probe::Unix(address) => dial::answers(address).unwrap_or(false),
-            Probe::Http(http) => http.look(),
-            Probe::File { path, before } => stamp(path).is_some_and(|now| Some(now) != *before),
-            Probe::Command(command) => command.look(),
-            Probe::Notify => false,
-        };
-        if is_ready { Seen::Ready } else { Seen::NotYet }
-    }
-
-    /// Whether somebody answers already where only the job is to answer.
-    fn is_taken(&self) -> io::Result<bool> {
-        match self {
-            Probe::Port(dialing) | Probe::Http(Http { dialing, .. }) => {
-                Ok(dialing.clone().connected().is_some())
-            }
-            Probe::Unix(address) => dial::answers(address),
-            _ => Ok(false),
-        }
-    }
-}
-
-/// What a command is run with, as the job is.
-pub(crate) struct Means {
-    pub(crate) environment: Vec<u8>,
-    pub(crate) heritage: Heritage,
-    pub(crate) settings: Vec<outlive_record::Setting>,
 }
 
 impl Readying {
@@ -203,15 +103,15 @@ impl Readying {
         if record.spec.ready.is_none() {
             return Readying::default();
         }
-        match Readying::go_on(record, folder, means) {
-            Ok(readying) => readying,
+        let (readying, unknown) = match Readying::go_on(record, folder, means) {
+            Ok(readying) => (readying, None),
             Err(why) => {
-                let readiness = &mut record.newest_mut().readiness;
                 let why = format!("its keeper was killed, and another one can't go on: {why}");
-                readiness.unknown = readiness.ready_at.is_none().then_some(why);
-                Readying::default()
+                (Readying::default(), Some(why))
             }
-        }
+        };
+        record.newest_mut().readiness.unknown = unknown;
+        readying
     }
 
     fn go_on(record: &Record, folder: &Folder, means: Means) -> io::Result<Readying> {
@@ -382,6 +282,7 @@ impl Keeper {
 
     /// Stops a job that does not do what it has to, which nobody has asked for.
     fn give_up(&mut self) {
+        self.job.ready.stand_down();
         self.grace = self.job.record.spec.life.grace();
         self.on(table::Event::StopAsked);
     }

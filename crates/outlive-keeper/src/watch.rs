@@ -247,9 +247,15 @@ impl Keeper {
         role::give_memory_back();
     }
 
-    pub(crate) fn write_record(&self) {
-        // A folder that was removed under us: nobody is left to read it.
-        let _ = self.job.folder.replace(RECORD, &self.job.record.to_bytes());
+    pub(crate) fn write_record(&mut self) {
+        let (folder, record) = (&self.job.folder, &mut self.job.record);
+        let written = folder.replace(RECORD, &record.to_bytes());
+        // On a full disk there is room for the run's end, but perhaps not for what the job has said of
+        // itself as well. If the folder was removed under us nobody is left to read it.
+        let said = &mut record.newest_mut().readiness.status_text;
+        if written.is_err() && said.take().is_some() {
+            let _ = folder.replace(RECORD, &record.to_bytes());
+        }
     }
 }
 

@@ -51,6 +51,15 @@ pub enum Reaped {
     NoneLeft,
 }
 
+/// A datagram by which a job tells how it fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// What was sent.
+    pub bytes: Vec<u8>,
+    /// Who has sent it, as the kernel says; none if that can't be seen from this pid namespace.
+    pub sender: Option<i32>,
+}
+
 /// What a keeper is told of its job's processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {

@@ -38,7 +38,8 @@ mod common;
 mod found;
 mod request;
 pub use common::{
-    Changed, Exit, Forked, Identity, Job, Kernel, Leave, Marks, News, Reaped, Released, Usage, User,
+    Changed, Exit, Forked, Identity, Job, Kernel, Leave, Marks, News, Reaped, Received, Released,
+    Usage, User,
 };
 pub use found::Found;
 

@@ -354,7 +354,9 @@ fn unready(readiness: &Readiness) -> Vec<String> {
         notes.push("it was not ready in time (run --ready-timeout)".to_owned());
     }
     if let Some(why) = &readiness.unknown {
-        notes.push(format!("it can't be told whether it is ready: {why}"));
+        notes.push(format!(
+            "it is not looked at any more whether it is ready or lives: {why}"
+        ));
     }
     if readiness.watchdog_expired {
         notes

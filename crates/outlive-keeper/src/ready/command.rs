@@ -1,6 +1,6 @@
 //! Asking a command whether the job is ready: one of the job's own tree, and one at a time.
 
-use super::Means;
+use super::probe::Means;
 use outlive_os::cgroup::Cgroup;
 use outlive_os::process::Process;
 use outlive_os::spawn::{Spawn, SpawnError, Step, Strings, candidates};

@@ -1,6 +1,6 @@
 //! Looking for a line in the job's output, as it grows in its file.
 
-use super::Seen;
+use super::probe::Seen;
 use crate::store::OUTPUT;
 use outlive_os::folder::Folder;
 use outlive_os::output::{first_data, read_exact_at};

@@ -1,10 +1,11 @@
 //! What the job tells of itself by sd_notify(3), and the watchdog that it has to tell that it lives.
 
+use super::probe::Probe;
 use crate::table::Phase as TablePhase;
 use crate::watch::Keeper;
 use outlive_os::notify::Receiver;
 use outlive_os::process::Process;
-use outlive_os::{AsDescriptor, Borrowed, bytes, os_string, proc, signal};
+use outlive_os::{Borrowed, bytes, os_string, proc, signal};
 use outlive_record::{NOTIFICATION_LIMIT, Notification, Phase, ReadyWish, Watchdog};
 use std::io;
 use std::time::{Duration, Instant};
@@ -90,7 +91,7 @@ impl Notices {
     }
 
     pub(super) fn descriptor(&self) -> Borrowed<'_> {
-        self.receiver.as_fd()
+        self.receiver.descriptor()
     }
 }
 
@@ -152,7 +153,7 @@ impl Keeper {
         if *readiness != before {
             self.write_soon(now);
         }
-        if said.ready && matches!(self.job.ready.probe, Some(super::Probe::Notify)) {
+        if said.ready && matches!(self.job.ready.probe, Some(Probe::Notify)) {
             self.is_ready();
         }
         if said.watchdog == Some(Watchdog::Trigger) {
@@ -180,24 +181,32 @@ impl Keeper {
         let Some(notices) = &mut self.job.ready.notices else {
             return;
         };
-        let is_dead = notices.alive_until.take_if(|at| *at <= now).is_some();
         if notices.write_at.take_if(|at| *at <= now).is_some() {
             notices.written = Some(now);
             self.write_record();
         }
-        if is_dead {
+        if self.is_overdue(now) {
             // What it has said just in time may not have been heard yet.
             self.hear_notices();
-            let notices = self.job.ready.notices.as_ref();
-            if notices.is_some_and(|it| it.alive_until.is_none()) {
+            if self.is_overdue(now) {
                 self.watchdog_expired();
             }
         }
     }
 
+    /// Whether it has not told that it lives.
+    fn is_overdue(&self, now: Instant) -> bool {
+        let notices = self.job.ready.notices.as_ref();
+        let until = notices.and_then(|it| it.alive_until);
+        until.is_some_and(|until| until <= now)
+    }
+
     /// Ends a job that does not tell that it lives, as systemd does: its main process is aborted, so
     /// that it leaves a core dump.
     fn watchdog_expired(&mut self) {
+        if !matches!(self.phase, TablePhase::Running | TablePhase::Trailing) {
+            return;
+        }
         let readiness = &mut self.job.record.newest_mut().readiness;
         readiness.watchdog_expired = true;
         let told = readiness.main_pid;
@@ -210,8 +219,6 @@ impl Keeper {
             .unwrap_or(&self.job.main)
             .signal(signal::ABORT);
         self.write_record();
-        if matches!(self.phase, TablePhase::Running | TablePhase::Trailing) {
-            self.give_up();
-        }
+        self.give_up();
     }
 }

@@ -9,6 +9,8 @@ pub mod changes;
 pub mod clock;
 #[path = "../unix/daemon.rs"]
 pub mod daemon;
+#[path = "../deaf.rs"]
+mod deaf;
 #[path = "../unix/descriptors.rs"]
 mod descriptors;
 #[path = "../unix/dial.rs"]

@@ -1,8 +1,9 @@
 //! Telling a service manager how a service fares: launchd(8) wants to be told nothing.
 
+pub use super::deaf::Receiver;
+
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 
 /// A connection to such a manager, which nobody can have.
 #[derive(Debug)]
@@ -16,48 +17,6 @@ impl Notifier {
 
     /// There is nobody to be told.
     pub fn send(&self, _assignments: &str) -> io::Result<()> {
-        match *self {}
-    }
-}
-
-/// A socket on which a job tells how it fares, which nobody can have: a datagram
-/// does not say here who has sent it.
-#[derive(Debug)]
-pub enum Receiver {}
-
-/// What it told.
-#[derive(Debug)]
-pub struct Received {
-    /// What was sent.
-    pub bytes: Vec<u8>,
-    /// Who has sent it.
-    pub sender: Option<i32>,
-}
-
-impl Receiver {
-    /// An error of kind `Unsupported`.
-    pub fn new() -> io::Result<Receiver> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    /// An error of kind `Unsupported`.
-    pub fn at(_address: &OsStr) -> io::Result<Receiver> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    /// There is none.
-    pub fn address(&self) -> &OsStr {
-        match *self {}
-    }
-
-    /// There is nobody who tells anything.
-    pub fn receive(&self, _limit: usize) -> io::Result<Option<Received>> {
-        match *self {}
-    }
-}
-
-impl AsFd for Receiver {
-    fn as_fd(&self) -> BorrowedFd<'_> {
         match *self {}
     }
 }

@@ -1,6 +1,6 @@
 //! The notification socket that a service manager gives its services (sd_notify(3)).
 
-pub use super::sd_notify_receiver::{Received, Receiver};
+pub use super::sd_notify_receiver::Receiver;
 
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 use std::ffi::OsStr;

@@ -1,6 +1,7 @@
 //! The other end of sd_notify(3): the socket on which a job tells its keeper how it fares.
 
 use super::proc;
+use crate::Received;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 use std::ffi::{OsStr, OsString};
@@ -19,15 +20,6 @@ const CONTROL: usize = 256;
 pub struct Receiver {
     socket: OwnedFd,
     address: OsString,
-}
-
-/// A datagram.
-#[derive(Debug)]
-pub struct Received {
-    /// What was sent.
-    pub bytes: Vec<u8>,
-    /// Who has sent it, as the kernel says; none if that can't be seen from this pid namespace.
-    pub sender: Option<i32>,
 }
 
 impl Receiver {
@@ -59,6 +51,11 @@ impl Receiver {
     /// Its address, as NOTIFY_SOCKET has it.
     pub fn address(&self) -> &OsStr {
         &self.address
+    }
+
+    /// What is readable once a datagram has come.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
     /// The next datagram, of at most `limit` bytes (of a longer one the rest is lost); none if none
@@ -132,10 +129,4 @@ fn heed(message: &libc::msghdr) -> Option<i32> {
         at = unsafe { libc::CMSG_NXTHDR(message, at) };
     }
     sender
-}
-
-impl AsFd for Receiver {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
 }

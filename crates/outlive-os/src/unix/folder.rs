@@ -154,8 +154,14 @@ impl Folder {
         }
         let _ = self.remove(&new);
         let file = self.open_at(name, OFlags::WRONLY)?;
-        // In units of 512 bytes, whatever a block of the file system is (stat(3type)).
-        if file.metadata()?.blocks() * 512 < bytes.len() as u64 {
+        let about = file.metadata()?;
+        // Of what has no room there half would be written over the old bytes. Blanks at the end can be
+        // done without.
+        let room = about.len().max(about.blocks() * 512);
+        let fits = |bytes: &[u8]| bytes.len() as u64 <= room;
+        let shortest = bytes.trim_ascii_end();
+        let bytes = if fits(bytes) { bytes } else { shortest };
+        if !fits(bytes) {
             return Err(error);
         }
         let mut rest = bytes;

@@ -10,6 +10,8 @@ pub mod clock;
 mod console;
 mod ctrl_handler;
 pub mod daemon;
+#[path = "../deaf.rs"]
+mod deaf;
 mod delegate;
 pub mod dial;
 mod environment;

@@ -82,7 +82,7 @@ fn systemds_own_program_is_understood() {
         return;
     };
     let pid = child.id().cast_signed();
-    outlive_os::events::wait(&[receiver.as_fd()], None).expect("it can be waited for");
+    outlive_os::events::wait(&[receiver.descriptor()], None).expect("it can be waited for");
     let received = receiver.receive(LIMIT).expect("it can be read");
     let received = received.expect("it was sent");
     // Where it may it says that it was its parent: systemd-notify(1).
@@ -95,7 +95,7 @@ fn systemds_own_program_is_understood() {
         "{text}"
     );
     // It waits until its barrier was heard, from systemd 246 on.
-    let barrier = outlive_os::events::wait(&[receiver.as_fd()], None);
+    let barrier = outlive_os::events::wait(&[receiver.descriptor()], None);
     barrier.expect("it can be waited for");
     drop(receiver.receive(LIMIT));
     assert!(child.wait().expect("our own child").success());
