@@ -14,7 +14,7 @@ use outlive_os::folder::identity;
 use outlive_os::socket::Listener;
 use outlive_os::tree::Tree;
 use outlive_os::{AsDescriptor, Found, lock, role};
-use outlive_record::{Answer, Launch, Place};
+use outlive_record::{Answer, Launch, OutputMode, Place};
 
 /// Adopts the job that runs.
 pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> {
@@ -60,7 +60,9 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
         .remove(CONTROL)
         .during("remove the old control socket")?;
     let listener = Listener::new(&folder, CONTROL).during("make the control socket")?;
+    let lost = record.spec.output.mode == OutputMode::Pty;
     record.newest_mut().adopted_at = Some(Timestamp::now());
+    record.newest_mut().terminal_lost = lost;
     // On a full disk it is not written down that there is another keeper: the job has one all the
     // same.
     let _ = folder.replace(RECORD, &record.to_bytes());
@@ -78,6 +80,7 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
         cap,
         // What passed through the keeper that is gone has ended with it.
         pump: Pump::default(),
+        terminal: None,
         stdin: None,
         expected: None,
         _lock: file,

@@ -6,6 +6,7 @@
 use crate::watch::Keeper;
 use jiff::Timestamp;
 use outlive_os::events::Inflow;
+use outlive_os::pty::Pty;
 use outlive_os::{AsDescriptor, Borrowed};
 use outlive_record::{Form, Stream, encode};
 use std::io::{self, Write};
@@ -27,13 +28,24 @@ pub(crate) struct Pump {
     entries: Vec<u8>,
 }
 
-/// A pipe that the job prints to.
+/// A pipe or terminal that the job prints to.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) pipe: Inflow,
     pub(crate) stream: Stream,
     /// Whether nobody can print to it any more.
     pub(crate) ended: bool,
+}
+
+impl Source {
+    /// What a job prints to its own terminal.
+    pub(crate) fn terminal(terminal: &Pty) -> io::Result<Source> {
+        Ok(Source {
+            pipe: terminal.output()?,
+            stream: Stream::Stdout,
+            ended: false,
+        })
+    }
 }
 
 impl Pump {

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use outlive_os::events::{self, Ender};
 use outlive_os::folder::Folder;
 use outlive_os::process::Process;
+use outlive_os::pty::Pty;
 use outlive_os::socket::Listener;
 use outlive_os::spawn::{Spawn, SpawnError, Step, Strings};
 use outlive_os::tree::Tree;
@@ -41,6 +42,8 @@ pub(crate) struct Started {
     pub(crate) cap: Option<Cap>,
     /// What the keeper passes on of what it prints: nothing, unless that was asked for.
     pub(crate) pump: Pump,
+    /// Its own terminal.
+    pub(crate) terminal: Option<Pty>,
     /// The end of the pipe that the job reads from, if it is kept open.
     pub(crate) stdin: Option<Descriptor>,
     /// What it is to have left, until that has been looked at.
@@ -188,14 +191,14 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
         let ended = events::ending().during("make a pipe")?;
         let main = pipes.spawn(&launch, environment, &slots, heritage, &room, &own)?;
         tree.begin(&main);
-        let expected = Expected::of(&launch);
+        let expected = Expected::of(&launch, pipes.terminal.as_ref());
         if launch.require {
             expected.require(&mut tree, &main, &room.folder)?;
         }
         Ok((main, pipes, tree, ended, expected))
     });
     match started {
-        Ok((main, Pipes { outputs, stdin }, tree, (ended, tell_ended), expected)) => {
+        Ok((main, pipes, tree, (ended, tell_ended), expected)) => {
             own.keep();
             // What keeps a folder busy is the job, if anything.
             let _ = role::leave_folder();
@@ -208,6 +211,11 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 cap,
                 ..
             } = room;
+            let Pipes {
+                outputs,
+                stdin,
+                terminal,
+            } = pipes;
             let sources = outputs.into_iter().map(|(source, _)| source).collect();
             let pump = Pump::new(record.spec.output.form, sources);
             let stdin = stdin.map(|(_, to_job)| to_job);
@@ -222,6 +230,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 output,
                 cap,
                 pump,
+                terminal,
                 stdin,
                 expected: Some(expected),
                 _lock: lock,
@@ -399,6 +408,8 @@ struct Pipes {
     outputs: Vec<(Source, Descriptor)>,
     /// The job's end and the keeper's end of its input.
     stdin: Option<(Descriptor, Descriptor)>,
+    /// The terminal that is all of its standard streams.
+    terminal: Option<Pty>,
 }
 
 impl Pipes {
@@ -419,13 +430,25 @@ impl Pipes {
             Ok((source, to_keeper))
         };
         let outputs = streams.iter().map(pipe).collect::<io::Result<_>>();
-        let outputs = outputs.during("make a pipe for the output")?;
+        let mut outputs: Vec<_> = outputs.during("make a pipe for the output")?;
+        let own = room.output.is_some() && output.mode == OutputMode::Pty;
+        let terminal = own.then(|| Pty::open(launch.spec.terminal.unwrap_or_default()));
+        let terminal = terminal.transpose().during("make a terminal")?;
+        if let Some(terminal) = &terminal {
+            let peer = terminal.peer().try_clone_to_owned();
+            let peer = peer.during("make a terminal")?;
+            outputs.push((Source::terminal(terminal).during("make a terminal")?, peer));
+        }
         let kept = launch.stdin == InputPlan::Kept;
         let stdin = kept
             .then(events::pipe)
             .transpose()
             .during("make a pipe for the input")?;
-        Ok(Pipes { outputs, stdin })
+        Ok(Pipes {
+            outputs,
+            stdin,
+            terminal,
+        })
     }
 
     fn spawn(
@@ -456,9 +479,10 @@ impl Pipes {
                 (None, None) => null,
             }
         };
-        let input = match (launch.stdin, &self.stdin) {
-            (InputPlan::Slot(number), _) => slot(number)?,
-            (InputPlan::Kept, Some((from_keeper, _))) => from_keeper.as_fd(),
+        let input = match (launch.stdin, &self.stdin, &self.terminal) {
+            (_, _, Some(terminal)) => terminal.peer(),
+            (InputPlan::Slot(number), ..) => slot(number)?,
+            (InputPlan::Kept, Some((from_keeper, _)), _) => from_keeper.as_fd(),
             _ => null,
         };
         let output = |plan, stream| match plan {
@@ -486,6 +510,7 @@ impl Pipes {
             umask: Some(heritage.umask),
             descriptor_limit: heritage.descriptor_limit,
             new_session: true,
+            controlling_terminal: self.terminal.is_some(),
             descriptors,
             announce: Some(room.lock.as_fd()),
             cgroups: &own.cgroups,

@@ -383,6 +383,7 @@ mod tests {
                 form: Form::default(),
                 limit: 0,
             },
+            terminal: None,
             until: Until::Tree,
             leftover: Leftover::Leave,
             leave: crate::Leave::default(),

@@ -19,6 +19,7 @@ mod name;
 mod process_line;
 mod record;
 mod report;
+mod terminal;
 mod text;
 mod wish;
 
@@ -35,5 +36,6 @@ pub use record::{
     Unreadable, Until, VERSION,
 };
 pub use report::{Escape, Hazard, HazardKind, Manager, Report, State, Way};
+pub use terminal::Size;
 pub use text::Text;
 pub use wish::{Breakaway, Leave, Reset, Via};

@@ -1,6 +1,6 @@
 //! The job's durable record.
 
-use crate::{CgroupFolder, Form, JobId, JobName, Leave, Report, Text};
+use crate::{CgroupFolder, Form, JobId, JobName, Leave, Report, Size, Text};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -70,6 +70,9 @@ pub struct Spec {
     pub input: Input,
     /// Its output.
     pub output: Output,
+    /// The size that its terminal has at first, if it has one of its own ([`OutputMode::Pty`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<Size>,
     /// What its end is.
     #[serde(default)]
     pub until: Until,
@@ -174,6 +177,9 @@ pub struct Run {
     /// When a new keeper took the job over, since the one before had been killed: the last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted_at: Option<Timestamp>,
+    /// Whether its terminal has ended with a keeper that was killed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub terminal_lost: bool,
     /// How it ended; none while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
@@ -323,6 +329,7 @@ impl Run {
             ended_at: None,
             pid: None,
             adopted_at: None,
+            terminal_lost: false,
             end: None,
             stopped: false,
             output_start: 0,
@@ -356,6 +363,7 @@ mod tests {
                 form: Form::default(),
                 limit,
             },
+            terminal: None,
             until: Until::Main,
             leftover: Leftover::Stop,
             leave: Leave::default(),

@@ -41,6 +41,7 @@
 #![forbid(unsafe_code)]
 
 mod adoption;
+mod attach;
 mod child;
 mod command;
 mod daemon;
@@ -61,6 +62,7 @@ mod stdio;
 mod stop;
 mod waiting;
 
+pub use attach::Attached;
 pub use child::{Child, ChildStderr, ChildStdin, ChildStdout, ExitStatus, Output as ChildOutput};
 pub use command::Command;
 pub use daemon::{Closed, Daemon, Daemonized};
@@ -75,8 +77,8 @@ pub use options::{JobOptions, RestartOptions};
 pub use outlive_escape::plan::{Breakaway, Level, Plan, Reset, Route, Via, Wish};
 pub use outlive_escape::survey::Survey;
 pub use outlive_record::{
-    Escape, Hazard, HazardKind, Leftover, Manager, OutputMode, Report, State as HazardState, Until,
-    Way,
+    Escape, Hazard, HazardKind, Leftover, Manager, OutputMode, Report, Size, State as HazardState,
+    Until, Way,
 };
 pub use output::{Follow, Output};
 pub use process::Process;

@@ -6,6 +6,7 @@ use crate::waiting::{Sign, next, sign};
 use outlive_os::growth::{self, Watch};
 use outlive_os::output::first_data;
 use outlive_os::{AsDescriptor, Borrowed, events};
+use outlive_record::ProcessLine;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -51,6 +52,11 @@ impl Output {
         let failed = format!("failed to read `{}`", self.path.display());
         self.position = self.line_from_end(lines).during(|| failed)?;
         Ok(())
+    }
+
+    /// How many bytes there are to be read now, as far as none is given back.
+    pub fn left(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len().saturating_sub(self.position))
     }
 
     /// If what comes next has been given back, goes on to the first line that is there whole.
@@ -140,6 +146,10 @@ pub struct Follow {
     output: Output,
     watch: Watch,
     sign: Sign,
+    /// Who keeps the job.
+    keeper: Option<ProcessLine>,
+    /// Whether that is another one since it was last asked.
+    adopted: bool,
 }
 
 impl std::fmt::Debug for Follow {
@@ -170,11 +180,14 @@ impl Follow {
             }
         })?;
         let sign = sign(&job)?;
+        let keeper = job.look()?.keeper;
         Ok(Follow {
             job,
             output,
             watch,
             sign,
+            keeper,
+            adopted: false,
         })
     }
 
@@ -204,8 +217,23 @@ impl Follow {
         }
         if ready.contains(&1) {
             self.sign = next(&self.job, &self.sign).map_err(io::Error::other)?;
+            if !matches!(self.sign, Sign::Ended) {
+                let keeper = self.job.look().map_err(io::Error::other)?.keeper;
+                self.adopted |= keeper != self.keeper;
+                self.keeper = keeper;
+            }
         }
         Ok(())
+    }
+
+    /// Whether the job has got another keeper since this was last asked.
+    pub(crate) fn was_adopted(&mut self) -> bool {
+        std::mem::take(&mut self.adopted)
+    }
+
+    /// How many bytes there are to be read now, as far as none is given back.
+    pub(crate) fn behind(&self) -> io::Result<u64> {
+        self.output.left()
     }
 
     /// Reads what there is, 0 bytes at its end; `None` if there is nothing yet, which is to be

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use outlive_keeper::store::{OUTPUT, Seen, Unseen};
 use outlive_os::os_string;
-use outlive_record::{End, Input, OutputMode, Place, Report, Spec, Unreadable};
+use outlive_record::{
+    End, Input, OutputMode, Place, Report, Run as RecordedRun, Size, Spec, Unreadable,
+};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -66,6 +68,8 @@ pub struct Status {
     pub ended_at: Option<Timestamp>,
     /// The file with its output.
     pub output: PathBuf,
+    /// The size that its terminal had at first; none if it has no terminal of its own.
+    pub terminal: Option<Size>,
     /// Its keeper.
     pub keeper: Keeper,
     /// Whether somebody asked for it to stop.
@@ -145,7 +149,7 @@ impl Status {
         let mut notes = Vec::new();
         let state = state(seen, here, &mut notes);
         if run.adopted_at.is_some() {
-            notes.extend(adopted(&record.spec));
+            notes.extend(adopted(&record.spec, run));
         }
         if run.output_truncated {
             notes.push(
@@ -182,6 +186,8 @@ impl Status {
             started_at: Some(run.started_at),
             ended_at: run.ended_at,
             output,
+            terminal: (record.spec.output.mode == OutputMode::Pty)
+                .then(|| record.spec.terminal.unwrap_or_default()),
             keeper: Keeper {
                 pid: seen.keeper.map(|it| it.pid),
                 alive: seen.kept && at_home,
@@ -207,6 +213,7 @@ impl Status {
             started_at: None,
             ended_at: None,
             output: folder.join(OUTPUT),
+            terminal: None,
             keeper: Keeper::default(),
             stopped: false,
             runs: Vec::new(),
@@ -231,7 +238,7 @@ impl Status {
 }
 
 /// What a person should know of a job that was adopted.
-fn adopted(spec: &Spec) -> Vec<String> {
+fn adopted(spec: &Spec, run: &RecordedRun) -> Vec<String> {
     let mut notes =
         vec!["its keeper was killed while it ran, and another one has adopted it".to_owned()];
     if spec.input == Input::Kept {
@@ -242,6 +249,9 @@ fn adopted(spec: &Spec) -> Vec<String> {
             "what it has printed since its keeper was killed is lost: that had to pass it on"
                 .to_owned(),
         );
+    }
+    if run.terminal_lost {
+        notes.push("its terminal has ended with the keeper that was killed (SIGHUP)".to_owned());
     }
     notes
 }

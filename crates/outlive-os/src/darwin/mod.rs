@@ -38,6 +38,9 @@ mod placeholder;
 pub mod proc;
 #[path = "evfilt_proc.rs"]
 pub mod process;
+mod ptmx;
+#[path = "../unix/pty.rs"]
+pub mod pty;
 pub mod role;
 pub mod settings;
 #[path = "../unix/signal.rs"]
@@ -52,6 +55,8 @@ mod start;
 pub mod stream;
 pub mod surroundings;
 mod sysctl;
+#[path = "../unix/termios.rs"]
+pub mod terminal;
 pub mod tree;
 
 use std::ffi::{OsStr, OsString};

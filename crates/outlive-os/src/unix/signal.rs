@@ -21,6 +21,9 @@ pub const ACTIVITY: i32 = libc::SIGIO;
 pub const INTERRUPT: i32 = libc::SIGINT;
 /// The terminal is gone.
 pub const HANG_UP: i32 = libc::SIGHUP;
+/// The terminal has another size.
+pub const WINDOW: i32 = libc::SIGWINCH;
+
 /// The signal of this name (`TERM`, `SIGTERM`, in any case) or number (from 1 on).
 pub fn parse(text: &str) -> Option<i32> {
     if let Ok(number) = text.parse() {

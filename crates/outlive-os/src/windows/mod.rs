@@ -35,6 +35,7 @@ pub mod proc;
 #[path = "process_handle.rs"]
 pub mod process;
 mod program_file;
+pub mod pty;
 mod quote;
 mod replace;
 pub mod role;
@@ -49,6 +50,7 @@ pub mod spawn;
 pub mod stream;
 pub mod surroundings;
 mod task;
+pub mod terminal;
 pub mod tree;
 
 use std::ffi::{OsStr, OsString};
