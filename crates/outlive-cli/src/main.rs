@@ -5,18 +5,22 @@
 #![cfg_attr(not(test), no_main)]
 
 mod age;
+mod attach;
 mod cli;
 mod completions;
+mod detach;
 mod doctor;
 mod events;
 mod follow;
 mod form;
 mod hazards;
 mod json;
+mod keys;
 mod kill;
 mod list;
 mod logs;
 mod man;
+mod modes;
 mod output;
 mod parse;
 mod prune;
@@ -24,12 +28,14 @@ mod remove;
 mod report;
 mod restart;
 mod run;
+mod screen;
 mod send;
 mod show;
 mod status;
 mod stop;
 mod table;
 mod text;
+mod tty;
 mod wait;
 
 #[cfg(not(test))]
