@@ -68,7 +68,7 @@ impl Modes {
     pub(crate) fn follow(&mut self, mut bytes: &[u8]) {
         loop {
             if self.parsing == Parsing::Ground {
-                let Some(at) = bytes.iter().position(|&byte| byte == ESCAPE) else {
+                let Some(at) = memchr::memchr(ESCAPE, bytes) else {
                     return;
                 };
                 self.parsing = Parsing::Escape;
