@@ -15,6 +15,7 @@ mod lock;
 mod output;
 mod pidfd;
 mod proc;
+mod pty;
 mod role;
 mod socket;
 mod spawn;
