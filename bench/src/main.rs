@@ -13,6 +13,7 @@ mod sample;
 mod spawn;
 mod supervisors;
 mod table;
+mod terminal;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -27,7 +28,15 @@ struct Options {
     only: Vec<String>,
 }
 
-const PARTS: &[&str] = &["spawn", "launch", "delegated", "keeper", "output", "many"];
+const PARTS: &[&str] = &[
+    "spawn",
+    "launch",
+    "delegated",
+    "keeper",
+    "output",
+    "terminal",
+    "many",
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -70,6 +79,9 @@ fn measure(arguments: &[String]) -> Result<()> {
     }
     if options.wants("output") {
         output::measure(&options, &builds, &folder, &mut table)?;
+    }
+    if options.wants("terminal") {
+        terminal::measure(&options, &builds, &folder, &mut table)?;
     }
     if options.wants("many") {
         many::measure(&options, &builds, &folder, &mut table)?;
