@@ -2,12 +2,13 @@
 
 use crate::cli::examples;
 use crate::detach::{Detach, Keys};
-use crate::modes::Modes;
+use crate::follow;
+use crate::modes::{self, Modes};
 use crate::report::{self, Failure, Result};
 use crate::screen::{PIECE, Screen};
 use crate::status;
 use crate::text;
-use outlive::{Attached, Job, Jobs, Size};
+use outlive::{Attached, Job, Jobs, Size, State};
 use outlive_os::AsDescriptor;
 use outlive_os::events::Signals;
 use outlive_os::signal;
@@ -70,7 +71,9 @@ enum Left {
 
 /// Sits a person down at a job's terminal, until they leave or it ends. Gives the code to exit with.
 pub(crate) fn sit(job: &Job, label: &str, leave: &Leave, read_only: bool) -> Result<i32> {
-    let terminal = job.attach(job.latest_output()?)?;
+    let mut output = job.latest_output()?;
+    let passed_over = output.skip_to_last(modes::LOOKED_AT)?;
+    let terminal = job.attach(output)?;
     require_terminal(label)?;
     let failed = |what: &str| {
         let what = format!("failed to {what}");
@@ -89,6 +92,7 @@ pub(crate) fn sit(job: &Job, label: &str, leave: &Leave, read_only: bool) -> Res
         pending: Vec::new(),
         modes: Modes::default(),
         within_line: false,
+        passed_over,
         raw: Raw::take().map_err(failed("take this terminal"))?,
         terminal,
     };
@@ -108,17 +112,32 @@ pub(crate) fn sit(job: &Job, label: &str, leave: &Leave, read_only: bool) -> Res
             Ok(128 + signal)
         }
         Ok(Left::Lost) => Ok(128 + signal::HANG_UP),
-        Ok(Left::Ended) => {
-            let status = job.wait(None)?.unwrap_or(job.status()?);
-            status::tell_notes(&status);
-            status::tell_unusual_end(&status);
-            status::code(&status).ok_or_else(|| status::unknown_end(&status))
-        }
+        Ok(Left::Ended) => ended(job),
         Err(error) => Err(report::io_failure(
             &format!("failed to stay attached to `{label}`"),
             &error,
         )),
     }
+}
+
+/// Tells how it ended, and gives the code to exit with.
+fn ended(job: &Job) -> Result<i32> {
+    let status = job.wait(None)?.unwrap_or(job.status()?);
+    status::tell_notes(&status);
+    status::tell_unusual_end(&status);
+    status::code(&status).ok_or_else(|| status::unknown_end(&status))
+}
+
+/// The same at a job that was started just now, and may have ended by now.
+pub(crate) fn sit_at_new(job: &Job, label: &str, leave: &Leave) -> Result<i32> {
+    if job.status()?.state == State::Running {
+        let sat = sit(job, label, leave, false);
+        if sat.is_ok() || job.status()?.state == State::Running {
+            return sat;
+        }
+    }
+    follow::copy(&mut job.latest_output()?)?;
+    ended(job)
 }
 
 /// A panic aborts, and nothing is dropped then.
@@ -148,6 +167,8 @@ struct Seat {
     modes: Modes,
     /// Whether what was shown last has not ended its line.
     within_line: bool,
+    /// How much of the output was not looked at, since it is too long ago.
+    passed_over: u64,
     raw: Raw,
     terminal: Attached,
 }
@@ -196,13 +217,15 @@ impl Seat {
                     _ => return Ok(Left::Lost),
                 };
                 let mut pass = Vec::new();
-                if self.detach.typed(&buffer[..typed], &mut pass) {
-                    return Ok(Left::Detached);
-                }
+                let leaves = self.detach.typed(&buffer[..typed], &mut pass);
                 if !self.read_only && !pass.is_empty() {
                     // The one who types decides on the size.
                     self.resize()?;
                     self.pending.append(&mut pass);
+                }
+                if leaves {
+                    self.type_pending()?;
+                    return Ok(Left::Detached);
                 }
             }
             self.type_pending()?;
@@ -220,13 +243,11 @@ impl Seat {
             let lines = "\n".repeat(size.rows.into());
             write!(&self.raw, "\x1b[{};1H{lines}", size.rows)?;
         }
-        self.switch_to(modes)?;
         if full || !screen.is_blank() {
-            (&self.raw).write_all(&screen.draw(size))?;
-            self.within_line = true;
+            self.show_instead(screen.draw(size), modes)?;
         }
         self.resize()?;
-        if !self.read_only && full && !screen.is_whole() {
+        if !self.read_only && full && (self.passed_over > 0 || !screen.is_whole()) {
             // Of a full screen whose making is no longer there the program draws the rest itself: it
             // is told of another size and of this one.
             let rows = if size.rows > 1 { size.rows - 1 } else { 2 };
@@ -248,17 +269,22 @@ impl Seat {
     fn catch_up(&mut self) -> io::Result<()> {
         let mut modes = self.modes.clone();
         let mut screen = Screen::read(&mut self.terminal, &mut modes)?;
-        self.switch_to(modes)?;
-        (&self.raw).write_all(&screen.draw(self.raw.size()?))
+        self.show_instead(screen.draw(self.raw.size()?), modes)
     }
 
-    fn switch_to(&mut self, modes: Modes) -> io::Result<()> {
+    /// Shows a whole screen, with what the terminal is switched to there.
+    fn show_instead(&mut self, drawn: Vec<u8>, modes: Modes) -> io::Result<()> {
+        let mut text = Vec::new();
         if modes.set() != self.modes.set() {
-            (&self.raw).write_all(&self.modes.unset())?;
-            (&self.raw).write_all(&modes.set())?;
+            text.extend(self.modes.unset());
+            text.extend(modes.set());
         }
+        text.extend(drawn);
+        // Its other part comes next.
+        text.extend(modes.unfinished());
         self.modes = modes;
-        Ok(())
+        self.within_line = true;
+        (&self.raw).write_all(&text)
     }
 
     /// Gives the job's terminal this one's size, unless it has that.

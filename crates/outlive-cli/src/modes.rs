@@ -49,8 +49,13 @@ const ON_BY_DEFAULT: [u16; 2] = [7, 25];
 /// The alternate screen, by each of its names.
 const ALTERNATE: [u16; 3] = [47, 1047, 1049];
 
+/// How much of the output is looked at for them at most, from its end: what is kept of it by default,
+/// and is read in a few hundredths of a second.
+pub(crate) const LOOKED_AT: u64 = 64 << 20;
+
 /// As a job's output leaves them, from where that stands to its present end.
 pub(crate) fn of(mut output: Output) -> Result<Modes> {
+    output.skip_to_last(LOOKED_AT)?;
     let mut modes = Modes::default();
     let mut buffer = vec![0; 64 << 10];
     let failure = |error| report::io_failure("failed to read the output", &error);
@@ -194,6 +199,15 @@ impl Modes {
         text.into_bytes()
     }
 
+    /// The part of a control sequence that has come, if it is not whole.
+    pub(crate) fn unfinished(&self) -> Vec<u8> {
+        match self.parsing {
+            Parsing::Ground => Vec::new(),
+            Parsing::Escape => vec![ESCAPE],
+            Parsing::Control => [b"\x1b[", &*self.parameters].concat(),
+        }
+    }
+
     /// What sets the terminal back from this, whatever sequence was cut short: modes, colours,
     /// characters, links and the part of the screen that scrolls. The cursor stays where it is, but
     /// for what leaving the alternate screen does.
@@ -259,6 +273,14 @@ mod tests {
             modes.follow(&whole[..at]);
             modes.follow(&whole[at..]);
             assert_eq!(modes.set(), b"\x1b[?1049h\x1b[?2004h", "{at}");
+            assert!(modes.unfinished().is_empty());
+        }
+    }
+
+    #[test]
+    fn what_has_come_of_a_sequence_is_known() {
+        for part in ["", "\x1b", "\x1b[", "\x1b[?25", "\x1b[38;5;"] {
+            assert_eq!(after(&format!("a{part}")).unfinished(), part.as_bytes());
         }
     }
 

@@ -216,7 +216,7 @@ pub(crate) fn main(args: Args) -> Result<i32> {
         hazards::warn(&plan.report, label);
     }
     if args.tty.attach {
-        attach::sit(&job, label, &args.tty.leave, false)
+        attach::sit_at_new(&job, label, &args.tty.leave)
     } else if args.follow {
         follow_to_end(&job, label).map_err(|failure| {
             failure.hint(format!("the job was started: outlive logs -f {label}"))

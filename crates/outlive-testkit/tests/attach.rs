@@ -98,6 +98,20 @@ fn started_and_inside_at_once() {
     home.goes_on("job", &mut puppet);
 }
 
+/// Whether the job has ended before anybody could sit down or after.
+#[test]
+fn a_job_that_ends_at_once_is_told_all_the_same() {
+    let home = Home::new();
+    for round in 0..20 {
+        let script = format!("echo quick {round}; exit {round}");
+        let words = ["run", "--tty", "--attach", "--", "sh", "-c", &script];
+        let mut terminal = Terminal::open(&home, home.outlive_words(words));
+        let seen = String::from_utf8_lossy(&terminal.screen.rest()).into_owned();
+        assert!(seen.contains(&format!("quick {round}")), "{seen:?}");
+        assert_eq!(terminal.leader.end(), round, "{seen:?}");
+    }
+}
+
 #[test]
 fn who_only_looks_on_types_nothing() {
     let home = Home::new();

@@ -54,6 +54,15 @@ impl Output {
         Ok(())
     }
 
+    /// Goes to where the last `bytes` bytes begin, unless it stands behind that; how many bytes it has
+    /// passed over.
+    pub fn skip_to_last(&mut self, bytes: u64) -> Result<u64> {
+        let failed = || format!("failed to read `{}`", self.path.display());
+        let passed_over = self.left().during(failed)?.saturating_sub(bytes);
+        self.position += passed_over;
+        Ok(passed_over)
+    }
+
     /// How many bytes there are to be read now, as far as none is given back.
     pub fn left(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len().saturating_sub(self.position))
