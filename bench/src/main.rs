@@ -14,6 +14,7 @@ mod sample;
 mod spawn;
 mod supervisors;
 mod table;
+mod terminal;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -34,6 +35,8 @@ const PARTS: &[&str] = &[
     "delegated",
     "keeper",
     "output",
+    "terminal",
+    "many",
     "many",
     "ending",
 ];
@@ -79,6 +82,9 @@ fn measure(arguments: &[String]) -> Result<()> {
     }
     if options.wants("output") {
         output::measure(&options, &builds, &folder, &mut table)?;
+    }
+    if options.wants("terminal") {
+        terminal::measure(&options, &builds, &folder, &mut table)?;
     }
     if options.wants("many") {
         many::measure(&options, &builds, &folder, &mut table)?;

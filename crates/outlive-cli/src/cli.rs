@@ -3,8 +3,8 @@
 use crate::report::{self, FAILED, Result};
 use crate::text;
 use crate::{
-    completions, doctor, events, kill, list, logs, man, prune, remove, restart, run, send, show,
-    stop, top, wait,
+    attach, completions, doctor, events, kill, list, logs, man, prune, remove, restart, run, send,
+    show, stop, top, wait,
 };
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -146,10 +146,19 @@ enum Verb {
 
     /// Write to a job's standard input
     ///
-    /// The job must have been started with `run -i`. Without TEXT what comes on standard input is
+    /// The job must have been started with `run -i`, or with `run --tty`: then it is typed at its
+    /// terminal. Without TEXT what comes on standard input is
     /// passed on, to its end. With --eof the job's standard input is closed afterwards: it reads
     /// end of file. (At a terminal --eof alone only closes it.)
     Send(send::Args),
+
+    /// Sit down at a job's own terminal
+    ///
+    /// The job must have been started with `run --tty`. Its screen is drawn as it is, its terminal
+    /// gets the size of this one, and what you type is passed on, until the detach keys (Ctrl-\ and
+    /// then d) leave it running. Any number may be attached at once; the one who typed last decides on
+    /// the size. If the job ends meanwhile this exits with its exit code.
+    Attach(attach::Args),
 
     /// Stop jobs and everything that they started
     ///
@@ -208,6 +217,7 @@ pub(crate) fn main() -> i32 {
         Verb::Events(args) => events::main(&args),
         Verb::Top(args) => top::main(&args),
         Verb::Send(args) => send::main(&args),
+        Verb::Attach(args) => attach::main(&args),
         Verb::Stop(args) => stop::main(&args),
         Verb::Kill(args) => kill::main(&args),
         Verb::Restart(args) => restart::main(&args),

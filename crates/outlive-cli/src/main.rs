@@ -6,14 +6,17 @@
 
 mod account;
 mod age;
+mod attach;
 mod cli;
 mod completions;
+mod detach;
 mod doctor;
 mod events;
 mod follow;
 mod form;
 mod hazards;
 mod json;
+mod keys;
 mod kill;
 mod life;
 mod limits;
@@ -21,6 +24,7 @@ mod lines;
 mod list;
 mod logs;
 mod man;
+mod modes;
 mod output;
 mod parse;
 mod prune;
@@ -29,6 +33,7 @@ mod remove;
 mod report;
 mod restart;
 mod run;
+mod screen;
 mod send;
 mod show;
 mod status;
@@ -36,6 +41,7 @@ mod stop;
 mod table;
 mod text;
 mod top;
+mod tty;
 mod wait;
 
 #[cfg(not(test))]

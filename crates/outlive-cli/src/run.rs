@@ -1,6 +1,7 @@
 //! `outlive run`.
 
 use crate::account;
+use crate::attach;
 use crate::cli::examples;
 use crate::follow;
 use crate::form::Form;
@@ -14,6 +15,7 @@ use crate::ready;
 use crate::report::{self, Failure, Result};
 use crate::status;
 use crate::text;
+use crate::tty;
 use clap::ValueEnum;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use outlive::{Command, Job, JobOptions, Jobs, State, Status};
@@ -81,6 +83,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     form: Form,
+
+    #[command(flatten)]
+    tty: tty::Args,
 
     /// When the job is over
     #[arg(long, value_name = "END", default_value = "main")]
@@ -220,12 +225,17 @@ const BROKEN_PIPE: i32 = 128 + 13;
 pub(crate) fn main(args: Args) -> Result<i32> {
     let command = command(&args);
     let options = options(&args)?;
+    if args.tty.attach {
+        attach::require_terminal(args.name.as_deref().unwrap_or("it"))?;
+    }
     let job = Jobs::open()?.start(&command, &options)?;
     let label = args.name.as_deref().unwrap_or(job.id());
     if let Some(plan) = job.plan() {
         hazards::warn(&plan.report, label);
     }
-    if args.follow {
+    if args.tty.attach {
+        attach::sit_at_new(&job, label, &args.tty.leave)
+    } else if args.follow {
         follow_to_end(&job, label).map_err(|failure| {
             failure.hint(format!("the job was started: outlive logs -f {label}"))
         })
@@ -324,6 +334,7 @@ fn options(args: &Args) -> Result<JobOptions> {
         OutputMode::Pipe => outlive::OutputMode::Pipe,
     });
     args.form.apply(&mut options);
+    args.tty.apply(&mut options);
     options.until(match args.until {
         Until::Main => outlive::Until::Main,
         Until::Tree => outlive::Until::Tree,

@@ -18,7 +18,7 @@ use outlive_os::events;
 use outlive_os::socket::Listener;
 use outlive_os::tree::Tree;
 use outlive_os::{AsDescriptor, Found, lock, proc, role};
-use outlive_record::{Answer, Place};
+use outlive_record::{Answer, OutputMode, Place};
 
 /// Adopts the job that runs.
 pub(crate) fn adopt(arrival: &Arrival, place: &Place) -> Result<Started, Refusal> {
@@ -76,8 +76,10 @@ pub(crate) fn adopt(arrival: &Arrival, place: &Place) -> Result<Started, Refusal
         settings: launch.settings.clone(),
     };
     let ready = Readying::resume(&mut record, &folder, means);
+    let lost = record.spec.output.mode == OutputMode::Pty;
     let run = record.newest_mut();
     run.adopted_at = Some(Timestamp::now());
+    run.terminal_lost = lost;
     if !all {
         run.output_lost = Some("it went through the keeper that was killed".to_owned());
     }
@@ -99,6 +101,7 @@ pub(crate) fn adopt(arrival: &Arrival, place: &Place) -> Result<Started, Refusal
         cap,
         pump,
         // What passed through the keeper that is gone has ended with it.
+        terminal: None,
         stdin: None,
         ready,
         expected: None,

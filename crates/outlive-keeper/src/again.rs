@@ -135,8 +135,8 @@ impl Keeper {
         job.main = main;
         job.unlimited.extend(lost);
         job.tree.begin(&job.main);
-        (job.pump, job.stdin) = pipes.ours(job.record.spec.output.form);
-        let mut expected = Expected::of(&provision.arrival.launch);
+        (job.pump, job.stdin, job.terminal) = pipes.ours(job.record.spec.output.form);
+        let mut expected = Expected::of(&provision.arrival.launch, job.terminal.as_ref());
         expected.note(&job.unlimited);
         if provision.arrival.launch.require {
             expected.require(&mut job.tree, &job.main, &job.folder)?;

@@ -8,6 +8,7 @@ use outlive_escape::survey;
 use outlive_os::cgroup::Cgroup;
 use outlive_os::folder::Folder;
 use outlive_os::process::Process;
+use outlive_os::pty::Pty;
 use outlive_os::tree::Tree;
 use outlive_os::{KERNEL, Kernel, bytes, os_string, proc, settings};
 use outlive_record::{Answer, Caller, CgroupFolder, Launch, Report, Setting, Text, Unlimited};
@@ -19,11 +20,14 @@ pub(crate) struct Expected {
     report: Report,
     caller: Caller,
     settings: Vec<Setting>,
+    /// The number of the job's own terminal, 0 if it has none.
+    terminal: i32,
 }
 
 impl Expected {
-    pub(crate) fn of(launch: &Launch) -> Expected {
+    pub(crate) fn of(launch: &Launch, terminal: Option<&Pty>) -> Expected {
         Expected {
+            terminal: terminal.map_or(0, |it| it.number().unwrap_or(0)),
             report: launch.report.clone(),
             caller: launch.caller.clone(),
             settings: launch.settings.clone(),
@@ -74,6 +78,7 @@ impl Expected {
         let seen = Seen {
             line,
             leads: true,
+            own_terminal: self.terminal,
             running,
             keepers_parent: parent.ok().flatten().map_or(0, |line| line.parent),
             in_job: proc::in_job(None).ok(),

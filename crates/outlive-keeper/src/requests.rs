@@ -1,9 +1,11 @@
 //! What others ask of a keeper, over its control socket.
 
+use crate::pump::{Pump, Source};
 use crate::table::Event;
 use crate::watch::Keeper;
+use outlive_os::pty::Pty;
 use outlive_os::{AsDescriptor, Descriptor, role};
-use outlive_record::{MESSAGE_LIMIT, Reply, Request};
+use outlive_record::{Form, MESSAGE_LIMIT, Reply, Request};
 use std::io;
 use std::time::Duration;
 
@@ -40,9 +42,9 @@ impl Keeper {
 
     /// Hears and answers one request.
     pub(crate) fn hear(&mut self, place: usize) {
-        let request = match self.connections[place].receive(MESSAGE_LIMIT) {
+        let (request, came) = match self.connections[place].receive(MESSAGE_LIMIT) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Ok((packet, _)) if !packet.is_empty() => Request::parse(&packet),
+            Ok((packet, came)) if !packet.is_empty() => (Request::parse(&packet), came),
             // It has gone, or speaks another language.
             _ => {
                 self.connections.remove(place);
@@ -77,7 +79,7 @@ impl Keeper {
                 Ok(()) => Reply::Done,
                 Err(error) => Reply::Refused(error.to_string()),
             },
-            Ok(Request::Stdin) => match self.job.stdin.as_ref().map(Descriptor::try_clone) {
+            Ok(Request::Stdin) => match self.input() {
                 Some(Ok(pipe)) => {
                     descriptor = Some(pipe);
                     Reply::Done
@@ -85,9 +87,13 @@ impl Keeper {
                 Some(Err(error)) => Reply::Refused(error.to_string()),
                 None => refused("its standard input is not open"),
             },
-            Ok(Request::CloseStdin) => match self.job.stdin.take() {
-                Some(_) => Reply::Done,
-                None => refused("its standard input is not open"),
+            Ok(Request::CloseStdin) => match self.close_input() {
+                Ok(()) => Reply::Done,
+                Err(error) => Reply::Refused(error.to_string()),
+            },
+            Ok(Request::Terminal) => match self.take_terminal(came) {
+                Ok(()) => Reply::Done,
+                Err(error) => Reply::Refused(error.to_string()),
             },
         };
         let connection = &self.connections[place];
@@ -103,6 +109,35 @@ impl Keeper {
         if sent.is_err() {
             self.connections.remove(place);
         }
+    }
+
+    /// What is written to so that the job reads it; none if that is not open.
+    fn input(&self) -> Option<io::Result<Descriptor>> {
+        match &self.job.terminal {
+            Some(terminal) => Some(terminal.input()),
+            None => self.job.stdin.as_ref().map(Descriptor::try_clone),
+        }
+    }
+
+    /// Lets the job read to the end of its input: a terminal goes on after that.
+    fn close_input(&mut self) -> io::Result<()> {
+        match (&self.job.terminal, self.job.stdin.take()) {
+            (Some(terminal), _) => terminal.type_end(),
+            (None, Some(_)) => Ok(()),
+            (None, None) => Err(io::Error::other("its standard input is not open")),
+        }
+    }
+
+    /// Takes the terminal that was made by the keeper before this one.
+    fn take_terminal(&mut self, master: Option<Descriptor>) -> io::Result<()> {
+        let master = master.filter(|_| self.job.record.newest().terminal_lost);
+        let master = master.ok_or_else(|| io::Error::other("it has not lost a terminal"))?;
+        let terminal = Pty::of_master(master)?;
+        self.job.pump = Pump::new(Form::default(), vec![Source::terminal(&terminal)?]);
+        self.job.terminal = Some(terminal);
+        self.job.record.newest_mut().terminal_lost = false;
+        self.write_record();
+        Ok(())
     }
 
     /// Stops the job: politely, and by force once `grace` is over.

@@ -14,13 +14,14 @@ use outlive_os::cgroup::{Cgroup, Hold};
 use outlive_os::events::{self, Ender};
 use outlive_os::folder::Folder;
 use outlive_os::process::Process;
+use outlive_os::pty::Pty;
 use outlive_os::socket::Listener;
 use outlive_os::spawn::{Spawn, SpawnError, Step, Strings};
 use outlive_os::tree::Tree;
 use outlive_os::{AsDescriptor, Borrowed, Descriptor, clock, lock, os_string, proc, role};
 use outlive_record::{
-    Answer, Course, Form, InputPlan, Launch, OutputPlan, Place, Purpose, RECORD_LIMIT, Record,
-    RestartPolicy, Run, Slot, Spec, Stream, Unlimited, VERSION,
+    Answer, Course, Form, InputPlan, Launch, OutputMode, OutputPlan, Place, Purpose, RECORD_LIMIT,
+    Record, RestartPolicy, Run, Slot, Spec, Stream, Unlimited, VERSION,
 };
 use std::fs::File;
 use std::io;
@@ -46,6 +47,8 @@ pub(crate) struct Started {
     pub(crate) cap: Option<Cap>,
     /// What the keeper passes on of what it prints: nothing, unless that was asked for.
     pub(crate) pump: Pump,
+    /// Its own terminal.
+    pub(crate) terminal: Option<Pty>,
     /// The end of the pipe that the job reads from, if it is kept open.
     pub(crate) stdin: Option<Descriptor>,
     /// What tells whether it is ready.
@@ -229,7 +232,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
         )?;
         own.unlimited.extend(lost);
         tree.begin(&main);
-        let mut expected = Expected::of(launch);
+        let mut expected = Expected::of(launch, pipes.terminal.as_ref());
         expected.note(&own.unlimited);
         if launch.require {
             expected.require(&mut tree, &main, &room.folder)?;
@@ -251,7 +254,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 cap,
                 ..
             } = room;
-            let (pump, stdin) = pipes.ours(record.spec.output.form);
+            let (pump, stdin, terminal) = pipes.ours(record.spec.output.form);
             let again = cwd.map(|cwd| Box::new(Provision::new(arrival, cgroups, cwd)));
             Ok(Started {
                 home: home_path,
@@ -265,6 +268,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 output,
                 cap,
                 pump,
+                terminal,
                 stdin,
                 ready,
                 expected: Some(expected),
@@ -467,26 +471,41 @@ pub(crate) struct Pipes {
     outputs: Vec<(Source, Descriptor)>,
     /// The job's end and the keeper's end of its input.
     stdin: Option<(Descriptor, Descriptor)>,
+    /// The terminal that is all of its standard streams.
+    terminal: Option<Pty>,
 }
 
 impl Pipes {
     pub(crate) fn new(launch: &Launch, folder: &Folder) -> Result<Pipes, Refusal> {
-        let outputs = Source::all(&launch.spec.output, folder);
-        let outputs = outputs.during("make a pipe for the output")?;
+        let output = &launch.spec.output;
+        let outputs = Source::all(output, folder);
+        let mut outputs = outputs.during("make a pipe for the output")?;
+        let own = output.path.is_none() && output.mode == OutputMode::Pty;
+        let terminal = own.then(|| Pty::open(launch.spec.terminal.unwrap_or_default()));
+        let terminal = terminal.transpose().during("make a terminal")?;
+        if let Some(terminal) = &terminal {
+            let peer = terminal.peer().try_clone_to_owned();
+            let peer = peer.during("make a terminal")?;
+            outputs.push((Source::terminal(terminal).during("make a terminal")?, peer));
+        }
         let kept = launch.stdin == InputPlan::Kept;
         let stdin = kept
             .then(events::pipe)
             .transpose()
             .during("make a pipe for the input")?;
-        Ok(Pipes { outputs, stdin })
+        Ok(Pipes {
+            outputs,
+            stdin,
+            terminal,
+        })
     }
 
-    /// The keeper's ends: of its output, of its input.
-    pub(crate) fn ours(self, form: Form) -> (Pump, Option<Descriptor>) {
+    /// The keeper's ends: of its output, of its input, and of its terminal.
+    pub(crate) fn ours(self, form: Form) -> (Pump, Option<Descriptor>, Option<Pty>) {
         let sources = self.outputs.into_iter().map(|(source, _)| source).collect();
         let pump = Pump::new(form, sources);
         let stdin = self.stdin.map(|(_, to_job)| to_job);
-        (pump, stdin)
+        (pump, stdin, self.terminal)
     }
 
     /// Starts the program, which writes its line into `lock`; the folder of this process is its own.
@@ -523,9 +542,10 @@ impl Pipes {
                 (None, None) => null,
             }
         };
-        let input = match (launch.stdin, &self.stdin) {
-            (InputPlan::Slot(number), _) => slot(number)?,
-            (InputPlan::Kept, Some((from_keeper, _))) => from_keeper.as_fd(),
+        let input = match (launch.stdin, &self.stdin, &self.terminal) {
+            (_, _, Some(terminal)) => terminal.peer(),
+            (InputPlan::Slot(number), ..) => slot(number)?,
+            (InputPlan::Kept, Some((from_keeper, _)), _) => from_keeper.as_fd(),
             _ => null,
         };
         let output = |plan, stream| match plan {
@@ -553,6 +573,7 @@ impl Pipes {
             umask: Some(heritage.umask),
             descriptor_limit: heritage.descriptor_limit,
             new_session: true,
+            controlling_terminal: self.terminal.is_some(),
             descriptors,
             announce: Some(lock.as_fd()),
             cgroups,

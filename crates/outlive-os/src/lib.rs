@@ -21,6 +21,8 @@
 //! | [`lock`] | a lock that tells whether its holder lives |
 //! | [`socket`] | packets and descriptors between two processes of one user |
 //! | [`stream`] | bytes between a process and a manager |
+//! | [`pty`] | a terminal of a job's own |
+//! | [`terminal`] | the terminal that a person sits at |
 //! | [`output`] | a file that gives back its oldest part |
 //! | [`changes`] | a reader's wait for jobs to come, change and go |
 //! | [`growth`] | a reader's wait for a file to grow |

@@ -57,6 +57,8 @@ pub struct Spawn<'a> {
     pub umask: Option<u32>,
     /// Whether it leads a session and a process group of its own and so has no terminal.
     pub new_session: bool,
+    /// Whether what it gets as its standard input becomes the terminal that controls its new session.
+    pub controlling_terminal: bool,
     /// Whether it leads a process group of its own, in the caller's session. A new session's leader
     /// does in any case.
     pub new_group: bool,
@@ -113,6 +115,8 @@ pub enum Step {
     Cgroup,
     /// Setting up its descriptors (dup2(2), close_range(2), setrlimit(2)).
     Descriptors,
+    /// Taking its terminal (TIOCSCTTY, ioctl_tty(2)).
+    Terminal,
     /// Writing down who it is.
     Announce,
     /// Setting its niceness (setpriority(2)).
@@ -146,6 +150,7 @@ impl fmt::Display for SpawnError {
             Step::Descriptors => "failed to set up descriptors",
             Step::Nice => "failed to set its niceness",
             Step::Identity => "failed to become the user",
+            Step::Terminal => "failed to take its terminal",
             Step::Gate => "failed to wait for its start",
             Step::Breakaway => "failed to leave the job object",
             Step::Announce => "failed to write down its process id",

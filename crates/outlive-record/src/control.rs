@@ -32,8 +32,10 @@ pub enum Request {
     },
     /// For the descriptor that the job's standard input is read from.
     Stdin,
-    /// To close the job's standard input.
+    /// To close the job's standard input; at a terminal, to type the key for the end.
     CloseStdin,
+    /// To take the job's terminal, whose master's side comes along: the keeper that had it was killed.
+    Terminal,
 }
 
 /// What a keeper answers.
@@ -120,6 +122,7 @@ mod tests {
             },
             Request::Stdin,
             Request::CloseStdin,
+            Request::Terminal,
         ] {
             assert_eq!(Request::parse(&request.to_bytes()), Ok(request));
         }

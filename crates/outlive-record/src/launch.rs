@@ -396,6 +396,7 @@ mod tests {
                 form: Form::default(),
                 limit: 0,
             },
+            terminal: None,
             until: Until::Tree,
             leftover: Leftover::Leave,
             leave: crate::Leave::default(),

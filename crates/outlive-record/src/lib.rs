@@ -28,6 +28,7 @@ mod process_line;
 mod ready;
 mod record;
 mod report;
+mod terminal;
 mod text;
 mod wish;
 
@@ -49,5 +50,6 @@ pub use record::{
     Unreadable, Until, VERSION,
 };
 pub use report::{Escape, Hazard, HazardKind, Manager, Report, State, Way};
+pub use terminal::Size;
 pub use text::Text;
 pub use wish::{Breakaway, Leave, Reset, Via};

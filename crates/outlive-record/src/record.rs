@@ -2,7 +2,7 @@
 
 use crate::{
     Account, CgroupFolder, Course, Form, JobId, JobName, Leave, Life, Limits, Readiness, ReadyWish,
-    Report, Text,
+    Report, Size, Text,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,9 @@ pub struct Spec {
     pub input: Input,
     /// Its output.
     pub output: Output,
+    /// The size that its terminal has at first, if it has one of its own ([`OutputMode::Pty`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<Size>,
     /// What its end is.
     #[serde(default)]
     pub until: Until,
@@ -202,6 +205,9 @@ pub struct Run {
     /// When a new keeper took the job over, since the one before had been killed: the last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted_at: Option<Timestamp>,
+    /// Whether its terminal has ended with a keeper that was killed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub terminal_lost: bool,
     /// How it ended; none while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
@@ -391,6 +397,7 @@ impl Run {
             ended_at: None,
             pid: None,
             adopted_at: None,
+            terminal_lost: false,
             end: None,
             stopped: false,
             timed_out: false,
@@ -427,6 +434,7 @@ mod tests {
                 form: Form::default(),
                 limit,
             },
+            terminal: None,
             until: Until::Main,
             leftover: Leftover::Stop,
             leave: Leave::default(),

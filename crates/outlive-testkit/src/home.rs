@@ -246,6 +246,22 @@ impl Home {
         }
     }
 
+    /// Waits until the last of a job's output, which its keeper passes on, has `text` in it; all of that
+    /// up to there.
+    #[track_caller]
+    pub fn prints(&self, job: &str, text: &str) -> String {
+        let mut follow = Running::start(&mut self.outlive_command(["logs", "-f", "-n", "50", job]));
+        follow.out.until(text)
+    }
+
+    /// As [`survives`](Home::survives), of a job whose keeper passes on what it prints.
+    #[track_caller]
+    pub fn goes_on(&self, job: &str, puppet: &mut Puppet) {
+        let line = puppet.beat();
+        self.prints(job, &line);
+        self.ends_well(job, puppet);
+    }
+
     /// Waits until the job's keeper has gone.
     #[track_caller]
     pub fn keeper_gone(&self, job: &str) {
@@ -263,12 +279,18 @@ impl Home {
     /// process learns how it ends.
     #[track_caller]
     pub fn survives(&self, job: &str, puppet: &mut Puppet) {
-        assert_eq!(self.show(job)["state"], "running");
         let line = puppet.beat();
         assert!(
             self.logs(job).lines().any(|kept| kept == line),
             "{line:?} was not kept"
         );
+        self.ends_well(job, puppet);
+    }
+
+    /// Shows that the puppet's job lives, and that any other process learns how it ends.
+    #[track_caller]
+    fn ends_well(&self, job: &str, puppet: &mut Puppet) {
+        assert_eq!(self.show(job)["state"], "running");
         puppet.exit(7);
         let said = self.call(["wait", job]);
         assert_eq!(said.code, 7, "{said}");

@@ -43,7 +43,7 @@ fn an_end_is_told_and_then_brought_to_the_disk() {
     // The last one of each: the keeper has written other things before, and hears of none of these.
     let place = |what: &str, call: &str, of: &str| {
         let is_it = |line: &&str| line.starts_with(call) && line.contains(of);
-        let place = calls.iter().rposition(|line| is_it(line));
+        let place = calls.iter().rposition(is_it);
         place.unwrap_or_else(|| panic!("{what} is not there: {trace}"))
     };
     let written = place("the record", "rename", "\"record.new\"");

@@ -1,5 +1,6 @@
 //! One job.
 
+use crate::attach::write_waiting;
 use crate::error::{During, Error, Kind, Result};
 use crate::jobs::Jobs;
 use crate::launch;
@@ -13,7 +14,7 @@ use outlive_keeper::store::{self, CONTROL, Home, Seen, Unseen};
 use outlive_os::folder::Folder;
 use outlive_os::process::Process;
 use outlive_os::socket::Connection;
-use outlive_os::{AsDescriptor, Descriptor, events, role, socket};
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, events, role, socket};
 use outlive_record::{Input, JobId, MESSAGE_LIMIT, Reply, Report, Request};
 use std::fs::File;
 use std::io::{self, Write};
@@ -38,7 +39,7 @@ pub struct JobStdin(File);
 
 impl Write for JobStdin {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        write_waiting(&mut self.0, bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -191,8 +192,22 @@ impl Job {
         Error::new(Kind::NotRunning, what).because(cause)
     }
 
+    /// Gives its new keeper the terminal that the one before had made.
+    pub(crate) fn hand_over(&self, terminal: Borrowed<'_>) -> Result<()> {
+        let connection = self.call_with(&Request::Terminal, Some(terminal))?;
+        match self.hear(&connection) {
+            // It has the terminal already, from another one who is attached.
+            Err(error) if error.is_unsupported() => Ok(()),
+            heard => heard.map(drop),
+        }
+    }
+
     /// The first half of [`ask`](Job::ask): the connection has an answer when it is readable.
     pub(crate) fn call(&self, request: &Request) -> Result<Connection> {
+        self.call_with(request, None)
+    }
+
+    fn call_with(&self, request: &Request, descriptor: Option<Borrowed<'_>>) -> Result<Connection> {
         let no_keeper = |cause| self.no_keeper(cause);
         let folder = self.folder(&self.home()?)?;
         let connection = socket::connect(&folder, CONTROL)
@@ -209,7 +224,7 @@ impl Job {
             ))));
         }
         connection
-            .send(&request.to_bytes(), None)
+            .send(&request.to_bytes(), descriptor)
             .map_err(no_keeper)?;
         Ok(connection)
     }

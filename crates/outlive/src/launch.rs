@@ -109,6 +109,7 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
             form: options.output_form,
             limit: options.output_limit,
         },
+        terminal: options.terminal,
         until: options.until,
         leftover: options.leftover,
         life: options.life.clone(),

@@ -42,6 +42,7 @@
 
 mod account;
 mod adoption;
+mod attach;
 mod child;
 mod command;
 mod daemon;
@@ -63,6 +64,7 @@ mod stop;
 mod usage;
 mod waiting;
 
+pub use attach::Attached;
 pub use child::{Child, ChildStderr, ChildStdin, ChildStdout, ExitStatus, Output as ChildOutput};
 pub use command::Command;
 pub use daemon::{Closed, Daemon, Daemonized};
@@ -78,7 +80,7 @@ pub use outlive_escape::plan::{Breakaway, Level, Plan, Reset, Route, Via, Wish};
 pub use outlive_escape::survey::Survey;
 pub use outlive_record::{
     BadReady, Escape, Form as OutputForm, Hazard, HazardKind, Leftover, Limits, Manager,
-    OutputMode, Phase, Readiness, Ready, ReadyWish, Report, RestartPolicy, Site,
+    OutputMode, Phase, Readiness, Ready, ReadyWish, Report, RestartPolicy, Site, Size,
     State as HazardState, Stream, Success, Text, Until, Way,
 };
 pub use output::{Follow, LINE_LIMIT, Line, Lines, Output};

@@ -1,8 +1,8 @@
 //! How a job is kept.
 
 use outlive_record::{
-    Account, Form, Leftover, Life, Limits, OutputMode, Ready, ReadyWish, RestartPolicy, Success,
-    Until,
+    Account, Form, Leftover, Life, Limits, OutputMode, Ready, ReadyWish, RestartPolicy, Size,
+    Success, Until,
 };
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ pub struct JobOptions {
     pub(crate) output_limit: u64,
     pub(crate) output_mode: OutputMode,
     pub(crate) output_form: Form,
+    pub(crate) terminal: Option<Size>,
     pub(crate) until: Until,
     pub(crate) leftover: Leftover,
     pub(crate) account: Account,
@@ -38,6 +39,7 @@ impl Default for JobOptions {
             output_limit: 64 << 20,
             output_mode: OutputMode::default(),
             output_form: Form::default(),
+            terminal: None,
             until: Until::default(),
             leftover: Leftover::default(),
             account: Account::default(),
@@ -112,6 +114,30 @@ impl JobOptions {
     /// [`Output::only`]: crate::Output::only
     pub fn split(&mut self, split: bool) -> &mut JobOptions {
         self.output_form.split = split;
+        self
+    }
+
+    /// Gives it a terminal of its own, of this size at first, as its standard input, output and error:
+    /// its controlling terminal (credentials(7)), on which `TERM` is the caller's, or
+    /// `xterm-256color` if the caller has none. It can be [attached](crate::Job::attach) to. What it
+    /// prints is passed on to its output file by its keeper ([`OutputMode::Pty`]), whoever looks on or
+    /// does not.
+    ///
+    /// With the keeper the terminal goes: a job whose keeper is killed is hung up (SIGHUP) unless
+    /// somebody is attached.
+    ///
+    /// On Windows a job that asks for one is not started
+    /// ([`Error::is_unsupported`](crate::Error::is_unsupported)).
+    ///
+    /// ```
+    /// use outlive::{JobOptions, Size};
+    ///
+    /// let mut options = JobOptions::new();
+    /// options.name("repl").tty(Size { columns: 100, rows: 30 });
+    /// ```
+    pub fn tty(&mut self, size: Size) -> &mut JobOptions {
+        self.terminal = Some(size);
+        self.output_mode = OutputMode::Pty;
         self
     }
 

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use outlive_keeper::store::{OUTPUT, Seen, Unseen};
 use outlive_os::{clock, os_string, signal};
 use outlive_record::{
-    End, Form as OutputForm, Input, Limits, Place, Readiness, ReadyWish, Record, Report,
-    RestartPolicy, Spec, Unreadable,
+    End, Form as OutputForm, Input, Limits, OutputMode, Place, Readiness, ReadyWish, Record,
+    Report, RestartPolicy, Run as RecordedRun, Size, Spec, Unreadable,
 };
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -83,6 +83,8 @@ pub struct Status {
     pub output: PathBuf,
     /// What is written down with each line of its output, in that file.
     pub output_form: OutputForm,
+    /// The size that its terminal had at first; none if it has no terminal of its own.
+    pub terminal: Option<Size>,
     /// Its keeper.
     pub keeper: Keeper,
     /// Whether somebody asked for it to stop.
@@ -200,7 +202,7 @@ impl Status {
         let mut notes = Vec::new();
         let state = state(seen, here, &mut notes);
         if run.adopted_at.is_some() {
-            notes.extend(adopted(&record.spec));
+            notes.extend(adopted(&record.spec, run));
         }
         if run.output_truncated {
             notes.push(
@@ -250,6 +252,8 @@ impl Status {
             readiness: run.readiness.clone(),
             output,
             output_form: record.spec.output.form,
+            terminal: (record.spec.output.mode == OutputMode::Pty)
+                .then(|| record.spec.terminal.unwrap_or_default()),
             keeper: Keeper {
                 pid: seen.keeper.map(|it| it.pid),
                 alive: seen.kept && at_home,
@@ -291,6 +295,7 @@ impl Status {
             readiness: Readiness::default(),
             output: folder.join(OUTPUT),
             output_form: OutputForm::default(),
+            terminal: None,
             keeper: Keeper::default(),
             stopped: false,
             user: None,
@@ -335,7 +340,7 @@ fn times_out_at(record: &Record) -> Option<Timestamp> {
 }
 
 /// What a person should know of a job that was adopted.
-fn adopted(spec: &Spec) -> Vec<String> {
+fn adopted(spec: &Spec, run: &RecordedRun) -> Vec<String> {
     let mut notes =
         vec!["its keeper was killed while it ran, and another one has adopted it".to_owned()];
     if spec.life.restart != RestartPolicy::No {
@@ -343,6 +348,9 @@ fn adopted(spec: &Spec) -> Vec<String> {
     }
     if spec.input == Input::Kept {
         notes.push("its standard input has ended with the keeper that was killed".to_owned());
+    }
+    if run.terminal_lost {
+        notes.push("its terminal has ended with the keeper that was killed (SIGHUP)".to_owned());
     }
     notes
 }

@@ -44,6 +44,9 @@ mod placeholder;
 pub mod proc;
 #[path = "evfilt_proc.rs"]
 pub mod process;
+mod ptmx;
+#[path = "../unix/pty.rs"]
+pub mod pty;
 #[path = "../nameless_pipe.rs"]
 pub mod relay;
 pub mod role;
@@ -60,6 +63,8 @@ mod start;
 pub mod stream;
 pub mod surroundings;
 mod sysctl;
+#[path = "../unix/termios.rs"]
+pub mod terminal;
 pub mod tree;
 pub mod usage;
 

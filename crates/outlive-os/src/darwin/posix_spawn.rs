@@ -189,6 +189,12 @@ impl Plan {
         let aside = actions
             .set_descriptors(&spawn.descriptors)
             .map_err(at(Step::Descriptors))?;
+        if spawn.controlling_terminal {
+            let input = spawn.descriptors.iter().find(|(_, number)| *number == 0);
+            let input = input.ok_or(io::ErrorKind::InvalidInput.into());
+            let opened = input.and_then(|(terminal, _)| actions.open_terminal(*terminal));
+            opened.map_err(at(Step::Terminal))?;
+        }
         // Whether a relative path is looked up before or after the folder is changed has not always
         // been the same: it is made to mean the latter.
         let place = |program: &[u8]| match &folder {

@@ -24,6 +24,7 @@ pub(super) struct Plan {
     pub(super) umask: Option<u32>,
     pub(super) new_session: bool,
     pub(super) new_group: bool,
+    pub(super) controlling_terminal: bool,
     pub(super) moves: Vec<Move>,
     pub(super) joins: Vec<Join>,
     pub(super) settings: Vec<Setting>,
@@ -114,6 +115,10 @@ fn become_program(plan: &mut Plan) -> Result<(), (Step, i32)> {
     let used = [&mut plan.announce, &mut plan.gate, &mut plan.gate_keeper];
     set_descriptors(&mut plan.moves, used).map_err(at(Step::Descriptors))?;
     fill_standard().map_err(at(Step::Descriptors))?;
+    if plan.controlling_terminal {
+        // SAFETY: takes numbers: the last one, that no other session's terminal is taken away.
+        checked(unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) }).map_err(at(Step::Terminal))?;
+    }
     if let Some(to) = plan.announce {
         announce(to).map_err(at(Step::Announce))?;
     }

@@ -44,6 +44,9 @@ mod placeholder;
 pub mod proc;
 #[path = "pidfd.rs"]
 pub mod process;
+mod ptmx;
+#[path = "../unix/pty.rs"]
+pub mod pty;
 #[path = "fifo.rs"]
 pub mod relay;
 pub mod role;
@@ -59,6 +62,8 @@ mod start;
 #[path = "../unix/stream.rs"]
 pub mod stream;
 pub mod surroundings;
+#[path = "../unix/termios.rs"]
+pub mod terminal;
 pub mod tree;
 pub mod usage;
 

@@ -180,6 +180,7 @@ impl Plan {
             umask: spawn.umask,
             new_session: spawn.new_session,
             new_group: spawn.new_group,
+            controlling_terminal: spawn.controlling_terminal,
             moves: pairs
                 .iter()
                 .map(|&(from, to)| Move {

@@ -28,6 +28,8 @@ pub const HANG_UP: i32 = libc::SIGHUP;
 pub fn can_be_sent(signal: i32) -> bool {
     (1..=LAST).contains(&signal)
 }
+/// The terminal has another size.
+pub const WINDOW: i32 = libc::SIGWINCH;
 
 /// The signal of this name (`TERM`, `SIGTERM`, in any case) or number (from 1 on).
 pub fn parse(text: &str) -> Option<i32> {

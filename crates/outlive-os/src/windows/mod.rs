@@ -40,6 +40,7 @@ pub mod proc;
 #[path = "process_handle.rs"]
 pub mod process;
 mod program_file;
+pub mod pty;
 mod quote;
 #[path = "../nameless_pipe.rs"]
 pub mod relay;
@@ -56,6 +57,7 @@ pub mod spawn;
 pub mod stream;
 pub mod surroundings;
 mod task;
+pub mod terminal;
 pub mod tree;
 pub mod usage;
 

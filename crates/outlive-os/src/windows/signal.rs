@@ -20,6 +20,8 @@ pub const CHILD: i32 = 17;
 pub const ACTIVITY: i32 = 29;
 /// The terminal is gone: not there.
 pub const HANG_UP: i32 = 1;
+/// The terminal has another size: not there.
+pub const WINDOW: i32 = 28;
 
 const NAMES: [(&str, i32); 4] = [
     ("INT", INTERRUPT),

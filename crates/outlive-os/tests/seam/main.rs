@@ -17,6 +17,7 @@ mod notify;
 mod output;
 mod pidfd;
 mod proc;
+mod pty;
 mod relay;
 mod role;
 mod socket;

@@ -9,7 +9,8 @@ use outlive_escape::cookies::is_cookie;
 use outlive_escape::plan::{Breakaway, Plan};
 use outlive_os::{KERNEL, Kernel, bytes, os_string, proc, settings, signal, spawn};
 use outlive_record::{
-    Answer, Delegated, Launch, Leftover, OutputMode, RestartPolicy, Setting, Text, Way,
+    Answer, Delegated, InputPlan, Launch, Leftover, OutputMode, OutputPlan, RestartPolicy, Setting,
+    Text, Way,
 };
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -84,12 +85,26 @@ impl Order {
     }
 
     fn check(&self) -> Result<()> {
-        if self.spec.output.mode == OutputMode::Pty {
-            let what = "failed to give the job a terminal of its own: not supported yet";
-            return Err(Error::new(Kind::Unsupported, what));
+        let mode = self.spec.output.mode;
+        let own_streams = (self.stdin, self.stdout, self.stderr);
+        if mode == OutputMode::Pty
+            && own_streams != (InputPlan::Null, OutputPlan::Job, OutputPlan::Job)
+        {
+            let what = "failed to combine a terminal with another standard stream";
+            let hint = "the terminal is all three of them: Job::stdin writes to it";
+            return Err(Error::new(Kind::Invalid, what).hint_at(hint));
         }
-        if self.spec.leftover == Leftover::Leave && self.spec.output.mode == OutputMode::Pipe {
-            let what = "failed to combine leaving processes with output through a pipe";
+        if self.spec.terminal.is_some() && mode != OutputMode::Pty {
+            let what = "failed to combine a terminal with an output mode of another kind";
+            let hint =
+                "what is printed on a terminal has no lines that could bear times or streams";
+            return Err(Error::new(Kind::Invalid, what).hint_at(hint));
+        }
+        if self.spec.leftover == Leftover::Leave && mode != OutputMode::File {
+            let what = match mode {
+                OutputMode::Pty => "failed to combine leaving processes with a terminal",
+                _ => "failed to combine leaving processes with output through a pipe",
+            };
             let hint = "without its keeper they would have nobody to print to";
             return Err(Error::new(Kind::Invalid, what).hint_at(hint));
         }
@@ -147,6 +162,11 @@ impl Order {
             for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
                 self.environment.remove(OsStr::new(name));
             }
+        }
+        let terminal = self.spec.output.mode == OutputMode::Pty;
+        if terminal && self.environment.get(OsStr::new("TERM")).is_none() {
+            // What every terminal of today understands (xterm's terminfo).
+            self.environment.set("TERM".into(), "xterm-256color".into());
         }
     }
 

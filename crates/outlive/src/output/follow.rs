@@ -6,6 +6,7 @@ use crate::job::Job;
 use crate::waiting::{Goal, Sign, next, sign};
 use outlive_os::growth::{self, Watch};
 use outlive_os::{AsDescriptor, Borrowed, events};
+use outlive_record::ProcessLine;
 use std::io::{self, Read};
 use std::task::Poll;
 use std::time::Duration;
@@ -16,6 +17,10 @@ pub struct Follow {
     output: Output,
     watch: Watch,
     sign: Sign,
+    /// Who keeps the job.
+    keeper: Option<ProcessLine>,
+    /// Whether that is another one since it was last asked.
+    adopted: bool,
 }
 
 impl std::fmt::Debug for Follow {
@@ -44,11 +49,14 @@ impl Follow {
             }
         })?;
         let sign = sign(&job, Goal::End)?;
+        let keeper = job.look()?.keeper;
         Ok(Follow {
             job,
             output,
             watch,
             sign,
+            keeper,
+            adopted: false,
         })
     }
 
@@ -87,8 +95,23 @@ impl Follow {
         }
         if ready.contains(&1) {
             self.sign = next(&self.job, Goal::End, &self.sign).map_err(io::Error::other)?;
+            if !matches!(self.sign, Sign::Come) {
+                let keeper = self.job.look().map_err(io::Error::other)?.keeper;
+                self.adopted |= keeper != self.keeper;
+                self.keeper = keeper;
+            }
         }
         Ok(())
+    }
+
+    /// Whether the job has got another keeper since this was last asked.
+    pub(crate) fn was_adopted(&mut self) -> bool {
+        std::mem::take(&mut self.adopted)
+    }
+
+    /// How many bytes there are to be read now, as far as none is given back.
+    pub(crate) fn behind(&self) -> io::Result<u64> {
+        self.output.left()
     }
 
     /// What `read` finds in the output; none at its end, pending if there is nothing yet.
