@@ -86,7 +86,7 @@ fn milliseconds(begun: Instant) -> f64 {
 
 /// From before the kill to after the end of `outlive wait`.
 fn wait(home: &Home, outlive: &Path) -> Result<f64> {
-    let job = home.run(outlive, &["sleep", "infinity"])?;
+    let job = home.run(outlive, &[], &["sleep", "infinity"])?;
     let pid = pid(&job)?;
     let mut waits = home.command(outlive, &["wait", job.id()]).spawn()?;
     thread::sleep(SETTLED);
@@ -113,7 +113,7 @@ fn stop(home: &Home, outlive: &Path, grace: &str) -> Result<f64> {
     let script = format!(
         "i=0; while [ $i -lt {TREE} ]; do sleep infinity & i=$((i+1)); done; echo grown; wait"
     );
-    let job = home.run(outlive, &["sh", "-c", &script])?;
+    let job = home.run(outlive, &[], &["sh", "-c", &script])?;
     let mut output = job.follow(job.output()?)?;
     let mut read = [0; 64];
     if std::io::Read::read(&mut output, &mut read)? == 0 {
