@@ -100,7 +100,7 @@ impl Keeper {
 
         let ready_in =
             |part: Range<usize>| ready.iter().copied().filter(move |it| part.contains(it));
-        ready_in(pump_at..activity_at).for_each(|place| self.pump(place - pump_at));
+        ready_in(pump_at..notices_at).for_each(|place| self.pump(place - pump_at));
         self.job.pump.forget_ended();
         // From the last, so that a connection that goes does not move those before it.
         for place in ready_in(2..pump_at).rev() {
