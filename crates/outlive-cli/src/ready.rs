@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// http://ADDRESS[:PORT][/PATH[:STATUS]], or notify
     ///
     /// port, unix: a connection is accepted. http: a GET is answered with 200 to 399, or with STATUS.
-    /// log: a whole line of its output matches. file: it is there, and new. cmd: the line, run by the
+    /// log: it is found in a line of its output. file: it is there, and new. cmd: the line, run by the
     /// shell with the job's environment and folder, exits with 0. notify: it sends READY=1
     /// (sd_notify(3); Linux). An ADDRESS is an IP address or `localhost`. If somebody else answers
     /// there already nothing is started. A job that ends before it is ready is a failure, with its

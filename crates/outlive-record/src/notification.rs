@@ -24,7 +24,7 @@ pub struct Notification {
     pub watchdog: Option<Watchdog>,
     /// `WATCHDOG_USEC=`: how often it has to say that it lives, from now on.
     pub watchdog_period: Option<Duration>,
-    /// `EXTEND_TIMEOUT_USEC=`: how long it needs from now on for what it is at.
+    /// `EXTEND_TIMEOUT_USEC=`: how long it needs from now on to become ready.
     pub extend_timeout: Option<Duration>,
 }
 

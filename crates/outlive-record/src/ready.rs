@@ -19,7 +19,7 @@ pub enum Ready {
     Port(Site),
     /// A connection is accepted at this Unix socket: a path, or `@` and an abstract name (unix(7)).
     Unix(Text),
-    /// A whole line of its output matches this regular expression.
+    /// This regular expression is found in a line of its output, once that is whole.
     Log(String),
     /// A GET is answered.
     Http {

@@ -271,7 +271,7 @@ impl JobOptions {
     /// - `"http://localhost:8080/health"`: a GET is answered with a status from 200 to 399, or, with
     ///   `:204` behind the path, with that one. There is no TLS, and no name but `localhost` is looked
     ///   up. For a stranger that answers already the same holds.
-    /// - `"log:^listening"`: a whole line of its output matches (the regular expressions of
+    /// - `"log:^listening"`: it is found in a line of its output (the regular expressions of
     ///   `regex-lite`).
     /// - `"file:/run/app.pid"`: the file is there, and is not as it was before the start.
     /// - `"cmd:pg_isready -q"`: the line exits with 0, run by `/bin/sh`, or `cmd.exe` on Windows, with

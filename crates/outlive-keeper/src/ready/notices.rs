@@ -40,10 +40,8 @@ impl Notices {
         };
         set(SOCKET, bytes(receiver.address()));
         if let Some(period) = wish.watchdog_ms {
-            set(
-                WATCHDOG,
-                (period.saturating_mul(1000)).to_string().as_bytes(),
-            );
+            let period = period.saturating_mul(1000).to_string();
+            set(WATCHDOG, period.as_bytes());
         }
         Ok(Notices::at(receiver, wish, wish.when.is_none()))
     }
@@ -115,15 +113,10 @@ impl Keeper {
 
     fn heed(&mut self, said: Notification) {
         let now = Instant::now();
-        if let Some(time) = said.extend_timeout {
-            let until = now.checked_add(time);
-            let stops = self.phase == TablePhase::Stopping;
-            let deadline = match stops {
-                true => &mut self.grace_over,
-                false => &mut self.job.ready.deadline,
-            };
-            *deadline = deadline.map(|at| until.map_or(at, |until| at.max(until)));
-        }
+        // Never less than it was given; and how long a stop may take is for whoever asks for one to say.
+        let until = said.extend_timeout.and_then(|time| now.checked_add(time));
+        let deadline = self.job.ready.deadline;
+        self.job.ready.deadline = deadline.map(|at| until.map_or(at, |until| at.max(until)));
         let Some(notices) = &mut self.job.ready.notices else {
             return;
         };
