@@ -156,13 +156,13 @@ fn a_watchdog_begins_when_the_job_is_ready_and_can_be_triggered() {
     is_ready(&home, run);
     puppet.does("notify WATCHDOG=1");
     // A shorter time counts at once.
-    puppet.does("notify WATCHDOG_USEC=1000");
+    puppet.tell("notify WATCHDOG_USEC=1000");
     puppet.gone();
     assert_eq!(home.call(["wait", "job"]).code, 128 + libc::SIGABRT);
 
     let mut puppet = Puppet::new(&home);
     home.start(&["--name", "other", "--watchdog", "1h"], &mut puppet);
-    puppet.does("notify WATCHDOG=trigger");
+    puppet.tell("notify WATCHDOG=trigger");
     puppet.gone();
     assert_eq!(home.call(["wait", "other"]).code, 128 + libc::SIGABRT);
 }
