@@ -28,7 +28,10 @@ struct Order {
     keeper: PathBuf,
     spec: Spec,
     purpose: Purpose,
+    /// What it becomes, if not what this process is.
     credentials: Option<Credentials>,
+    /// How often a manager was asked: a unit may still be there when the next one is.
+    delegated: u32,
     /// Whether it is started although it can't be limited as asked.
     unlimited: bool,
     /// The folder it starts in, if not this process's.
@@ -257,6 +260,7 @@ impl Order {
             spec,
             purpose: Purpose::Start,
             credentials: None,
+            delegated: 0,
             unlimited: false,
             folder: None,
             environment,

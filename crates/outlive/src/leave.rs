@@ -308,8 +308,12 @@ impl Leaving {
         }
     }
 
-    /// The limits of a job could not be set. Whether that is left to somebody who has not tried yet.
-    pub(crate) fn is_limited_elsewhere(&mut self, which: &[Unlimited]) -> bool {
+    /// The limits of a job could not be set on this route. Whether they are left to a manager then,
+    /// which has not tried.
+    pub(crate) fn is_limited_elsewhere(&mut self, route: &Route, which: &[Unlimited]) -> bool {
+        if matches!(route.way, Way::Delegated(_)) {
+            return false;
+        }
         let which: Vec<String> = which.iter().map(ToString::to_string).collect();
         let is_first = self.helpers.unlimited.replace(which.join(", ")).is_none();
         is_first && matches!(self.next().way, Way::Delegated(_))

@@ -191,7 +191,11 @@ impl Order {
             .during(|| format!("failed to open the keeper `{}`", self.keeper.display()))?;
         let id = self.spec.id.as_str();
         let service = Service {
-            name: &format!("outlive-{id}-{}.service", std::process::id()),
+            name: &format!(
+                "outlive-{id}-{}.{}.service",
+                std::process::id(),
+                self.delegated
+            ),
             description: &format!("outlive job {id}"),
             program: Program::Open(program.as_fd()),
             arguments: &[outlive_keeper::ROLE, id],

@@ -33,6 +33,7 @@ impl Order {
             let mut plan = leaving.plan();
             let answer = if let Way::Delegated(manager) = route.way {
                 let launch = self.launch(&plan, &leaving);
+                self.delegated += 1;
                 match self.delegate(launch, leave::of(manager))? {
                     Ok(Answer::OutsideSandbox { beyond }) => {
                         leaving.outside(manager, &beyond);
@@ -67,7 +68,7 @@ impl Order {
                 }
             };
             if let Answer::NotLimited(which) = &answer {
-                if leaving.is_limited_elsewhere(which) {
+                if leaving.is_limited_elsewhere(&route, which) {
                     continue;
                 }
                 if self.spec.limits.prefer {
