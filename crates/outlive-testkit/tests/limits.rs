@@ -79,6 +79,24 @@ fn cgroups(home: &Home, job: &str) -> Vec<PathBuf> {
     paths.map(PathBuf::from).collect()
 }
 
+/// A puppet that is started as a limited job; nothing, loudly, where that is not possible.
+fn limited(what: &str, options: &[&str]) -> Option<(Home, Puppet)> {
+    can_limit(what).then(|| {
+        let home = Home::new();
+        let mut puppet = Puppet::new(&home);
+        home.start(&[&["--name", "job"], options].concat(), &mut puppet);
+        (home, puppet)
+    })
+}
+
+fn kill_keeper(home: &Home) {
+    let keeper = home.show("job")["keeper"]["pid"].as_i64();
+    let keeper = keeper.and_then(|pid| Pidfd::of(i32::try_from(pid).ok()?));
+    let keeper = keeper.expect("it has one");
+    keeper.kill();
+    keeper.ended();
+}
+
 const MEMORY: [&str; 2] = ["memory.max", "memory.limit_in_bytes"];
 
 fn is_out_of_memory(home: &Home, job: &str, said: &Said) {
@@ -96,15 +114,12 @@ fn is_out_of_memory(home: &Home, job: &str, said: &Said) {
 
 #[test]
 fn limits_are_in_force_and_a_restart_has_them_again() {
-    if !can_limit("limits") {
-        return;
-    }
-    let home = Home::new();
-    let mut puppet = Puppet::new(&home);
     let options = [
         "--memory", LIMIT, "--cpus", "0.5", "--tasks", "7", "--nice", "5",
     ];
-    home.start(&[&options[..], &["--name", "job"]].concat(), &mut puppet);
+    let Some((home, mut puppet)) = limited("limits", &options) else {
+        return;
+    };
     for _ in 0..2 {
         let pid = puppet.pid();
         let force = |files| in_force(&home, "job", pid, files);
@@ -149,12 +164,9 @@ fn the_first_instruction_is_limited() {
 
 #[test]
 fn no_more_tasks_than_allowed() {
-    if !can_limit("tasks") {
+    let Some((home, mut puppet)) = limited("tasks", &["--tasks", "3"]) else {
         return;
-    }
-    let home = Home::new();
-    let mut puppet = Puppet::new(&home);
-    home.start(&["--name", "job", "--tasks", "3"], &mut puppet);
+    };
     // The puppet, a shell, and one more.
     assert_eq!(puppet.ask("shell /bin/true"), "ended with Some(0)");
     let crowd = "shell (/bin/true | /bin/true | /bin/true) 2>/dev/null || exit 40";
@@ -215,18 +227,10 @@ fn an_end_for_lack_of_memory_is_recognised() {
 
 #[test]
 fn the_keeper_of_an_adopted_job_recognises_it_too() {
-    if !can_limit("an adopted job's memory") {
+    let Some((home, mut puppet)) = limited("an adopted job's memory", &["--memory", LIMIT]) else {
         return;
-    }
-    let home = Home::new();
-    let mut puppet = Puppet::new(&home);
-    home.start(&["--name", "job", "--memory", LIMIT], &mut puppet);
-    let keeper = home.show("job")["keeper"]["pid"]
-        .as_i64()
-        .expect("it has one");
-    let keeper = Pidfd::of(i32::try_from(keeper).expect("a pid")).expect("it lives");
-    keeper.kill();
-    keeper.ended();
+    };
+    kill_keeper(&home);
     // Which gives it another keeper.
     assert_eq!(home.call(["wait", "job", "--timeout", "0s"]).code, 124);
     assert_eq!(
@@ -248,22 +252,14 @@ fn the_keeper_of_an_adopted_job_recognises_it_too() {
 
 #[test]
 fn what_a_killed_keeper_has_made_is_removed() {
-    if !can_limit("a killed keeper's cgroups") {
+    let Some((home, mut puppet)) = limited(
+        "a killed keeper's cgroups",
+        &["--memory", LIMIT, "--cpus", "1"],
+    ) else {
         return;
-    }
-    let home = Home::new();
-    let mut puppet = Puppet::new(&home);
-    home.start(
-        &["--name", "job", "--memory", LIMIT, "--cpus", "1"],
-        &mut puppet,
-    );
+    };
     let folders = cgroups(&home, "job");
-    let keeper = home.show("job")["keeper"]["pid"]
-        .as_i64()
-        .expect("it has one");
-    let keeper = Pidfd::of(i32::try_from(keeper).expect("a pid")).expect("it lives");
-    keeper.kill();
-    keeper.ended();
+    kill_keeper(&home);
     let main = Pidfd::of(puppet.pid()).expect("it lives");
     puppet.exit(0);
     // It leaves its cgroups before that is told.
@@ -368,15 +364,12 @@ fn what_it_uses_is_told() {
 
 #[test]
 fn what_its_cgroup_accounts_for_is_not_summed() {
-    if !can_limit("a cgroup's accounts") {
+    let Some((home, mut puppet)) = limited(
+        "a cgroup's accounts",
+        &["--memory", "128M", "--tasks", "20"],
+    ) else {
         return;
-    }
-    let home = Home::new();
-    let mut puppet = Puppet::new(&home);
-    home.start(
-        &["--name", "job", "--memory", "128M", "--tasks", "20"],
-        &mut puppet,
-    );
+    };
     puppet.does("take 50331648");
     let usage = home.show("job")["usage"].clone();
     let summed = usage["summed"].as_array().expect("a list");
