@@ -6,33 +6,35 @@ use clap::ValueEnum;
 use outlive::{Limits, Usage};
 use std::time::Duration;
 
+/// Under which these options are listed.
+const HEADING: &str = "What it may use";
+
 #[derive(clap::Args)]
-#[command(next_help_heading = "What it may use")]
 #[group(skip)]
 pub(crate) struct Args {
     /// How much memory it may take, swap included: 500M, 2G (K, M, G and T are powers of 1024). What
     /// needs more is ended by the kernel, which `show` and `wait` then say
-    #[arg(long, value_name = "SIZE", value_parser = parse::memory)]
+    #[arg(long, help_heading = HEADING, value_name = "SIZE", value_parser = parse::memory)]
     memory: Option<u64>,
 
     /// How much processor time it may take, in processors: 0.5, 2
-    #[arg(long, value_name = "N", value_parser = parse::thousandths)]
+    #[arg(long, help_heading = HEADING, value_name = "N", value_parser = parse::thousandths)]
     cpus: Option<u32>,
 
     /// How many processes and threads it may have
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = HEADING, value_name = "N")]
     tasks: Option<u32>,
 
     /// Its share of input and output where others want some, too: 1 to 10000, others have 100
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = HEADING, value_name = "N")]
     io_weight: Option<u16>,
 
     /// Its niceness: -20 to 19
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, help_heading = HEADING, value_name = "N", allow_negative_numbers = true)]
     nice: Option<i32>,
 
     /// Whether it is started at all where not all of that can be had
-    #[arg(long, value_name = "HOW", default_value = "require")]
+    #[arg(long, help_heading = HEADING, value_name = "HOW", default_value = "require")]
     limits: Strictness,
 }
 

@@ -11,6 +11,7 @@ mod crowd;
 mod find;
 mod home;
 mod keeper;
+mod limits;
 mod output;
 mod place;
 mod prune;
@@ -90,6 +91,10 @@ fn main() {
             it_is_looked_for_in_path_by_programs_that_never_called_init
             one_that_is_no_keeper_is_refused
             one_that_stands_still_holds_up_no_wait;
+        limits:
+            niceness_is_given_and_comes_back_with_a_restart
+            limits_that_make_no_sense_are_refused
+            what_a_job_uses_is_told_while_it_runs;
         output:
             it_is_read_whole_or_from_its_last_lines
             following_ends_with_the_job
