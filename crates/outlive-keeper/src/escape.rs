@@ -1,5 +1,6 @@
 //! The job's own cgroups, and the report on what it has left.
 
+use crate::limits;
 use crate::start::Refusal;
 use crate::watch::end_by_force;
 use outlive_escape::kernel::cgroup::Kind;
@@ -166,7 +167,7 @@ fn bases(launch: &Launch) -> Vec<(PathBuf, bool)> {
     let hierarchies = survey::cgroups().into_iter();
     hierarchies
         .filter(|it| it.kind == Kind::Unified)
-        .filter_map(|it| Some((it.folder?, true)))
+        .filter_map(|it| Some((limits::unit_of(it.folder?), true)))
         .collect()
 }
 

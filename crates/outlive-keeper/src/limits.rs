@@ -127,6 +127,14 @@ fn top_of(path: &Path, delegated: bool) -> PathBuf {
     path.ancestors().nth(levels).unwrap_or(path).to_owned()
 }
 
+/// The cgroup of the unit that a keeper is in, which may have stepped aside within it.
+pub(crate) fn unit_of(mut folder: PathBuf) -> PathBuf {
+    if folder.ends_with(KEEPER) {
+        folder.pop();
+    }
+    folder
+}
+
 /// Moves this keeper out of the way, within the unit that a manager has given it.
 fn step_aside(bases: &[(PathBuf, bool)]) -> io::Result<()> {
     bases
