@@ -9,10 +9,15 @@
 //! is to be done is told by the job's record alone; a name that is wrong does nothing.
 
 use crate::escape::remove as remove_cgroups;
-use crate::store::{self, CONTROL, Home, Seen, Unseen};
+use crate::store::{self, CONTROL, Home, Seen};
 use jiff::Timestamp;
+use outlive_os::folder::Folder;
 use outlive_record::{JobId, Place};
 use std::io;
+
+/// How many jobs a keeper removes at most: who has stopped its job waits for it to go. Since each of them
+/// removes more than it adds, none is left in the end.
+const MOST: usize = 16;
 
 /// Remembers when a job is to be removed.
 pub fn remember(home: &Home, id: &JobId, at: Timestamp) -> io::Result<()> {
@@ -20,53 +25,70 @@ pub fn remember(home: &Home, id: &JobId, at: Timestamp) -> io::Result<()> {
     home.expiring()?.append(&format!("{second}.{id}")).map(drop)
 }
 
-/// Removes the jobs whose time to be kept is over, as seen from here.
+/// Removes jobs whose time to be kept is over, as seen from here, a few at once.
 pub fn sweep(home: &Home, here: &Place, now: Timestamp) -> io::Result<()> {
     let Some(names) = home.expiring_if_any()? else {
         return Ok(());
     };
     let jobs = home.jobs()?;
+    let mut settled = 0;
     for name in names.names()? {
-        let Some((second, id)) = name.split_once('.') else {
+        let Some(id) = due(&name, now) else {
             continue;
         };
-        let (Ok(second), Ok(id)) = (second.parse::<i64>(), JobId::parse(id)) else {
-            continue;
-        };
-        if second > now.as_second() {
-            continue;
+        // What is in the way may be gone at the next look, and so may a name that can't be removed.
+        if settle(home, &jobs, &id, here, now).unwrap_or(false) {
+            let _ = names.remove(&name);
+            settled += 1;
         }
-        match Seen::look(&jobs, id.as_str(), true) {
-            Ok(seen) => {
-                let record = &seen.record;
-                // Its keeper is about to go; or others see to it.
-                if (seen.kept && seen.has_ended()) || record.place.is_elsewhere(here) {
-                    continue;
-                }
-                // Otherwise it was started again meanwhile, and its next end is another one.
-                if record.expires_at().is_some_and(|at| at <= now) {
-                    // A keeper that was killed may have left processes, which only who stops the job
-                    // looks for: it has not removed its socket.
-                    if jobs
-                        .sub(id.as_str())?
-                        .names()?
-                        .iter()
-                        .any(|it| it == CONTROL)
-                    {
-                        continue;
-                    }
-                    match store::remove(home, &id, record.spec.name.as_ref()) {
-                        Ok(true) => remove_cgroups(&record.cgroups),
-                        // Who has it removed now, or what is in the way, may be gone at the next look.
-                        Ok(false) | Err(_) => continue,
-                    }
-                }
-            }
-            // What can't be read is left to be looked at by a person.
-            Err(Unseen::Unreadable(_) | Unseen::Absent) => {}
+        if settled == MOST {
+            break;
         }
-        // What can't be removed is met again.
-        let _ = names.remove(&name);
     }
     Ok(())
+}
+
+/// The job of which a name tells that its time is over.
+fn due(name: &str, now: Timestamp) -> Option<JobId> {
+    let (second, id) = name.split_once('.')?;
+    let second: i64 = second.parse().ok()?;
+    JobId::parse(id).ok().filter(|_| second <= now.as_second())
+}
+
+/// Removes a job if its time to be kept is over; whether there is nothing more to be done about it.
+fn settle(
+    home: &Home,
+    jobs: &Folder,
+    id: &JobId,
+    here: &Place,
+    now: Timestamp,
+) -> io::Result<bool> {
+    // What can't be read is left to be looked at by a person.
+    let Ok(seen) = Seen::look(jobs, id.as_str(), true) else {
+        return Ok(true);
+    };
+    let record = &seen.record;
+    // Its keeper is about to go, or others see to it.
+    if (seen.kept && seen.has_ended()) || record.place.is_elsewhere(here) {
+        return Ok(false);
+    }
+    // It was started again meanwhile: its next end is another one.
+    if record.expires_at().is_none_or(|at| now < at) {
+        return Ok(true);
+    }
+    // A keeper that was killed has not removed its socket, and may have left processes, for which only
+    // who stops the job looks.
+    if jobs
+        .sub(id.as_str())?
+        .names()?
+        .iter()
+        .any(|it| it == CONTROL)
+    {
+        return Ok(false);
+    }
+    let removed = store::remove(home, id, record.spec.name.as_ref())?;
+    if removed {
+        remove_cgroups(&record.cgroups);
+    }
+    Ok(removed)
 }

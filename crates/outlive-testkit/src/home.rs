@@ -262,6 +262,18 @@ impl Home {
         self.ends_well(job, puppet);
     }
 
+    /// The job's keeper, which must live.
+    #[track_caller]
+    pub fn keeper(&self, job: &str) -> process::Pidfd {
+        let shown = self.show(job);
+        let pid = shown["keeper"]["pid"]
+            .as_i64()
+            .filter(|_| shown["keeper"]["alive"] == true);
+        let pid = pid.and_then(|pid| i32::try_from(pid).ok());
+        pid.and_then(process::Pidfd::of)
+            .unwrap_or_else(|| panic!("no keeper lives: {shown}"))
+    }
+
     /// Waits until the job's keeper has gone.
     #[track_caller]
     pub fn keeper_gone(&self, job: &str) {

@@ -24,6 +24,7 @@ mod puppet;
 mod shell;
 pub mod soak;
 mod ssh;
+mod strace;
 pub mod survive;
 
 pub use home::{Home, Said};
@@ -33,6 +34,7 @@ pub use pty::Terminal;
 pub use puppet::Puppet;
 pub use shell::quoted;
 pub use ssh::Sshd;
+pub use strace::strace;
 
 use std::io::Write;
 

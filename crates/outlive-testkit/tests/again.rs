@@ -28,12 +28,6 @@ fn waiting(home: &Home, puppet: &mut Puppet) -> Value {
     shown
 }
 
-fn keeper(home: &Home) -> Pidfd {
-    let pid = home.show("job")["keeper"]["pid"].as_i64();
-    let pid = i32::try_from(pid.expect("it has one")).expect("a pid fits");
-    Pidfd::of(pid).expect("it lives")
-}
-
 #[test]
 fn a_job_that_fails_is_started_again_until_it_does_not() {
     let home = Home::new();
@@ -213,7 +207,7 @@ fn one_whose_keeper_is_killed_while_it_waits_is_not_lost() {
     home.start(&ALWAYS, &mut puppet);
     waiting(&home, &mut puppet);
     let wait = Running::start(&mut home.outlive_command(["wait", "job"]));
-    keeper(&home).kill();
+    home.keeper("job").kill();
     assert_eq!(wait.finish().code, 3);
     let listed = &home.list()[0];
     assert_eq!(
@@ -236,7 +230,7 @@ fn one_whose_keeper_is_killed_while_it_runs_is_not_started_again() {
     let home = Home::new();
     let mut puppet = Puppet::new(&home);
     home.start(&ALWAYS, &mut puppet);
-    keeper(&home).kill();
+    home.keeper("job").kill();
     let wait = Running::start(&mut home.outlive_command(["wait", "job"]));
     let shown = home.until_state("job", "running");
     puppet.exit(7);

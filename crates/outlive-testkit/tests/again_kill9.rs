@@ -1,9 +1,6 @@
 //! A keeper that is killed while it starts its job again.
 
-use outlive_testkit::{Home, Pidfd, Puppet, Running, skipped};
-use std::process::{Command, Stdio};
-
-const WHAT: &str = "a keeper that is killed at each step of a restart";
+use outlive_testkit::{Home, Pidfd, Puppet, strace};
 
 /// Every so many system calls: each round takes the time of a first pause.
 const STRIDE: usize = 5;
@@ -12,11 +9,6 @@ const STRIDE: usize = 5;
 /// stopped and started again.
 #[test]
 fn a_restart_that_is_cut_short_loses_no_job() {
-    let mut strace = Command::new("strace");
-    if strace.arg("-V").stdout(Stdio::null()).status().is_err() {
-        skipped(WHAT, "no strace to kill it by");
-        return;
-    }
     let (mut rounds, mut seen) = (0, Vec::new());
     for moment in (1..).step_by(STRIDE) {
         let Some((killed, state)) = strike(moment) else {
@@ -40,27 +32,10 @@ fn strike(moment: usize) -> Option<(bool, String)> {
     let mut puppet = Puppet::new(&home);
     home.start(&["--name", "job", "--restart", "always"], &mut puppet);
     let first = Pidfd::of(puppet.pid()).expect("it lives");
-    let pid = home.show("job")["keeper"]["pid"].as_i64();
-    let pid = i32::try_from(pid.expect("it has one")).expect("a pid fits");
-    let keeper = Pidfd::of(pid).expect("it lives");
+    let keeper = home.keeper("job");
     let kill = format!("inject=all:signal=KILL:when={moment}");
-    let words = [
-        "strace",
-        "-e",
-        "trace=all",
-        "-e",
-        &kill,
-        "-p",
-        &pid.to_string(),
-    ];
-    let mut strace = Running::start(&mut home.command(words));
-    let said = strace.err.line().expect("it says something");
-    if !said.contains("attached") {
-        puppet.exit(0);
-        home.ok(["stop", "job"]);
-        skipped(WHAT, &said);
-        return None;
-    }
+    let what = "a keeper that is killed at each step of a restart";
+    let mut strace = strace(&home, keeper.pid(), &["-o", "/dev/null", "-e", &kill], what)?;
     puppet.exit(3);
     first.ended();
     let again = puppet.ready_again_before(&keeper);

@@ -159,3 +159,28 @@ fn a_home_that_may_not_be_written_to() {
     mode(home.folder(), 0o755);
     home.ok(["run", "--", "true"]);
 }
+
+/// The record is written over itself, within the room that it has.
+#[test]
+fn a_job_is_started_again_while_the_disk_is_full() {
+    let home = Home::new();
+    if !own_mounts("restarts on a full disk") {
+        return;
+    }
+    let disk = Mount::over(&home, "256k");
+    let mut puppet = Puppet::new(&home);
+    home.start(&["--name", "job", "--restart", "always"], &mut puppet);
+    let filler = disk.fill();
+    for restarts in 1..4 {
+        puppet.exit(7);
+        puppet.ready_again();
+        let shown = home.show("job");
+        assert_eq!(shown["state"], "running", "{shown}");
+        assert_eq!(shown["restarts"], restarts, "{shown}");
+        assert_eq!(shown["runs"][0]["exit_code"], 7, "{shown}");
+    }
+    home.ok(["stop", "job"]);
+    puppet.is_gone();
+    assert_eq!(home.show("job")["state"], "signaled");
+    std::fs::remove_file(filler).expect("our own file");
+}

@@ -1,6 +1,6 @@
 //! A job's own time: `--timeout`, `--stop-signal`, `--grace`, `--expire`.
 
-use outlive_testkit::{Home, Pidfd, Puppet, Running};
+use outlive_testkit::{Home, Puppet, Running};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -87,11 +87,7 @@ fn its_time_goes_on_under_another_keeper() {
     ]);
     let before = record(&home, "job")["course"].clone();
     assert!(before["time_over_ms"].is_u64(), "{before}");
-    let keeper = home.show("job")["keeper"]["pid"]
-        .as_i64()
-        .expect("it has one");
-    let keeper = Pidfd::of(i32::try_from(keeper).expect("a pid fits")).expect("it lives");
-    keeper.kill();
+    home.keeper("job").kill();
     let said = home.call(["wait", "job"]);
     assert_eq!(said.code, 124, "{said}");
     let after = record(&home, "job");
@@ -136,12 +132,7 @@ fn its_signal_is_kept_by_who_stops_it_without_a_keeper() {
     let options = ["--name", "job", "--stop-signal", "INT", "--grace", "1h"];
     home.start(&options, &mut puppet);
     puppet.does("trap INT");
-    let keeper = home.show("job")["keeper"]["pid"]
-        .as_i64()
-        .expect("it has one");
-    Pidfd::of(i32::try_from(keeper).expect("a pid fits"))
-        .expect("it lives")
-        .kill();
+    home.keeper("job").kill();
     let mut stop = home.outlive_command(["stop", "job"]);
     stop.env("OUTLIVE_BIN", "/nonexistent");
     let stop = Running::start(&mut stop);

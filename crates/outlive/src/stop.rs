@@ -117,7 +117,10 @@ fn wait_for_keeper(
     }
     // A keeper that was killed meanwhile has not ended the tree; somebody else may have given it
     // another one since. What somebody has started since is another run, which nobody asked to stop.
-    let first_run = |seen: &Seen| seen.record.run_count - seen.record.course.restarts;
+    let first_run = |seen: &Seen| {
+        let record = &seen.record;
+        record.run_count.saturating_sub(record.course.restarts)
+    };
     let another = first_run(&seen) != first_run(before);
     match seen.record.newest().end {
         None if !another => stop(job, Some(Duration::ZERO)),

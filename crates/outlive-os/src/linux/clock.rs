@@ -8,6 +8,6 @@ use std::time::Duration;
 /// clock_gettime(2)), as waits do.
 pub fn running() -> Duration {
     let now = clock_gettime(ClockId::Monotonic);
-    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
-    Duration::from_secs(seconds) + Duration::from_nanos(now.tv_nsec.unsigned_abs())
+    // It is never before its own beginning.
+    Duration::try_from(now).unwrap_or_default()
 }

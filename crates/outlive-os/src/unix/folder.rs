@@ -5,7 +5,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 /// What the names of hidden folders begin with: those that are being made, or removed.
@@ -154,22 +154,19 @@ impl Folder {
         }
         let _ = self.remove(&new);
         let file = self.open_at(name, OFlags::WRONLY)?;
-        let about = file.metadata()?;
-        // Of what has no room there half would be written over the old bytes. Blanks at the end can be
-        // done without.
-        let room = about.len().max(about.blocks() * 512);
-        let fits = |bytes: &[u8]| bytes.len() as u64 <= room;
-        let shortest = bytes.trim_ascii_end();
-        let bytes = if fits(bytes) { bytes } else { shortest };
-        if !fits(bytes) {
+        let old = file.metadata()?.len();
+        // Blanks at the end can be done without.
+        let bytes = match usize::try_from(old).is_ok_and(|old| bytes.len() <= old) {
+            true => bytes,
+            false => bytes.trim_ascii_end(),
+        };
+        // What needs new room comes first: if there is none the old bytes are all still there.
+        let within = usize::try_from(old).map_or(bytes.len(), |old| old.min(bytes.len()));
+        if let Err(error) = file.write_all_at(&bytes[within..], within as u64) {
+            file.set_len(old)?;
             return Err(error);
         }
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let at = (bytes.len() - rest.len()) as u64;
-            let written = rustix::io::retry_on_intr(|| rustix::io::pwrite(&file, rest, at))?;
-            rest = &rest[written..];
-        }
+        file.write_all_at(&bytes[..within], 0)?;
         file.set_len(bytes.len() as u64)
     }
 

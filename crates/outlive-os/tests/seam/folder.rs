@@ -125,6 +125,15 @@ fn on_a_full_disk_it_is_replaced_in_place() {
                     .contains(&"file.new".to_owned())
             );
         }
+        if options.starts_with("size") {
+            let (before, longer) = (folder.read("file", 1 << 20), [b'c'; 9000]);
+            assert_eq!(
+                kind(folder.replace("file", &longer)),
+                ErrorKind::StorageFull
+            );
+            let after = folder.read("file", 1 << 20);
+            assert_eq!(after.expect("our own file"), before.expect("our own file"));
+        }
         drop(filler);
         fs::remove_file(path.path().join("filler")).expect("our own file");
         folder
