@@ -78,6 +78,9 @@ fn describe(job: &Status, usage: Option<&Usage>, now: Timestamp) -> String {
     if let Some(at) = job.ended_at {
         line("Ended", &ago(at, now));
     }
+    if job.restarts > 0 {
+        line("Restarts", &job.restarts.to_string());
+    }
     if let Some(at) = job.restarts_at {
         line("Again", &ahead(at, now));
     }
