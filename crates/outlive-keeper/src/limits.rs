@@ -8,7 +8,7 @@ use crate::escape::{Own, cgroup_paths};
 use crate::start::Refusal;
 use outlive_escape::survey;
 use outlive_os::cgroup::Cgroup;
-use outlive_os::{limits, usage};
+use outlive_os::{limits as os, usage};
 use outlive_record::{Answer, CgroupFolder, Launch, Limit, Unlimited};
 use std::fmt::Display;
 use std::fs::DirEntry;
@@ -24,18 +24,23 @@ const BESIDE: &str = "outlive-";
 impl Own {
     /// Sets the limits that were asked for, as far as they can be had.
     pub(crate) fn limit(&mut self, launch: &Launch, bases: &[(PathBuf, bool)], name: &str) {
-        let asked: Vec<Limit> = launch.spec.limits.of_cgroup().collect();
-        if asked.is_empty() {
+        let limits = &launch.spec.limits;
+        if limits.is_none() {
             return;
         }
         let delegated = launch.delegated.is_some();
-        if delegated {
+        if delegated && limits.of_cgroup().next().is_some() {
             // Where it can't step aside no controller can be enabled, and that is told.
             let _ = step_aside(bases);
         }
-        for limit in asked {
+        for limit in limits.of_cgroup() {
             if let Err(why) = self.set(limit, delegated, name) {
                 self.unlimited.push(without(limit, why));
+            }
+        }
+        for (cgroup, nice) in self.cgroups.iter().zip(limits.nice.iter().cycle()) {
+            if let Err(why) = os::set_nice(cgroup, *nice) {
+                self.unlimited.push(without("niceness", why));
             }
         }
     }
@@ -44,7 +49,7 @@ impl Own {
     fn set(&mut self, limit: Limit, delegated: bool, name: &str) -> Result<(), String> {
         let mut why = None;
         for (cgroup, path) in self.cgroups.iter().zip(cgroup_paths(&self.folders)) {
-            match limits::set(cgroup, &top_of(&path, delegated), limit) {
+            match os::set(cgroup, &top_of(&path, delegated), limit) {
                 Ok(()) => return Ok(()),
                 Err(error) => _ = why.get_or_insert_with(|| error.to_string()),
             }
@@ -71,7 +76,7 @@ impl Own {
             self.add(folder, false)?;
         }
         let at = place(self).ok_or(io::ErrorKind::NotFound)?;
-        limits::set(&self.cgroups[at], folder, limit)
+        os::set(&self.cgroups[at], folder, limit)
     }
 }
 

@@ -281,9 +281,23 @@ fn fill_standard() -> Result<(), i32> {
 fn set_nice(nice: i32) -> Result<(), i32> {
     // SAFETY: takes numbers.
     checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) })?;
-    settings::write_number(c"/proc/self/autogroup", nice);
-    Ok(())
+    for _ in 0..AUTOGROUP_TRIES {
+        match settings::write_number(c"/proc/self/autogroup", nice) {
+            Err(libc::EAGAIN) => {
+                // SAFETY: no descriptors are looked at: it only lets the time pass.
+                unsafe { libc::poll(ptr::null_mut(), 0, AUTOGROUP_PAUSE) };
+            }
+            // There is none, or it is not what counts here.
+            _ => return Ok(()),
+        }
+    }
+    Err(libc::EAGAIN)
 }
+
+/// The kernel changes a session's niceness ten times a second for all unprivileged users together
+/// (kernel/sched/autogroup.c); how often it is asked, and after how many milliseconds again.
+const AUTOGROUP_TRIES: usize = 10;
+const AUTOGROUP_PAUSE: i32 = 100;
 
 fn limit_descriptors(soft: u64) -> Result<(), i32> {
     // SAFETY: all zero is a valid structure, which the next call fills.

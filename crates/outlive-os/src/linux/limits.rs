@@ -7,8 +7,6 @@ use std::{fs, io};
 
 /// The period in which processor time is given out, in microseconds: the kernel's own.
 const PERIOD: u32 = 100_000;
-/// Memory is limited in pages, which have 64 KiB at most.
-const LARGEST_PAGE: u64 = 64 << 10;
 
 /// Sets a limit on all that is in a cgroup, and reads it back. In version 2 its controller is first
 /// enabled in the cgroups above it, up to `top`: a cgroup has the files of a controller only where
@@ -37,9 +35,9 @@ pub fn set(cgroup: &Cgroup, top: &Path, limit: Limit) -> io::Result<()> {
                     bytes,
                 ),
             };
-            write(there(memory), memory, bytes)?;
+            write(there(memory), memory, pages(bytes))?;
             // A kernel that does not account for swap has no such file.
-            there(swap).map_or(Ok(()), |file| write(Some(file), swap, swapped))
+            there(swap).map_or(Ok(()), |file| write(Some(file), swap, pages(swapped)))
         }
         (Limit::Cpus(thousandths), _) => {
             let quota = u64::from(thousandths) * u64::from(PERIOD / 1000);
@@ -63,6 +61,30 @@ pub fn set(cgroup: &Cgroup, top: &Path, limit: Limit) -> io::Result<()> {
             write(there(name), name, of_bfq(weight))
         }
     }
+}
+
+/// The kernel counts memory in whole pages.
+fn pages(bytes: u64) -> u64 {
+    let page = rustix::param::page_size() as u64;
+    bytes / page * page
+}
+
+/// Gives a cgroup that has a processor time of its own the weight of this niceness among the others:
+/// niceness itself counts within it alone (sched(7)). One that has none is left as it is.
+pub fn set_nice(cgroup: &Cgroup, nice: i32) -> io::Result<()> {
+    let file = |name: &str| Some(cgroup.path().join(name)).filter(|it| it.exists());
+    if let Some(file) = file("cpu.weight.nice") {
+        return fs::write(&file, nice.to_string()).map_err(|error| at(&file, &error));
+    }
+    match file("cpu.shares") {
+        Some(file) => write(Some(file), "cpu.shares", shares(nice)),
+        None => Ok(()),
+    }
+}
+
+/// Each step of niceness is a quarter more or less (kernel: `sched_prio_to_weight`).
+fn shares(nice: i32) -> u64 {
+    (1024.0 / 1.25f64.powi(nice)).round() as u64
 }
 
 /// bfq has weights of its own, up to 1000 (kernel: Documentation/block/bfq-iosched.rst); 100 is what
@@ -121,10 +143,9 @@ fn write_text(file: Option<PathBuf>, name: &str, text: &str, value: u64) -> io::
     let found = fs::read_to_string(&file).map_err(|error| at(&file, &error))?;
     // `default 100` (io.weight), `150000 100000` (cpu.max), `1073741824`.
     let mut numbers = found.split_whitespace().map(str::parse::<u64>);
-    let kept = numbers.find_map(Result::ok);
-    match kept.is_some_and(|kept| kept <= value && value - kept < LARGEST_PAGE) {
-        true => Ok(()),
-        false => Err(io::Error::other(format!(
+    match numbers.find_map(Result::ok) {
+        Some(kept) if kept == value => Ok(()),
+        _ => Err(io::Error::other(format!(
             "`{}` is `{}` after {text} was written to it",
             file.display(),
             found.trim_end()
@@ -144,6 +165,70 @@ mod tests {
     fn weights_of_bfq_are_in_its_range() {
         for (weight, expected) in [(1, 1), (100, 100), (10_000, 1000)] {
             assert_eq!(of_bfq(weight), expected);
+        }
+    }
+
+    #[test]
+    fn shares_are_the_kernels_weights() {
+        for (nice, expected) in [(-20, 88818), (0, 1024), (5, 336), (19, 15)] {
+            assert_eq!(shares(nice), expected, "{nice}");
+        }
+    }
+
+    /// A hierarchy of version 2 that has a controller; its root and that controller.
+    fn hierarchy() -> Option<(PathBuf, String)> {
+        let roots = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(PathBuf::from);
+        let controller = |root: &PathBuf| {
+            let text = fs::read_to_string(root.join("cgroup.controllers")).ok()?;
+            text.split_whitespace().next().map(str::to_owned)
+        };
+        roots
+            .into_iter()
+            .find_map(|root| controller(&root).map(|it| (root, it)))
+    }
+
+    #[test]
+    fn a_controller_is_enabled_from_above() {
+        let Some((root, controller)) = hierarchy() else {
+            println!("SKIPPED: controllers: no cgroup of version 2 has one here");
+            return;
+        };
+        let top = root.join(format!("outlive-test-{}-limits", std::process::id()));
+        let inner = top.join("inner");
+        let made = fs::create_dir(&top).and_then(|()| fs::create_dir(&inner));
+        if let Err(error) = made {
+            println!("SKIPPED: controllers: no cgroup can be made here: {error}");
+            return;
+        }
+        let enabled = |folder: &Path| {
+            let text = fs::read_to_string(folder.join("cgroup.subtree_control"));
+            let text = text.expect("every cgroup has it");
+            text.split_whitespace().any(|it| it == controller)
+        };
+        let before = enabled(&root);
+        let error = enable("no-such", &inner, &top).expect_err("nobody has it");
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+        assert!(
+            error.to_string().contains(&*top.to_string_lossy()),
+            "{error}"
+        );
+
+        let mut inside = std::process::Command::new("cat");
+        let inside = inside.stdin(std::process::Stdio::piped()).spawn();
+        let mut inside = inside.expect("there is cat");
+        fs::write(inner.join("cgroup.procs"), inside.id().to_string()).expect("our own cgroup");
+        let error = enable(&controller, &inner, &root).expect_err("somebody is in it");
+        assert_eq!(error.kind(), io::ErrorKind::ResourceBusy, "{error}");
+        drop(inside.stdin.take());
+        inside.wait().expect("our own child");
+
+        enable(&controller, &inner, &root).expect("nobody is in it");
+        assert!(enabled(&root) && enabled(&top) && enabled(&inner));
+        fs::remove_dir(&inner).expect("nobody is in it");
+        fs::remove_dir(&top).expect("nobody is in it");
+        if !before {
+            let file = root.join("cgroup.subtree_control");
+            fs::write(file, format!("-{controller}")).expect("nobody else uses it");
         }
     }
 

@@ -3,6 +3,7 @@
 use super::surroundings::Limit;
 use outlive_record::{RESOURCES, Setting};
 use std::ffi::CStr;
+use std::io;
 
 /// What `--reset` sets back.
 #[derive(Debug, Clone, Copy, Default)]
@@ -278,7 +279,9 @@ fn set(setting: &Setting) {
             // SAFETY: takes numbers.
             unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, *nanoseconds) };
         }
-        Setting::OomScore(score) => write_number(c"/proc/self/oom_score_adj", *score),
+        Setting::OomScore(score) => {
+            let _ = write_number(c"/proc/self/oom_score_adj", *score);
+        }
         Setting::NoNewPrivs => {
             // SAFETY: takes numbers; prctl(2) wants the unused ones to be zero.
             unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1u64, 0u64, 0u64, 0u64) };
@@ -286,9 +289,8 @@ fn set(setting: &Setting) {
     }
 }
 
-/// Writes a number as text to a file of the kernel's, if that is there and may be written, without
-/// allocating.
-pub(super) fn write_number(path: &CStr, number: i32) {
+/// Writes a number as text to a file of the kernel's, without allocating.
+pub(super) fn write_number(path: &CStr, number: i32) -> Result<(), i32> {
     let mut text = [0u8; 12];
     let mut at = text.len();
     let mut rest = number.unsigned_abs();
@@ -306,11 +308,22 @@ pub(super) fn write_number(path: &CStr, number: i32) {
     }
     // SAFETY: a string that ends with a NUL.
     let file = unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
-    if file >= 0 {
-        let text = &text[at..];
-        // SAFETY: a buffer of ours and its size.
-        unsafe { libc::write(file, text.as_ptr().cast(), text.len()) };
-        // SAFETY: opened here.
-        unsafe { libc::close(file) };
+    if file < 0 {
+        return Err(last_error());
     }
+    let text = &text[at..];
+    // SAFETY: a buffer of ours and its size.
+    let written = unsafe { libc::write(file, text.as_ptr().cast(), text.len()) };
+    let result = if written < 0 {
+        Err(last_error())
+    } else {
+        Ok(())
+    };
+    // SAFETY: opened here.
+    unsafe { libc::close(file) };
+    result
+}
+
+fn last_error() -> i32 {
+    io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }

@@ -8,7 +8,7 @@ use super::cgroup::Cgroup;
 use super::inheritance::Inheritance;
 use super::process::{Process, open};
 use super::program_file::{ProgramFile, command_interpreter, not_found};
-use super::{call, environment, os_string, proc, quote, surroundings};
+use super::{call, environment, os_string, proc, quote, settings, surroundings};
 use crate::Leave;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -145,18 +145,7 @@ impl Spawn<'_> {
         if self.announce.is_some() {
             flags |= CREATE_SUSPENDED;
         }
-        flags | self.nice.map_or(0, priority_class)
-    }
-}
-
-/// The priority class next to a niceness.
-fn priority_class(nice: i32) -> u32 {
-    match nice {
-        ..-10 => HIGH_PRIORITY_CLASS,
-        -10..0 => ABOVE_NORMAL_PRIORITY_CLASS,
-        0 => NORMAL_PRIORITY_CLASS,
-        1..=10 => BELOW_NORMAL_PRIORITY_CLASS,
-        _ => IDLE_PRIORITY_CLASS,
+        flags | self.nice.map_or(0, settings::priority_class)
     }
 }
 

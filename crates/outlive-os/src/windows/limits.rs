@@ -44,6 +44,12 @@ pub fn set(cgroup: &Cgroup, _top: &Path, limit: Limit) -> io::Result<()> {
     }
 }
 
+/// A job object's processes have each their own priority class, which [`Spawn`](super::spawn::Spawn)
+/// gives them.
+pub fn set_nice(_cgroup: &Cgroup, _nice: i32) -> io::Result<()> {
+    Ok(())
+}
+
 /// Sets one of the limits that are set together, and leaves the others as they are.
 fn extend<T: Copy + PartialEq>(
     cgroup: &Cgroup,

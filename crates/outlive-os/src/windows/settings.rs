@@ -3,6 +3,10 @@
 
 use super::surroundings::Limit;
 use outlive_record::Setting;
+use windows_sys::Win32::System::Threading::{
+    ABOVE_NORMAL_PRIORITY_CLASS, BELOW_NORMAL_PRIORITY_CLASS, HIGH_PRIORITY_CLASS,
+    IDLE_PRIORITY_CLASS, NORMAL_PRIORITY_CLASS,
+};
 
 /// What `--reset` sets back.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,4 +46,15 @@ pub fn usual(_which: Which, _lower: &[Limit]) -> Vec<Setting> {
 /// Of these settings those that are not in force in a process, by name.
 pub fn refused(_pid: i32, _settings: &[Setting]) -> Vec<&'static str> {
     Vec::new()
+}
+
+/// The priority class next to a niceness (SetPriorityClass).
+pub(super) fn priority_class(nice: i32) -> u32 {
+    match nice {
+        ..-10 => HIGH_PRIORITY_CLASS,
+        -10..0 => ABOVE_NORMAL_PRIORITY_CLASS,
+        0 => NORMAL_PRIORITY_CLASS,
+        1..=10 => BELOW_NORMAL_PRIORITY_CLASS,
+        _ => IDLE_PRIORITY_CLASS,
+    }
 }
