@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -164,7 +164,7 @@ struct Seat {
 }
 
 impl Seat {
-    fn open(program: &PathBuf, words: &[&str], end: Option<Command>) -> Result<Seat> {
+    fn open(program: &Path, words: &[&str], end: Option<Command>) -> Result<Seat> {
         let terminal = Pty::open(Size::default())?;
         let strings = |all: &[&str]| {
             let mut strings = Strings::default();
