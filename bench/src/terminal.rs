@@ -26,10 +26,9 @@ const OURS: &str = "outlive attach";
 const DTACH: &str = "dtach -a";
 const TMUX: &str = "tmux attach";
 
-/// What is attached to: it prints as many bytes as it is told.
+/// What is attached to: it prints as many bytes as it is told, and which time that was.
 const SCRIPT: &str = "stty sane; while read n; do head -c $n /dev/zero | tr '\\0' y | fold -w 79; \
-                      echo DO''NE; done";
-const TOLD: &str = "DONE";
+                      i=$((i + 1)); echo ti''me $i.; done";
 /// How many keys are pressed for one sample.
 const KEYS: usize = 200;
 /// How many bytes are printed for one.
@@ -158,6 +157,7 @@ struct Seat {
     output: Inflow,
     input: File,
     seen: Vec<u8>,
+    asked: usize,
     client: Process,
     end: Option<Command>,
     _terminal: Pty,
@@ -186,6 +186,7 @@ impl Seat {
             output: terminal.output()?,
             input: terminal.input()?.into(),
             seen: Vec::new(),
+            asked: 0,
             client,
             end,
             _terminal: terminal,
@@ -222,7 +223,8 @@ impl Seat {
     /// Has so many bytes printed.
     fn ask(&mut self, bytes: u64) -> Result<()> {
         write!(self.input, "{bytes}\r")?;
-        self.until(TOLD.as_bytes())
+        self.asked += 1;
+        self.until(format!("time {}.", self.asked).as_bytes())
     }
 
     /// How long a key takes until its echo is seen, in microseconds.
