@@ -219,12 +219,12 @@ impl Seat {
                 let mut pass = Vec::new();
                 let leaves = self.detach.typed(&buffer[..typed], &mut pass);
                 if !self.read_only && !pass.is_empty() {
+                    self.pending.append(&mut pass);
+                    self.type_pending()?;
                     // The one who types decides on the size.
                     self.resize()?;
-                    self.pending.append(&mut pass);
                 }
                 if leaves {
-                    self.type_pending()?;
                     return Ok(Left::Detached);
                 }
             }

@@ -161,9 +161,10 @@ fn the_last_one_who_comes_or_types_decides_on_the_size() {
     let home = Home::new();
     let mut puppet = started(&home, &["--size", "90x20"]);
     let words = home.outlive_words(["attach", "job"]);
-    let mut small = Terminal::sized(&home, (60, 15), &words);
-    sees(&mut small, &mut puppet);
     puppet.does("trap WINCH");
+    let mut small = Terminal::sized(&home, (60, 15), &words);
+    assert_eq!(puppet.line(), "signal WINCH");
+    sees(&mut small, &mut puppet);
     let mut large = Terminal::sized(&home, (120, 50), &words);
     assert_eq!(puppet.line(), "signal WINCH");
     sees(&mut large, &mut puppet);

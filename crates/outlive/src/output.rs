@@ -203,12 +203,13 @@ impl Output {
         self.decoder = Decoder::new(self.form);
     }
 
-    /// If the job has cut its output short, what is there now is new.
-    fn heed_cut(&mut self) -> io::Result<()> {
-        if self.kept.is_cut()? {
+    /// If the job has cut its output short, what is there now is new; whether it has.
+    fn heed_cut(&mut self) -> io::Result<bool> {
+        let is_cut = self.kept.is_cut()?;
+        if is_cut {
             self.go_to(0);
         }
-        Ok(())
+        Ok(is_cut)
     }
 
     /// Goes through the pieces of what was read that are not left out, each with where it ends in the

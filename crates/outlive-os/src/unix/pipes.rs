@@ -62,12 +62,12 @@ impl Inflow {
     /// What is there now: an error of kind `WouldBlock` if there is nothing, 0 bytes at the end.
     pub fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let mut length = self.from.read(bytes)?;
-        // A terminal gives 4 KiB at a time, however much there is (N_TTY_BUF_SIZE, Linux's tty.h).
-        while self.is_terminal && length < bytes.len() {
-            match self.from.read(&mut bytes[length..]) {
-                Ok(more) if more > 0 => length += more,
-                _ => break,
-            }
+        let mut last = length;
+        // A terminal gives 4 KiB at a time, however much there is (N_TTY_BUF_SIZE, Linux's tty.h). Of
+        // less than half of that it is the rest: an echo is not held up by another look.
+        while self.is_terminal && last > 2048 && length < bytes.len() {
+            last = self.from.read(&mut bytes[length..]).unwrap_or(0);
+            length += last;
         }
         Ok(length)
     }

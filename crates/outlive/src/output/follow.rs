@@ -122,8 +122,10 @@ impl Follow {
         loop {
             // Whether it had ended before what there is was read to its end.
             let ended = matches!(self.sign, Sign::Come);
-            self.output.heed_cut()?;
-            let found = read(&mut self.output)?;
+            let mut found = read(&mut self.output)?;
+            if found.is_none() && self.output.heed_cut()? {
+                found = read(&mut self.output)?;
+            }
             if found.is_some() || ended {
                 return Ok(Poll::Ready(found));
             }

@@ -52,7 +52,9 @@ impl Kept {
             let length = self.file.read(bytes)?;
             let before = self.position;
             // What was given back before or while it was read has been read as zeros.
-            self.skip_hole()?;
+            if bytes[..length].contains(&0) {
+                self.skip_hole()?;
+            }
             if self.position == before {
                 self.position += length as u64;
                 return Ok((length, jumped));
