@@ -4,7 +4,7 @@ use crate::output;
 use crate::report::{Failure, Result};
 use crate::text;
 use jiff::Timestamp;
-use outlive::{Escape, Hazard, HazardKind, HazardState, Keeper, Run, Status};
+use outlive::{Escape, Hazard, HazardKind, HazardState, Keeper, OutputForm, Run, Status};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -22,6 +22,7 @@ pub(crate) struct JobObject<'a> {
     started_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
     output: Cow<'a, str>,
+    output_form: OutputForm,
     keeper: KeeperObject,
     runs: Vec<RunObject>,
     notes: &'a [String],
@@ -87,6 +88,7 @@ impl<'a> JobObject<'a> {
             started_at: job.started_at,
             ended_at: job.ended_at,
             output: job.output.to_string_lossy(),
+            output_form: job.output_form,
             keeper: KeeperObject::from(&job.keeper),
             runs: job.runs.iter().map(RunObject::from).collect(),
             notes: &job.notes,

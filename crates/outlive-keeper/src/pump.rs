@@ -44,6 +44,14 @@ pub(crate) struct Source {
     pub(crate) ended: bool,
 }
 
+/// A pipe that the job prints to, with the ends that it is given.
+pub(crate) struct OutputPipe {
+    pub(crate) source: Source,
+    pub(crate) to_keeper: Descriptor,
+    /// What it holds so that there is a reader even without a keeper.
+    pub(crate) spare: Option<Descriptor>,
+}
+
 /// The streams for which a job has a pipe each: the first is for both if there is no second.
 fn streams(output: &Output) -> &'static [Stream] {
     match output.path.is_none() && output.mode == OutputMode::Pipe {
@@ -70,11 +78,15 @@ impl Source {
         }
     }
 
-    /// The pipes that a job is to print to, and their other ends; none where it prints to its file.
-    pub(crate) fn all(output: &Output, folder: &Folder) -> io::Result<Vec<(Source, Descriptor)>> {
+    /// The pipes that a job is to print to; none where it prints to its file.
+    pub(crate) fn all(output: &Output, folder: &Folder) -> io::Result<Vec<OutputPipe>> {
         let make = |stream: &Stream| {
-            let (pipe, to_keeper) = relay::new(folder, name(*stream))?;
-            Ok((Source::new(*stream, pipe), to_keeper))
+            let (pipe, to_keeper, spare) = relay::new(folder, name(*stream))?;
+            Ok(OutputPipe {
+                source: Source::new(*stream, pipe),
+                to_keeper,
+                spare,
+            })
         };
         streams(output).iter().map(make).collect()
     }

@@ -3,7 +3,7 @@
 use crate::arrive::{Arrival, Heritage};
 use crate::cap::Cap;
 use crate::escape::{Expected, Own};
-use crate::pump::{Pump, Source};
+use crate::pump::{OutputPipe, Pump, Source};
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
 use crate::store::{Unseen, remove_folder, rewrite, write_keeper_line};
 use crate::{ROLE, marks};
@@ -22,6 +22,10 @@ use outlive_record::{
 use std::fs::File;
 use std::io;
 use std::path::Path;
+
+/// From which number on a job is given what nobody has asked for: programs that choose numbers by
+/// themselves take the first ones, shells those from 10 on.
+const SPARE: i32 = 30;
 
 /// A job that runs, and what its keeper holds of it.
 pub(crate) struct Started {
@@ -208,7 +212,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 cap,
                 ..
             } = room;
-            let sources = outputs.into_iter().map(|(source, _)| source).collect();
+            let sources = outputs.into_iter().map(|it| it.source).collect();
             let pump = Pump::new(record.spec.output.form, sources);
             let stdin = stdin.map(|(_, to_job)| to_job);
             Ok(Started {
@@ -395,9 +399,8 @@ impl Room {
 
 /// What the job's descriptors are made of.
 struct Pipes {
-    /// The keeper's end and the job's end of its output, where the keeper passes that on: of both
-    /// streams, or of each.
-    outputs: Vec<(Source, Descriptor)>,
+    /// What it prints to where the keeper passes that on: one for both streams, or one for each.
+    outputs: Vec<OutputPipe>,
     /// The job's end and the keeper's end of its input.
     stdin: Option<(Descriptor, Descriptor)>,
 }
@@ -435,9 +438,9 @@ impl Pipes {
         let null = role::standard_input();
         let printed = |stream| {
             let mut outputs = self.outputs.iter();
-            let own = outputs.find(|(source, _)| source.stream == stream);
+            let own = outputs.find(|it| it.source.stream == stream);
             match (own.or(self.outputs.first()), &room.output) {
-                (Some((_, to_keeper)), _) => to_keeper.as_fd(),
+                (Some(pipe), _) => pipe.to_keeper.as_fd(),
                 (None, Some(output)) => output.as_fd(),
                 (None, None) => null,
             }
@@ -460,6 +463,11 @@ impl Pipes {
         for &(number, target) in &launch.kept {
             descriptors.push((slot(number)?, target));
         }
+        let asked_for = descriptors.len();
+        let is_free = |number: &i32| launch.kept.iter().all(|(_, target)| target != number);
+        let spare = self.outputs.iter().filter_map(|it| it.spare.as_ref());
+        let spare = spare.map(AsDescriptor::as_fd);
+        descriptors.extend(spare.zip((SPARE..).filter(is_free)));
         let strings = |texts: &[outlive_record::Text]| {
             let mut strings = Strings::default();
             texts.iter().try_for_each(|text| strings.push(&[&text.0]))?;
@@ -485,6 +493,15 @@ impl Pipes {
         {
             // It is where its keeper is then, which is outside of the launcher's cgroup too.
             spawn.cgroups = &[];
+            spawned = spawn.spawn();
+        }
+        if let Err(SpawnError {
+            step: Step::Descriptors,
+            ..
+        }) = spawned
+        {
+            // There may be few: it does without what it was not asked for.
+            spawn.descriptors.truncate(asked_for);
             spawned = spawn.spawn();
         }
         spawned.map_err(

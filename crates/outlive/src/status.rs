@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use outlive_keeper::store::{OUTPUT, Seen, Unseen};
 use outlive_os::os_string;
-use outlive_record::{End, Form as OutputForm, Input, Place, Report, Spec, Unreadable};
+use outlive_record::{End, Form as OutputForm, Input, OutputMode, Place, Report, Spec, Unreadable};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -161,6 +161,10 @@ impl Status {
         }
         if let Some(why) = &run.output_lost {
             notes.push(format!("some of the output could not be written: {why}"));
+        }
+        let unread = run.end.is_none() && record.spec.output.mode == OutputMode::Pipe;
+        if state == State::Lost && unread {
+            notes.push("what it printed after its keeper had been ended is lost".to_owned());
         }
         let output = match &record.spec.output.path {
             Some(path) => PathBuf::from(os_string(path.0.clone())),
