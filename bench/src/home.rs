@@ -62,9 +62,8 @@ impl Home {
         command
     }
 
-    pub(crate) fn run(&self, outlive: &Path, job: &[&str]) -> Result<Job> {
-        let mut arguments = vec!["run", "--"];
-        arguments.extend(job);
+    pub(crate) fn run(&self, outlive: &Path, options: &[&str], job: &[&str]) -> Result<Job> {
+        let arguments = [&["run"], options, &["--"], job].concat();
         let output = self
             .command(outlive, &arguments)
             .stdout(Stdio::piped())

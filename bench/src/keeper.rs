@@ -27,7 +27,7 @@ pub(crate) fn measure(
     let home = Home::fresh(&folder.join("keeper"))?;
     let start = |outlive: &Path| -> Result<Vec<u32>> {
         (0..IDLE_JOBS)
-            .map(|_| keeper(&home.run(outlive, &["sleep", "infinity"])?))
+            .map(|_| keeper(&home.run(outlive, &[], &["sleep", "infinity"])?))
             .collect()
     };
     let (dist, release) = (start(&builds.dist)?, start(&builds.release)?);

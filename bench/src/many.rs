@@ -100,7 +100,7 @@ fn fill(home: &Home, builds: &Builds, count: usize, job: &[&str]) -> Result<()> 
                 scope.spawn(move || {
                     (lane..count)
                         .step_by(lanes)
-                        .try_for_each(|_| home.run(&builds.dist, job).map(drop))
+                        .try_for_each(|_| home.run(&builds.dist, &[], job).map(drop))
                         .map_err(|error| error.to_string())
                 })
             })

@@ -1,5 +1,6 @@
 //! A job that writes 1 GiB to its output, capped as it is by default, and the same into a file by
-//! the shell. Both are removed and flushed before the next, so that none pays for another's pages.
+//! the shell; and then what passes through the keeper. All are removed and flushed before the next,
+//! so that none pays for another's pages.
 
 use std::env;
 use std::fs;
@@ -20,6 +21,12 @@ pub(crate) const ROLE: &str = "writer";
 const MIB: usize = 1 << 20;
 const OURS: &str = "outlive run";
 const SHELL: &str = "cmd > file";
+/// What the keeper passes on, and how that is asked for.
+const PUMPED: [(&str, &[&str]); 3] = [
+    ("  --output-mode pipe", &["--output-mode", "pipe"]),
+    ("  --timestamps", &["--timestamps"]),
+    ("  --timestamps --split", &["--timestamps", "--split"]),
+];
 
 struct Load {
     what: &'static str,
@@ -61,15 +68,19 @@ pub(crate) fn measure(
         let (write, mebibytes) = (load.write.to_string(), load.mebibytes.to_string());
         let job = [writer, ROLE, &write, &mebibytes];
         let rounds = if options.quick { 3 } else { 9 };
-        let series = interleave(rounds, &[OURS, SHELL], |name| {
+        let names = PUMPED.map(|(name, _)| name);
+        let names = [&[OURS, SHELL], &names[..]].concat();
+        let series = interleave(rounds, &names, |name| {
             home.clear()?;
             if file.exists() {
                 fs::remove_file(&file)?;
             }
             flush(folder)?;
             let begun = Instant::now();
-            if name == OURS {
-                home.run(&builds.dist, &job)?.wait(None)?;
+            let options = PUMPED.iter().find(|(pumped, _)| *pumped == name);
+            if name != SHELL {
+                let options = options.map_or(&[][..], |(_, options)| *options);
+                home.run(&builds.dist, options, &job)?.wait(None)?;
             } else {
                 let script = format!("exec \"$@\" >'{}'", file.display());
                 let status = Command::new("sh")
@@ -94,6 +105,14 @@ pub(crate) fn measure(
             table.at_least(load.what, (ours, "MiB/s"), shell, 0.95);
         } else {
             table.note(load.what, (ours, "MiB/s"), shell);
+        }
+        for (name, _) in PUMPED {
+            let pumped = Series::named(&series, name);
+            if load.promised {
+                table.at_least(name, (pumped, "MiB/s"), ours, 0.5);
+            } else {
+                table.note(name, (pumped, "MiB/s"), ours);
+            }
         }
     }
     if file.exists() {
