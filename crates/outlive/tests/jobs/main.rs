@@ -11,6 +11,7 @@ mod crowd;
 mod find;
 mod home;
 mod keeper;
+mod lines;
 mod output;
 mod place;
 mod prune;
@@ -89,6 +90,12 @@ fn main() {
             it_is_looked_for_in_path_by_programs_that_never_called_init
             one_that_is_no_keeper_is_refused
             one_that_stands_still_holds_up_no_wait;
+        lines:
+            they_are_told_apart
+            they_are_followed_without_waiting
+            the_last_may_be_unfinished
+            long_ones_come_in_parts
+            what_was_not_written_down_is_refused;
         output:
             it_is_read_whole_or_from_its_last_lines
             following_ends_with_the_job
