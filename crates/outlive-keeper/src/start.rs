@@ -213,7 +213,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 ..
             } = room;
             let sources = outputs.into_iter().map(|it| it.source).collect();
-            let pump = Pump::new(record.spec.output.form, sources);
+            let pump = Pump::new(record.spec.output.form, sources, output.as_ref());
             let stdin = stdin.map(|(_, to_job)| to_job);
             Ok(Started {
                 record,

@@ -325,6 +325,42 @@ fn output_that_passes_through_the_keeper_goes_on() {
     }
 }
 
+/// Whenever it comes: lost is no more than what it held, and nothing comes twice or in another order.
+#[test]
+fn keepers_are_killed_while_output_passes_through_them() {
+    const KILLS: usize = 5;
+    const LINES: usize = 50_000;
+    // What is taken out of a pipe at once, in lines of 100 bytes.
+    const HELD: usize = (32 << 10) / 100 + 2;
+    for option in ["--timestamps", "--output-mode=pipe"] {
+        let home = Home::new();
+        let mut puppet = Puppet::new(&home);
+        let id = home.start(&["--output-limit", "0", option], &mut puppet);
+        puppet.tell(&format!("flood {LINES} 100"));
+        for _ in 0..KILLS {
+            kill_keeper(&home, &id);
+            adopt(&home, &id);
+        }
+        assert_eq!(puppet.line(), "done");
+        puppet.exit(7);
+        home.call(["wait", &id]);
+        let logs = home.logs(&id);
+        let number = |line: &str| line.strip_prefix("flood ")?.split(' ').next()?.parse().ok();
+        let whole = logs.lines().filter(|line| line.len() == 99);
+        let numbers: Vec<usize> = whole.filter_map(number).collect();
+        assert!(numbers.is_sorted_by(|a, b| a < b), "{option}");
+        println!(
+            "{option}: {} of {LINES} lines are lost",
+            LINES - numbers.len()
+        );
+        assert!(
+            LINES - numbers.len() <= KILLS * HELD,
+            "{option}: {}",
+            numbers.len()
+        );
+    }
+}
+
 /// As a keeper leaves it that is killed while it writes.
 #[test]
 fn an_entry_that_was_cut_short_does_not_spoil_the_next() {

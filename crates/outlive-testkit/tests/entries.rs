@@ -150,6 +150,41 @@ fn a_job_finds_nothing_to_read_where_it_prints() {
 }
 
 #[test]
+fn another_run_goes_on_in_the_same_file() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    let id = home.start(&["--timestamps", "--split"], &mut puppet);
+    let folder = home.job(&id);
+    let mut expected = String::new();
+    for run in 0..3 {
+        puppet.does(&format!("say run {run}"));
+        expected += &format!("run {run}\n");
+        puppet.exit(0);
+        assert_eq!(home.call(["wait", &id]).code, 0);
+        assert_eq!(home.logs(&id), expected);
+        home.keeper_gone(&id);
+        let files = fs::read_dir(&folder).expect("our own home");
+        let names = files.map(|file| file.expect("it is there").file_name());
+        let pipes = names.filter(|name| name == "stdout" || name == "stderr");
+        assert_eq!(pipes.count(), 0, "they go with their keeper");
+        home.ok(["restart", &id]);
+        puppet.ready();
+    }
+    puppet.exit(0);
+    assert_eq!(home.call(["wait", &id]).code, 0);
+    // As a keeper leaves it that is killed while it writes, with its job.
+    let output = folder.join("output");
+    let torn = fs::read_to_string(&output).expect("it has printed") + "2026-11-22T10:05";
+    fs::write(&output, torn).expect("our own home");
+    home.ok(["restart", &id]);
+    puppet.ready();
+    puppet.does("say after that");
+    puppet.exit(0);
+    assert_eq!(home.call(["wait", &id]).code, 0);
+    assert_eq!(home.logs(&id), expected + "2026-11-22T10:05\nafter that\n");
+}
+
+#[test]
 fn a_full_disk_costs_what_is_printed_meanwhile_and_no_more() {
     let home = Home::new();
     if !own_mounts("output on a full disk") {
