@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use outlive_os::events::{self, Inflow};
 use outlive_os::folder::Folder;
 use outlive_os::output::read_exact_at;
-use outlive_os::{AsDescriptor, Borrowed, Descriptor, relay};
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, relay, role};
 use outlive_record::{Form, Output, OutputMode, Stream, encode};
 use std::fs::File;
 use std::io::{self, Write};
@@ -125,6 +125,14 @@ impl Pump {
     /// What is to be waited on.
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = Borrowed<'_>> {
         self.sources.iter().map(|source| source.pipe.as_fd())
+    }
+
+    /// Gives back what passing on has taken of memory: nothing comes for now.
+    pub(crate) fn rest(&mut self) {
+        if !self.taken.is_empty() {
+            (self.taken, self.entries) = (Vec::new(), Vec::new());
+            role::give_memory_back();
+        }
     }
 
     /// Forgets the sources that have ended.
