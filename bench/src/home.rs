@@ -87,6 +87,12 @@ impl Home {
         Ok(self.jobs.get(fs::read_to_string(answer)?.trim())?)
     }
 
+    /// The one job that runs in it.
+    pub(crate) fn only(&self) -> Result<Job> {
+        let running = self.running()?.into_iter().next();
+        running.ok_or_else(|| Error::new("the job has ended"))
+    }
+
     /// Ends what runs in it and removes it.
     pub(crate) fn remove(self) -> Result<()> {
         let folder = self.folder.clone();

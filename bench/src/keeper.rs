@@ -27,7 +27,7 @@ pub(crate) fn measure(
     let home = Home::fresh(&folder.join("keeper"))?;
     let start = |outlive: &Path| -> Result<Vec<u32>> {
         (0..IDLE_JOBS)
-            .map(|_| keeper(&home.run(outlive, &[], &["sleep", "infinity"])?))
+            .map(|_| pid(&home.run(outlive, &[], &["sleep", "infinity"])?))
             .collect()
     };
     let (dist, release) = (start(&builds.dist)?, start(&builds.release)?);
@@ -96,7 +96,8 @@ pub(crate) fn measure(
     Ok(())
 }
 
-fn keeper(job: &Job) -> Result<u32> {
+/// The keeper of a job.
+pub(crate) fn pid(job: &Job) -> Result<u32> {
     let pid = job.status()?.keeper.pid;
     pid.and_then(|pid| u32::try_from(pid).ok())
         .ok_or_else(|| Error::new("the job has no keeper"))

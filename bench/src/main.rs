@@ -2,6 +2,7 @@
 //! rest. Started by `cargo xtask bench`.
 
 mod delegated;
+mod ending;
 mod error;
 mod home;
 mod keeper;
@@ -13,6 +14,7 @@ mod sample;
 mod spawn;
 mod supervisors;
 mod table;
+mod terminal;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -27,7 +29,17 @@ struct Options {
     only: Vec<String>,
 }
 
-const PARTS: &[&str] = &["spawn", "launch", "delegated", "keeper", "output", "many"];
+const PARTS: &[&str] = &[
+    "spawn",
+    "launch",
+    "delegated",
+    "keeper",
+    "output",
+    "terminal",
+    "many",
+    "many",
+    "ending",
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -71,8 +83,14 @@ fn measure(arguments: &[String]) -> Result<()> {
     if options.wants("output") {
         output::measure(&options, &builds, &folder, &mut table)?;
     }
+    if options.wants("terminal") {
+        terminal::measure(&options, &builds, &folder, &mut table)?;
+    }
     if options.wants("many") {
         many::measure(&options, &builds, &folder, &mut table)?;
+    }
+    if options.wants("ending") {
+        ending::measure(&options, &builds, &folder, &mut table)?;
     }
     fs::remove_dir_all(&folder)?;
     table.print();

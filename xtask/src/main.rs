@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask test`, `dist`, `bench`, `fuzz`, `survive`, `box`,
+//! The project's own tasks: `cargo xtask test`, `dist`, `bench`, `fuzz`, `soak`, `survive`, `box`,
 //! `windows`, `musl`, `macos`.
 
 #![forbid(unsafe_code)]
@@ -17,6 +17,7 @@ mod readme;
 mod report;
 mod seam;
 mod setup;
+mod soak;
 mod source;
 mod test;
 mod tests_run;
@@ -42,9 +43,13 @@ usage: cargo xtask <task>
         and copies it to FILE
   bench [--quick] [--peers] [--only PART,…]
         measures against the peers that are installed; --peers installs Debian's (as root); the
-        parts are python, spawn, launch, delegated, keeper, output and many
+        parts are python, spawn, launch, delegated, keeper, output, many and ending
   fuzz [--seconds N] [TARGET]…
         fuzzes the parsers, all of them by default, for N seconds in all (60)
+  soak [--minutes N] [--seed N]
+        several processes do to dozens of jobs all that can be done to them, while keepers and commands
+        are killed, the disk is full and the clock jumps; then every job must be accounted for (2
+        minutes; root for the disk and the clock)
   survive [--outlive FILE] [--only SITUATION,…] [--user plain|root]
           [--row LAUNCHER,…] [--subset] [--systemd|--no-systemd] [--json|--markdown]
         starts jobs in machines of their own, with a real systemd and without, and does to them
@@ -85,6 +90,7 @@ fn task(arguments: &[String]) -> Result<ExitCode> {
         "dist" => dist::main(&Workspace::find()?, rest),
         "bench" => bench::main(&Workspace::find()?, rest),
         "fuzz" => fuzz::main(&Workspace::find()?, rest),
+        "soak" => soak::main(&Workspace::find()?, rest),
         "windows" => windows::main(&Workspace::find()?, rest),
         "musl" => musl::main(&Workspace::find()?, rest),
         "macos" => macos::main(&Workspace::find()?, rest),

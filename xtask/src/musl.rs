@@ -32,6 +32,27 @@ outlive prune >/dev/null
 echo "passed: $version on $(uname -m), Linux $(uname -r)"
 "#;
 
+/// Limits a job by cgroups of version 2 alone: a machine of one's own has all of their controllers.
+const LIMITS: &str = r#"
+mount -t cgroup2 none /sys/fs/cgroup
+id=$(outlive run --memory 64M --cpus 0.5 --tasks 8 -- sleep 1000)
+group=$(echo /sys/fs/cgroup/outlive/"$id".*)
+test "$(cat "$group/memory.max")" = 67108864
+test "$(cat "$group/memory.swap.max")" = 0
+test "$(cat "$group/cpu.max")" = "50000 100000"
+test "$(cat "$group/pids.max")" = 8
+outlive show "$id" | grep -q '^Uses .*1 tasks'
+outlive stop "$id"
+test ! -e "$group"
+id=$(outlive run --memory 16M -- dd if=/dev/zero of=/dev/null bs=64M count=1)
+code=0
+outlive wait "$id" || code=$?
+test "$code" = 137
+outlive show "$id" | grep -q '^State .*out of memory (limit 16MiB)'
+outlive prune >/dev/null
+echo "passed: limits"
+"#;
+
 pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     if let Some(other) = arguments.first() {
         return Err(Error::new(format!("unknown option `{other}` of `musl`")));
@@ -57,8 +78,10 @@ pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<()> {
                 }
                 emulator => emulator?,
             };
-            let printed = emulator.run("outlive", &program, SMOKE)?;
-            Ok(format!("{note}; {}", verdict(&printed)?))
+            let script = format!("{SMOKE}{LIMITS}");
+            let printed = emulator.run("outlive", &program, &script)?;
+            let passed = verdicts(&printed, 2)?;
+            Ok(format!("{note}; {}", passed.join(", ")))
         });
     } else {
         report.not_run("x86_64", "set-up");
@@ -108,13 +131,17 @@ fn try_here(workspace: &Workspace, program: &Path) -> Result<String> {
         .args(["-c", SMOKE])
         .env("PATH", path)
         .env("TMPDIR", &scratch);
-    verdict(&output(&mut script)?)
+    Ok(verdicts(&output(&mut script)?, 1)?.join(", "))
 }
 
-/// The line that says that all went well.
-fn verdict(printed: &str) -> Result<String> {
-    let passed = printed.lines().find(|line| line.starts_with("passed: "));
-    passed
-        .map(str::to_owned)
-        .ok_or_else(|| Error::new(format!("failed in between; it printed:\n{printed}")))
+/// The lines that say that all went well, one of each script.
+fn verdicts(printed: &str, scripts: usize) -> Result<Vec<&str>> {
+    let lines = printed.lines();
+    let passed: Vec<&str> = lines.filter(|line| line.starts_with("passed: ")).collect();
+    match passed.len() == scripts {
+        true => Ok(passed),
+        false => Err(Error::new(format!(
+            "failed in between; it printed:\n{printed}"
+        ))),
+    }
 }

@@ -5,7 +5,7 @@ use std::env;
 use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::workspace::{Workspace, run};
-use crate::{dist, fuzz, machine, python, readme, seam, setup, tests_run, value, windows};
+use crate::{dist, fuzz, machine, python, readme, seam, setup, soak, tests_run, value, windows};
 
 struct Options {
     only: Vec<String>,
@@ -68,6 +68,11 @@ const STEPS: &[Step] = &[
         name: "tests",
         needs: Some("build"),
         run: |workspace, _| tests_run::run(workspace),
+    },
+    Step {
+        name: "soak",
+        needs: Some("build"),
+        run: |workspace, _| soak::test(workspace),
     },
     Step {
         name: "doctests",

@@ -3,8 +3,8 @@
 use crate::report::{self, FAILED, Result};
 use crate::text;
 use crate::{
-    completions, doctor, events, kill, list, logs, man, prune, remove, restart, run, send, show,
-    stop, wait,
+    attach, completions, doctor, events, kill, list, logs, man, prune, remove, restart, run, send,
+    show, stop, top, wait,
 };
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -57,7 +57,7 @@ macro_rules! overview {
     after_long_help = concat!(overview!(), "\n\n", heading!("Exit codes:"), "
   A job's own where the command is about its end (wait, run --follow): its exit
   code, or 128 and the number of the signal that ended it. Else 0, or
-  124  the time was up (wait --timeout)
+  124  the time was up (wait --timeout), or the job's own (run --timeout)
   125  outlive itself failed, or was used wrongly
   126  the program can't be executed
   127  the program was not found
@@ -90,17 +90,23 @@ enum Verb {
     /// List the jobs, the newest last
     ///
     /// In a pipe there is no header, columns are separated by tabs and nothing is cut: id, name,
-    /// state, exit code or signal, pid while it runs, start time, command.
+    /// state, exit code or signal, pid while it runs, start time, command; with --usage also seconds
+    /// of processor time, bytes of memory, tasks, bytes read and bytes written.
     #[command(visible_aliases = ["ls", "ps"])]
     List(list::Args),
 
     /// Show all that is known of a job
     ///
     /// With --json one object, of which `list --json` prints an array: id, name, state (running,
-    /// exited, signaled, failed, lost, elsewhere, damaged), pid, exit_code, signal, command, cwd,
-    /// started_at and ended_at (RFC 3339), output (its path), output_form (timestamps, split), keeper
-    /// (pid, alive), runs (the last ten, the newest last: pid, exit_code, signal, started_at,
-    /// ended_at), notes (what else a person should know). What does not apply is null; bytes that are not UTF-8 are replaced.
+    /// waiting, exited, signaled, timed-out, failed, lost, elsewhere, damaged), pid, exit_code, signal,
+    /// success, command, cwd, started_at and ended_at (RFC 3339), times_out_at, restarts_at, restarts,
+    /// expires_at, output (its path), output_form (timestamps, split), keeper (pid,
+    /// alive), user and group, limits (memory and so on, as
+    /// they were asked for), usage (cpu_seconds, memory, memory_peak, tasks, bytes_read, bytes_written;
+    /// summed names those that its cgroup does not account for; in a list only with --usage),
+    /// out_of_memory (whether that was the reason of its end), oom_kills, runs (the last ten, the newest
+    /// last: pid, exit_code, signal, failure, stopped, timed_out, started_at, ended_at), notes (what else a
+    /// person should know). What does not apply is null; bytes that are not UTF-8 are replaced.
     Show(show::Args),
 
     /// Tell what would end a job started here, and what will be done about it
@@ -120,7 +126,9 @@ enum Verb {
 
     /// Wait for jobs to end and exit with their exit code
     ///
-    /// A job that was ended by a signal counts as 128 and the signal's number. Of several jobs all
+    /// A job that was ended by a signal counts as 128 and the signal's number, one whose own time was
+    /// over (`run --timeout`) as 124. One that is started again (`run --restart`) has ended after its
+    /// last run. Of several jobs all
     /// are waited for; the exit code is that of the first named one that is not 0.
     Wait(wait::Args),
 
@@ -132,17 +140,32 @@ enum Verb {
     /// at (RFC 3339; null of a removal), job (as `show --json` has it).
     Events(events::Args),
 
+    /// Watch all jobs: what they use, and the last line that each has printed
+    ///
+    /// A live picture. The selected job's output is shown by l, s stops it and r restarts it.
+    Top(top::Args),
+
     /// Write to a job's standard input
     ///
-    /// The job must have been started with `run -i`. Without TEXT what comes on standard input is
+    /// The job must have been started with `run -i`, or with `run --tty`: then it is typed at its
+    /// terminal. Without TEXT what comes on standard input is
     /// passed on, to its end. With --eof the job's standard input is closed afterwards: it reads
     /// end of file. (At a terminal --eof alone only closes it.)
     Send(send::Args),
 
+    /// Sit down at a job's own terminal
+    ///
+    /// The job must have been started with `run --tty`. Its screen is drawn as it is, its terminal
+    /// gets the size of this one, and what you type is passed on, until the detach keys (Ctrl-\ and
+    /// then d) leave it running. Any number may be attached at once; the one who typed last decides on
+    /// the size. If the job ends meanwhile this exits with its exit code.
+    Attach(attach::Args),
+
     /// Stop jobs and everything that they started
     ///
-    /// Each is asked to end with SIGTERM. What is left of it after the grace period is killed,
-    /// daemonized children included. Done when nothing is left.
+    /// Each is asked to end with SIGTERM, or what `run --stop-signal` said. What is left of it after the
+    /// grace period is killed, daemonized children included. Done when nothing is left; a job that is
+    /// started again when it ends (`run --restart`) is not any more.
     Stop(stop::Args),
 
     /// Send a signal to jobs, now
@@ -154,7 +177,8 @@ enum Verb {
     /// Start a job again, under the same id and name
     ///
     /// A job that runs is stopped first. It gets your present environment and the variables that
-    /// it was given with `run --env`; command, folder and the other options stay as they were.
+    /// it was given with `run --env`; command, folder and the other options stay as they were. If it
+    /// was started with --ready this waits until it is ready again, as `run` did.
     Restart(restart::Args),
 
     /// Forget jobs that have ended, with their output
@@ -192,7 +216,9 @@ pub(crate) fn main() -> i32 {
         Verb::Logs(args) => logs::main(&args),
         Verb::Wait(args) => wait::main(&args),
         Verb::Events(args) => events::main(&args),
+        Verb::Top(args) => top::main(&args),
         Verb::Send(args) => send::main(&args),
+        Verb::Attach(args) => attach::main(&args),
         Verb::Stop(args) => stop::main(&args),
         Verb::Kill(args) => kill::main(&args),
         Verb::Restart(args) => restart::main(&args),

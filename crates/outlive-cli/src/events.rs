@@ -86,6 +86,7 @@ fn word(kind: EventKind) -> &'static str {
     match kind {
         EventKind::Started => "started",
         EventKind::Restarted => "restarted",
+        EventKind::Ready => "ready",
         EventKind::Ended => "ended",
         EventKind::Removed => "removed",
     }
@@ -101,6 +102,10 @@ fn line(event: &Event) -> String {
             let command = text::command(&job.command);
             let green = Style::new().fg_color(Some(AnsiColor::Green.into()));
             (green, format!("{}: {command}", word(event.kind)))
+        }
+        EventKind::Ready => {
+            let green = Style::new().fg_color(Some(AnsiColor::Green.into()));
+            (green, "is ready".to_owned())
         }
         EventKind::Ended => (status::style(job), status::sentence(job)),
         EventKind::Removed => (Style::new().dimmed(), "was removed".to_owned()),

@@ -8,6 +8,7 @@ use outlive_os::AsDescriptor;
 use outlive_os::events::{self, Signals};
 use outlive_os::signal;
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::thread;
 
 /// Large enough that a gigabyte costs few system calls, small enough for a processor's cache.
@@ -62,14 +63,29 @@ pub(crate) fn tell_missing(bytes: u64) {
 /// From here on Ctrl-C, a request to end and the end of the terminal make this process do `last`
 /// and exit with 128 and the signal's number. To be called while there is one thread.
 pub(crate) fn on_interrupt(last: impl FnOnce(i32) + Send + 'static) -> Result<()> {
+    let mut last = Some(last);
+    on_signals(move |signal| {
+        if let Some(last) = last.take() {
+            last(signal);
+        }
+        ControlFlow::Break(())
+    })
+}
+
+/// From here on Ctrl-C, a request to end and the end of the terminal make this process do `act`, and
+/// exit with 128 and the signal's number if it says so. To be called while there is one thread.
+pub(crate) fn on_signals(
+    mut act: impl FnMut(i32) -> ControlFlow<()> + Send + 'static,
+) -> Result<()> {
     let failure = |error: io::Error| report::io_failure("failed to watch for Ctrl-C", &error);
     let signals = Signals::take(&[signal::INTERRUPT, signal::TERM, signal::HANG_UP]);
     let signals = signals.map_err(failure)?;
     let watch = move || -> io::Result<()> {
         loop {
             events::wait(&[signals.as_fd()], None)?;
-            if let Some(signal) = signals.next()? {
-                last(signal);
+            if let Some(signal) = signals.next()?
+                && act(signal).is_break()
+            {
                 std::process::exit(128 + signal);
             }
         }

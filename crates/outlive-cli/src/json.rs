@@ -4,7 +4,9 @@ use crate::output;
 use crate::report::{Failure, Result};
 use crate::text;
 use jiff::Timestamp;
-use outlive::{Escape, Hazard, HazardKind, HazardState, Keeper, OutputForm, Run, Status};
+use outlive::{
+    Escape, Hazard, HazardKind, HazardState, Keeper, Limits, OutputForm, Phase, Run, Status, Usage,
+};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -17,14 +19,31 @@ pub(crate) struct JobObject<'a> {
     pid: Option<i32>,
     exit_code: Option<u32>,
     signal: Option<i32>,
+    success: Option<bool>,
     command: Vec<Cow<'a, str>>,
     cwd: Cow<'a, str>,
     started_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
+    times_out_at: Option<Timestamp>,
+    restarts_at: Option<Timestamp>,
+    restarts: u32,
+    expires_at: Option<Timestamp>,
+    ready: Option<String>,
+    ready_at: Option<Timestamp>,
+    status_text: Option<&'a str>,
+    phase: Option<&'static str>,
+    main_pid: Option<i32>,
     output: Cow<'a, str>,
     output_form: OutputForm,
+    terminal: Option<String>,
     keeper: KeeperObject,
-    runs: Vec<RunObject>,
+    user: Option<&'a str>,
+    group: Option<&'a str>,
+    limits: Option<LimitsObject>,
+    usage: Option<UsageObject<'a>>,
+    out_of_memory: bool,
+    oom_kills: u64,
+    runs: Vec<RunObject<'a>>,
     notes: &'a [String],
     way: Option<&'static str>,
     manager: Option<&'static str>,
@@ -62,11 +81,36 @@ struct KeeperObject {
 }
 
 #[derive(Serialize)]
-struct RunObject {
+struct LimitsObject {
+    memory: Option<u64>,
+    cpus: Option<f64>,
+    tasks: Option<u32>,
+    io_weight: Option<u16>,
+    nice: Option<i32>,
+    required: bool,
+}
+
+#[derive(Serialize)]
+struct UsageObject<'a> {
+    cpu_seconds: Option<f64>,
+    memory: Option<u64>,
+    memory_peak: Option<u64>,
+    tasks: Option<u64>,
+    bytes_read: Option<u64>,
+    bytes_written: Option<u64>,
+    summed: &'a [&'static str],
+}
+
+#[derive(Serialize)]
+struct RunObject<'a> {
     pid: Option<i32>,
     exit_code: Option<u32>,
     signal: Option<i32>,
+    failure: Option<&'a str>,
+    stopped: bool,
+    timed_out: bool,
     started_at: Timestamp,
+    ready_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
 }
 
@@ -79,6 +123,7 @@ impl<'a> JobObject<'a> {
             pid: job.pid,
             exit_code: job.exit_code,
             signal: job.signal,
+            success: job.success,
             command: job
                 .command
                 .iter()
@@ -87,9 +132,25 @@ impl<'a> JobObject<'a> {
             cwd: job.cwd.to_string_lossy(),
             started_at: job.started_at,
             ended_at: job.ended_at,
+            times_out_at: job.times_out_at,
+            restarts_at: job.restarts_at,
+            restarts: job.restarts,
+            expires_at: job.expires_at,
+            ready: job.ready.when.as_ref().map(ToString::to_string),
+            ready_at: job.readiness.ready_at,
+            status_text: job.readiness.status_text.as_deref(),
+            phase: job.readiness.phase.map(Phase::word),
+            main_pid: job.readiness.main_pid,
             output: job.output.to_string_lossy(),
             output_form: job.output_form,
+            terminal: job.terminal.map(|size| size.to_string()),
             keeper: KeeperObject::from(&job.keeper),
+            user: job.user.as_deref(),
+            group: job.group.as_deref(),
+            limits: (!job.limits.is_none()).then(|| LimitsObject::from(&job.limits)),
+            usage: None,
+            out_of_memory: job.is_out_of_memory(),
+            oom_kills: job.oom_kills,
             runs: job.runs.iter().map(RunObject::from).collect(),
             notes: &job.notes,
             way: job.report.as_ref().map(|report| report.way.words().0),
@@ -98,6 +159,43 @@ impl<'a> JobObject<'a> {
                 .report
                 .as_ref()
                 .map(|report| report.escapes.iter().map(HazardObject::from).collect()),
+        }
+    }
+}
+
+impl<'a> JobObject<'a> {
+    /// The same, with what it uses.
+    pub(crate) fn using(self, usage: Option<&'a Usage>) -> JobObject<'a> {
+        JobObject {
+            usage: usage.map(UsageObject::from),
+            ..self
+        }
+    }
+}
+
+impl From<&Limits> for LimitsObject {
+    fn from(limits: &Limits) -> Self {
+        LimitsObject {
+            memory: limits.memory,
+            cpus: limits.millicpus.map(|it| f64::from(it) / 1000.0),
+            tasks: limits.tasks,
+            io_weight: limits.io_weight,
+            nice: limits.nice,
+            required: !limits.prefer,
+        }
+    }
+}
+
+impl<'a> From<&'a Usage> for UsageObject<'a> {
+    fn from(usage: &'a Usage) -> Self {
+        UsageObject {
+            cpu_seconds: usage.cpu_time.map(|it| it.as_secs_f64()),
+            memory: usage.memory,
+            memory_peak: usage.memory_peak,
+            tasks: usage.tasks,
+            bytes_read: usage.bytes_read,
+            bytes_written: usage.bytes_written,
+            summed: &usage.summed,
         }
     }
 }
@@ -111,13 +209,17 @@ impl From<&Keeper> for KeeperObject {
     }
 }
 
-impl From<&Run> for RunObject {
-    fn from(run: &Run) -> Self {
+impl<'a> From<&'a Run> for RunObject<'a> {
+    fn from(run: &'a Run) -> Self {
         RunObject {
             pid: run.pid,
             exit_code: run.exit_code,
             signal: run.signal,
+            failure: run.failure.as_deref(),
+            stopped: run.stopped,
+            timed_out: run.timed_out,
             started_at: run.started_at,
+            ready_at: run.ready_at,
             ended_at: run.ended_at,
         }
     }

@@ -4,33 +4,44 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), no_main)]
 
+mod account;
 mod age;
+mod attach;
 mod cli;
 mod completions;
+mod detach;
 mod doctor;
 mod events;
 mod follow;
 mod form;
 mod hazards;
 mod json;
+mod keys;
 mod kill;
+mod life;
+mod limits;
 mod lines;
 mod list;
 mod logs;
 mod man;
+mod modes;
 mod output;
 mod parse;
 mod prune;
+mod ready;
 mod remove;
 mod report;
 mod restart;
 mod run;
+mod screen;
 mod send;
 mod show;
 mod status;
 mod stop;
 mod table;
 mod text;
+mod top;
+mod tty;
 mod wait;
 
 #[cfg(not(test))]

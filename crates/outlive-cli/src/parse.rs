@@ -36,6 +36,27 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
         .map_err(|_| "write it like 64MiB, 500MB or 2GiB".to_owned())
 }
 
+/// A size of memory, in which as for systemd and docker K, M, G and T are powers of 1024.
+pub(crate) fn memory(text: &str) -> Result<u64, String> {
+    let short = text.ends_with(['K', 'M', 'G', 'T', 'k', 'm', 'g', 't']);
+    match short {
+        true => size(&format!("{text}iB")),
+        false => size(text),
+    }
+}
+
+/// A number of processors, in thousandths.
+pub(crate) fn thousandths(text: &str) -> Result<u32, String> {
+    let number: f64 = text
+        .parse()
+        .map_err(|_| "write a number like 2 or 0.5".to_owned())?;
+    let thousandths = (number * 1000.0).round();
+    match thousandths >= 1.0 && thousandths <= f64::from(u32::MAX) {
+        true => Ok(thousandths as u32),
+        false => Err("it must be more than 0".to_owned()),
+    }
+}
+
 /// A file mode creation mask in octal.
 pub(crate) fn umask(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
@@ -162,6 +183,30 @@ mod tests {
         }
         for wrong in ["", "-1", "MiB", "1 parsec", "1e3"] {
             assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn memory_is_counted_by_1024() {
+        for (text, bytes) in [
+            ("2G", 2 << 30),
+            ("1.5g", 3 << 29),
+            ("500M", 500 << 20),
+            ("64k", 64 << 10),
+            ("2GB", 2_000_000_000),
+            ("2GiB", 2 << 30),
+            ("4096", 4096),
+        ] {
+            assert_eq!(memory(text), Ok(bytes), "{text}");
+        }
+        assert!(memory("much").is_err() && memory("-1G").is_err() && memory("").is_err());
+    }
+
+    #[test]
+    fn processors() {
+        assert_eq!((thousandths("1.5"), thousandths("2")), (Ok(1500), Ok(2000)));
+        for wrong in ["", "0", "-1", "nan", "inf", "1e30", "two"] {
+            assert!(thousandths(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -132,6 +132,12 @@ pub(crate) fn note_to_person(text: &str) {
     }
 }
 
+/// A line of a job's own, which is not ours to judge.
+pub(crate) fn quote(text: &str) {
+    // Nothing is left to be done where even standard error can't be written to.
+    let _ = writeln!(anstream::stderr(), "  {}", text::plain(text));
+}
+
 /// Ends the line on which a terminal has shown the `^C` that was typed.
 pub(crate) fn after_typed_key() {
     if io::stderr().is_terminal() {

@@ -2,6 +2,7 @@
 
 use crate::cli::examples;
 use crate::hazards;
+use crate::ready;
 use crate::report::{self, Result};
 use outlive::{Jobs, RestartOptions};
 
@@ -20,6 +21,9 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
     let job = job.restart(&RestartOptions::new())?;
     if let Some(plan) = job.plan() {
         hazards::warn(&plan.report, &args.job);
+    }
+    if job.status()?.ready.when.is_some() {
+        ready::wait_for_start(&job, &args.job)?;
     }
     report::note_to_person(&format!("see its output: outlive logs -f {}", args.job));
     Ok(0)

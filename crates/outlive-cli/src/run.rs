@@ -1,15 +1,21 @@
 //! `outlive run`.
 
+use crate::account;
+use crate::attach;
 use crate::cli::examples;
 use crate::follow;
 use crate::form::Form;
 use crate::hazards;
 use crate::json::{self, JobObject};
+use crate::life;
+use crate::limits;
 use crate::output;
 use crate::parse::{self, Variable};
+use crate::ready;
 use crate::report::{self, Failure, Result};
 use crate::status;
 use crate::text;
+use crate::tty;
 use clap::ValueEnum;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use outlive::{Command, Job, JobOptions, Jobs, State, Status};
@@ -22,7 +28,9 @@ use std::path::PathBuf;
     "  outlive run -- python3 train.py --epochs 100
   outlive run --name web --cwd /srv/app -e PORT=8080 -- ./server
   outlive run --follow -- make -j8          watch it; Ctrl-C leaves it running
+  outlive run --restart on-failure:5 --timeout 8h -- ./sync.sh
   outlive run -i --name repl -- python3 -i  then: outlive send repl 'print(6*7)'
+  outlive run --ready port:8080 --ready-timeout 30s -- ./server && curl localhost:8080
   id=$(outlive run -- ./backup.sh) && outlive wait \"$id\""
 ))]
 pub(crate) struct Args {
@@ -76,6 +84,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     form: Form,
 
+    #[command(flatten)]
+    tty: tty::Args,
+
     /// When the job is over
     #[arg(long, value_name = "END", default_value = "main")]
     until: Until,
@@ -83,6 +94,9 @@ pub(crate) struct Args {
     /// What becomes of processes left behind by the main one
     #[arg(long, value_name = "WHAT", default_value = "stop")]
     leftover: Leftover,
+
+    #[command(flatten)]
+    life: life::Args,
 
     /// Whether it must leave what could end it from outside: a service's cgroup, a subreaper, the
     /// log-out. With `require` nothing is started if any of that would remain
@@ -108,10 +122,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WAY")]
     via: Option<Via>,
 
+    #[command(flatten)]
+    account: account::Args,
+
+    #[command(flatten)]
+    limits: limits::Args,
+
+    #[command(flatten)]
+    ready: ready::Args,
+
     /// Show the output as it comes and exit with the job's exit code
     ///
     /// Ctrl-C, or the end of this terminal, ends the showing. The job goes on.
-    #[arg(long, short)]
+    #[arg(long, short, conflicts_with = "ready")]
     follow: bool,
 
     /// Print the job as a JSON object
@@ -202,18 +225,30 @@ const BROKEN_PIPE: i32 = 128 + 13;
 pub(crate) fn main(args: Args) -> Result<i32> {
     let command = command(&args);
     let options = options(&args)?;
+    if args.tty.attach {
+        attach::require_terminal(args.name.as_deref().unwrap_or("it"))?;
+    }
     let job = Jobs::open()?.start(&command, &options)?;
     let label = args.name.as_deref().unwrap_or(job.id());
     if let Some(plan) = job.plan() {
         hazards::warn(&plan.report, label);
     }
-    if args.follow {
+    if args.tty.attach {
+        attach::sit_at_new(&job, label, &args.tty.leave)
+    } else if args.follow {
         follow_to_end(&job, label).map_err(|failure| {
             failure.hint(format!("the job was started: outlive logs -f {label}"))
         })
     } else {
-        announce(&job, label, args.json)?;
-        Ok(0)
+        let waited = match args.ready.is_asked() {
+            true => ready::wait_for_start(&job, label),
+            false => Ok(()),
+        };
+        // One that keeps going is one that somebody has to be told of.
+        if waited.is_ok() || (args.ready.keeps_going() && job.status()?.state == State::Running) {
+            announce(&job, label, args.json)?;
+        }
+        waited.map(|()| 0)
     }
 }
 
@@ -292,11 +327,14 @@ fn options(args: &Args) -> Result<JobOptions> {
     if let Some(limit) = args.output_limit {
         options.output_limit(limit);
     }
+    args.account.apply(&mut options)?;
+    options.limits(args.limits.limits());
     options.output_mode(match args.output_mode {
         OutputMode::File => outlive::OutputMode::File,
         OutputMode::Pipe => outlive::OutputMode::Pipe,
     });
     args.form.apply(&mut options);
+    args.tty.apply(&mut options);
     options.until(match args.until {
         Until::Main => outlive::Until::Main,
         Until::Tree => outlive::Until::Tree,
@@ -305,6 +343,8 @@ fn options(args: &Args) -> Result<JobOptions> {
         Leftover::Stop => outlive::Leftover::Stop,
         Leftover::Leave => outlive::Leftover::Leave,
     });
+    args.life.set(&mut options);
+    args.ready.apply(&mut options);
     Ok(options)
 }
 
@@ -345,7 +385,7 @@ fn follow_to_end(job: &Job, label: &str) -> Result<i32> {
     let copied = follow::copy(&mut output);
     follow::tell_missing(output.skipped());
     if let Err(failure) = copied {
-        if job.status()?.state == State::Running {
+        if matches!(job.status()?.state, State::Running | State::Waiting) {
             report::note(&still_running);
         }
         return Err(failure.unless_told(BROKEN_PIPE));

@@ -4,13 +4,14 @@ use crate::age;
 use crate::cli::examples;
 use crate::hazards::{self, Tense};
 use crate::json::{self, JobObject};
+use crate::limits;
 use crate::output;
 use crate::report::Result;
 use crate::status;
 use crate::text;
 use anstyle::Style;
 use jiff::Timestamp;
-use outlive::{Jobs, Run, State, Status};
+use outlive::{Jobs, Run, State, Status, Usage};
 use outlive_os::signal;
 use std::fmt::Write;
 
@@ -31,17 +32,18 @@ pub(crate) struct Args {
 pub(crate) fn main(args: &Args) -> Result<i32> {
     let job = Jobs::open()?.get(&args.job)?;
     let report = job.report()?;
+    let usage = job.usage()?;
     let mut job = job.status()?;
     job.report = report;
     if args.json {
-        json::write(&JobObject::new(&job))?;
+        json::write(&JobObject::new(&job).using(usage.as_ref()))?;
     } else {
-        output::write_styled(&describe(&job, Timestamp::now()))?;
+        output::write_styled(&describe(&job, usage.as_ref(), Timestamp::now()))?;
     }
     Ok(0)
 }
 
-fn describe(job: &Status, now: Timestamp) -> String {
+fn describe(job: &Status, usage: Option<&Usage>, now: Timestamp) -> String {
     let mut out = String::new();
     let (bold, color) = (Style::new().bold(), status::style(job));
     let mut line = |label: &str, value: &str| {
@@ -66,11 +68,38 @@ fn describe(job: &Status, now: Timestamp) -> String {
     if let Some(at) = job.started_at {
         line("Started", &ago(at, now));
     }
+    if let Some(ready) = ready(job, now) {
+        line("Ready", &ready);
+    }
+    if let Some(says) = says(job) {
+        line("Says", &says);
+    }
     if let Some(at) = job.ended_at {
         line("Ended", &ago(at, now));
     }
+    if let Some(at) = job.restarts_at {
+        line("Again", &ahead(at, now));
+    }
+    if let Some(at) = job.times_out_at {
+        line("Timeout", &ahead(at, now));
+    }
+    if let Some(at) = job.expires_at {
+        line("Expires", &ahead(at, now));
+    }
     if let (Some(start), Some(end)) = (job.started_at, job.ended_at) {
         line("Took", &age::long(age::between(start, end)));
+    }
+    if let Some(user) = &job.user {
+        line("User", &text::plain(user));
+    }
+    if let Some(group) = &job.group {
+        line("Group", &text::plain(group));
+    }
+    if !job.limits.is_none() {
+        line("Limits", &limits::words(&job.limits));
+    }
+    if let Some(usage) = usage {
+        line("Uses", &limits::used(usage));
     }
     line("Output", &text::os(job.output.as_os_str()));
     match job.keeper.pid {
@@ -101,14 +130,37 @@ fn details(job: &Status) -> String {
         (None, Some(signal)) => format!(", {}", signal::name(signal)),
         (None, None) => String::new(),
     };
+    let memory = status::out_of_memory(job);
     format!(
-        "{end}{}",
-        if job.stopped {
-            ", stopped by request"
-        } else {
-            ""
+        "{end}{memory}{}",
+        match job.stopped {
+            true => ", stopped by request",
+            false => "",
         }
     )
+}
+
+/// When it became ready, or by what that is seen.
+fn ready(job: &Status, now: Timestamp) -> Option<String> {
+    match (job.readiness.ready_at, &job.ready.when) {
+        (Some(at), _) => Some(ago(at, now)),
+        (None, Some(ready)) => Some(format!("not by {}", text::plain(&ready.to_string()))),
+        (None, None) => None,
+    }
+}
+
+/// What it says of itself.
+fn says(job: &Status) -> Option<String> {
+    let phase = job.readiness.phase.map(|phase| phase.word().to_owned());
+    let main = job.readiness.main_pid.filter(|pid| job.pid != Some(*pid));
+    let main = main.map(|pid| format!("main process {pid}"));
+    let said = job.readiness.status_text.as_deref();
+    let parts: Vec<String> = phase
+        .into_iter()
+        .chain(main)
+        .chain(said.map(|said| text::plain(said).into_owned()))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn ago(at: Timestamp, now: Timestamp) -> String {
@@ -117,6 +169,11 @@ fn ago(at: Timestamp, now: Timestamp) -> String {
         age::moment(at),
         age::short(age::between(at, now))
     )
+}
+
+fn ahead(at: Timestamp, now: Timestamp) -> String {
+    let left = age::long(age::between(now, at));
+    format!("{} (in {left})", age::moment(at))
 }
 
 fn run_line(run: &Run) -> String {
@@ -129,5 +186,11 @@ fn run_line(run: &Run) -> String {
         (None, Some(signal)) => format!(", ended by {}", signal::name(signal)),
         (None, None) => String::new(),
     };
-    format!("{}, {took}{end}", age::moment(run.started_at))
+    let why = match (&run.failure, run.timed_out, run.stopped) {
+        (Some(why), ..) => format!(", {}", text::plain(why)),
+        (None, true, _) => ", its time was over".to_owned(),
+        (None, false, true) => ", stopped by request".to_owned(),
+        (None, false, false) => String::new(),
+    };
+    format!("{}, {took}{end}{why}", age::moment(run.started_at))
 }

@@ -1,6 +1,7 @@
 //! How a job is doing, in words, colours and exit codes.
 
-use crate::report::{self, FAILED, Failure};
+use crate::limits;
+use crate::report::{self, FAILED, Failure, TIMED_OUT};
 use anstyle::{AnsiColor, Style};
 use outlive::{State, Status};
 use outlive_os::signal;
@@ -10,14 +11,16 @@ pub(crate) fn label(status: &Status) -> &str {
     status.name.as_deref().unwrap_or(&status.id)
 }
 
-/// Green what runs, red what went wrong, yellow what somebody stopped or nobody knows.
+/// Green what runs, red what went wrong, yellow what somebody stopped, what waits and what nobody
+/// knows.
 pub(crate) fn style(status: &Status) -> Style {
     let color = match status.state {
         State::Running => AnsiColor::Green,
-        State::Exited if status.exit_code == Some(0) => return Style::new(),
+        State::Exited | State::Signaled if status.success == Some(true) => return Style::new(),
         State::Exited | State::Signaled if status.stopped => AnsiColor::Yellow,
-        State::Exited | State::Signaled | State::Failed | State::Damaged => AnsiColor::Red,
-        State::Lost => AnsiColor::Yellow,
+        State::Exited | State::Signaled | State::TimedOut => AnsiColor::Red,
+        State::Failed | State::Damaged => AnsiColor::Red,
+        State::Lost | State::Waiting => AnsiColor::Yellow,
         State::Elsewhere => AnsiColor::Magenta,
     };
     Style::new().fg_color(Some(color.into()))
@@ -28,8 +31,10 @@ pub(crate) fn code(status: &Status) -> Option<i32> {
     match status.state {
         State::Exited => status.exit_code.map(u32::cast_signed),
         State::Signaled => status.signal.map(|signal| 128 + signal),
+        State::TimedOut => Some(TIMED_OUT),
         State::Failed => Some(FAILED),
-        State::Running | State::Lost | State::Elsewhere | State::Damaged => None,
+        State::Running | State::Waiting => None,
+        State::Lost | State::Elsewhere | State::Damaged => None,
     }
 }
 
@@ -49,14 +54,26 @@ pub(crate) fn sentence(status: &Status) -> String {
         State::Exited => format!("exited with code {}", status.exit_code.unwrap_or_default()),
         State::Signaled => {
             format!(
-                "was ended by {}",
-                signal::name(status.signal.unwrap_or_default())
+                "was ended by {}{}",
+                signal::name(status.signal.unwrap_or_default()),
+                out_of_memory(status)
             )
         }
+        State::TimedOut => "was stopped since its time was over".to_owned(),
+        State::Waiting => "waits to be started again".to_owned(),
         State::Failed => "could not be started".to_owned(),
         State::Lost => "was lost".to_owned(),
         State::Elsewhere => "belongs to another host or container".to_owned(),
         State::Damaged => "has a damaged record".to_owned(),
+    }
+}
+
+/// Lack of memory, if that was the reason of its end: `, out of memory (limit 2GiB)`.
+pub(crate) fn out_of_memory(status: &Status) -> String {
+    match (status.is_out_of_memory(), status.limits.memory) {
+        (false, _) => String::new(),
+        (true, Some(limit)) => format!(", out of memory (limit {})", limits::bytes(limit)),
+        (true, None) => ", out of memory".to_owned(),
     }
 }
 

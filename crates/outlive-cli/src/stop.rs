@@ -21,9 +21,9 @@ pub(crate) struct Args {
     #[arg(required = true, value_name = "JOB")]
     jobs: Vec<String>,
 
-    /// How long they may take to end by themselves
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse::duration)]
-    grace: Duration,
+    /// How long they may take to end by themselves [default: as `run --grace` said, else 10s]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    grace: Option<Duration>,
 }
 
 pub(crate) fn main(args: &Args) -> Result<i32> {
@@ -33,11 +33,21 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
         // All at once: the grace periods run side by side.
         for (at, (_, job)) in jobs.iter().enumerate() {
             let tell = tell.clone();
-            scope.spawn(move || tell.send((at, job.stop(Some(args.grace)))));
+            scope.spawn(move || tell.send((at, job.stop(args.grace))));
         }
         drop(tell);
-        watch(&jobs, args.grace, &ended)
+        watch(
+            &jobs,
+            args.grace.unwrap_or_else(|| longest_grace(&jobs)),
+            &ended,
+        )
     }))
+}
+
+/// The longest of the jobs' own times to end.
+fn longest_grace(jobs: &[(&str, Job)]) -> Duration {
+    let statuses = jobs.iter().filter_map(|(_, job)| job.status().ok());
+    statuses.map(|it| it.grace).max().unwrap_or_default()
 }
 
 fn watch(

@@ -4,7 +4,8 @@ use crate::age;
 use crate::cli::{self, examples};
 use crate::output;
 use crate::parse;
-use crate::report::{Failure, Result, TIMED_OUT};
+use crate::ready;
+use crate::report::{self, Failure, Result, TIMED_OUT};
 use crate::status;
 use crate::text;
 use outlive::{Job, Jobs};
@@ -14,7 +15,8 @@ use std::time::Duration;
 #[command(after_help = examples!(
     "  outlive wait build && outlive run -- ./deploy.sh
   outlive wait --timeout 10m build      exits with 124 if it still runs then
-  outlive wait --any tests-1 tests-2    prints the one that ended first"
+  outlive wait --any tests-1 tests-2    prints the one that ended first
+  outlive wait --ready db && ./migrate  waits until it is ready, not until it has ended"
 ))]
 pub(crate) struct Args {
     /// Names, ids or beginnings of ids
@@ -25,6 +27,11 @@ pub(crate) struct Args {
     #[arg(long)]
     any: bool,
 
+    /// Wait until each is ready (see `run --ready`), and not for its end; one that has ended or was
+    /// not ready in time is a failure
+    #[arg(long, conflicts_with = "any")]
+    ready: bool,
+
     /// Give up after this time (10s, 5m, 1h30m) and exit with 124; the jobs are left in peace
     #[arg(long, value_name = "TIME", value_parser = parse::duration)]
     timeout: Option<Duration>,
@@ -33,7 +40,13 @@ pub(crate) struct Args {
 pub(crate) fn main(args: &Args) -> Result<i32> {
     let jobs = Jobs::open()?;
     let found = cli::find(&jobs, &args.jobs)?;
-    let waited_for: Vec<Job> = found.into_iter().map(|(_, job)| job).collect();
+    let waited_for: Vec<Job> = found.iter().map(|(_, job)| job.clone()).collect();
+    if args.ready {
+        return match ready::wait_for_all(&found, args.timeout)? {
+            true => Ok(0),
+            false => Err(timed_out(args)),
+        };
+    }
     if args.any {
         let first = jobs.wait_any(&waited_for, args.timeout)?;
         let job = &waited_for[first.ok_or_else(|| timed_out(args))?];
@@ -56,6 +69,10 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
 
 fn code(job: &Job) -> Result<i32> {
     let status = job.status()?;
+    if status.is_out_of_memory() {
+        let (label, end) = (status::label(&status), status::sentence(&status));
+        report::note(&format!("{label} {end}"));
+    }
     status::code(&status).ok_or_else(|| status::unknown_end(&status))
 }
 

@@ -119,6 +119,9 @@ pub struct Helpers {
     pub outer_job: bool,
     /// The way out that was asked for.
     pub via: Passage,
+    /// Why a job that is started by this process can't be given its limits, if that was tried: a
+    /// manager may be able to.
+    pub unlimited: Option<String>,
 }
 
 /// How a process is started out of the caller's job object (Windows).
@@ -320,7 +323,11 @@ impl<'a> Case<'a> {
         let cgroup = self.cgroup_kills() && !out;
         match self.wish.level {
             Level::Child => cgroup,
-            Level::Job => cgroup || self.hunted() || (self.boxed() && self.wish.leave_sandbox),
+            Level::Job => {
+                let limits = self.helpers.unlimited.is_some();
+                let boxed = self.boxed() && self.wish.leave_sandbox;
+                cgroup || limits || self.hunted() || boxed
+            }
         }
     }
 

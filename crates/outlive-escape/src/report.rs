@@ -12,6 +12,8 @@ pub struct Seen {
     /// Whether it leads its session and its process group. (A daemon must not: whoever leads a session
     /// without a terminal gets one by opening it.)
     pub leads: bool,
+    /// The number of the terminal that was made for it, 0 if none was.
+    pub own_terminal: i32,
     /// What is seen of it while it runs; nothing if it ended before it could be looked at.
     pub running: Option<Running>,
     /// The parent of its keeper.
@@ -45,6 +47,10 @@ pub fn verify(planned: &Report, caller: &Caller, seen: &Seen) -> Report {
         if escape.hazard == Hazard::Limits {
             tell_refused(escape, seen);
         }
+        let own = seen.own_terminal != 0 && seen.line.terminal == seen.own_terminal;
+        if own && escape.hazard == Hazard::Terminal && escape.state == State::Left {
+            escape.how = "it has a terminal of its own".to_owned();
+        }
     }
     if seen.running.is_none() {
         let note = match KERNEL {
@@ -66,7 +72,10 @@ fn fault(escape: &Escape, caller: &Caller, seen: &Seen) -> Option<String> {
     let line = &seen.line;
     let own = |leader: i32| leader == line.pid || !seen.leads;
     match escape.hazard {
-        Hazard::Terminal if line.terminal != 0 => Some("it has a terminal".to_owned()),
+        Hazard::Terminal if line.terminal != seen.own_terminal => Some(match line.terminal {
+            0 => "it has not got the terminal that was made for it".to_owned(),
+            _ => "it has a terminal".to_owned(),
+        }),
         Hazard::ProcessGroup if !own(line.group) || line.group == caller.group => {
             Some(format!("it is in group {}", line.group))
         }
@@ -184,6 +193,7 @@ mod tests {
                 start_time: 1,
             },
             leads: true,
+            own_terminal: 0,
             running: Some(Running {
                 cgroups: "0::/outlive/a.42\n".to_owned(),
                 environment: b"A=1\0".to_vec(),

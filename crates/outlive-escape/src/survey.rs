@@ -12,7 +12,7 @@ mod place;
 mod read;
 mod windows;
 
-pub use place::cgroup_limits;
+pub use place::{cgroup_limits, controller};
 pub use read::Glance;
 
 /// What surrounds this process, as far as the kernel tells it without any privilege. It is plain

@@ -580,3 +580,59 @@ fn what_a_runner_is_known_to_set_is_set_back_unasked() {
     assert_eq!(state(&plan, Hazard::Cookies), State::Left);
     assert_eq!(state(&plan, Hazard::Limits), State::Left);
 }
+
+#[test]
+fn limits_that_can_not_be_had_here_are_left_to_a_manager() {
+    let limited = |user: u32, reach: Reach, wish: Wish| {
+        let mut survey = nothing();
+        survey.user = user;
+        survey.systemd = true;
+        survey.cgroups = vec![cgroup(SESSION, None)];
+        let helpers = Helpers {
+            user: reach.clone(),
+            system: reach,
+            log_out: LogOut::Known {
+                kills: false,
+                lingers: false,
+            },
+            unlimited: Some("memory (not delegated)".to_owned()),
+            ..Helpers::default()
+        };
+        let without = Helpers {
+            unlimited: None,
+            ..helpers.clone()
+        };
+        assert_eq!(plan(&survey, &without, &wish).route.way, Way::Direct);
+        plan(&survey, &helpers, &wish)
+    };
+    let job = Wish::default();
+    let users = limited(1000, Reach::There, job);
+    assert_eq!(users.route.way, Way::Delegated(Manager::User));
+    assert!(users.route.enable_linger, "its manager ends at the log-out");
+    assert_eq!(state(&users, Hazard::LogOut), State::Left);
+    let roots = limited(0, Reach::There, job);
+    assert_eq!(roots.route.way, Way::Delegated(Manager::System));
+    for (reach, wish) in [
+        (Reach::Failed("it does not answer".to_owned()), job),
+        (
+            Reach::There,
+            Wish {
+                breakaway: Breakaway::Off,
+                ..job
+            },
+        ),
+        (
+            Reach::There,
+            Wish {
+                level: Level::Child,
+                ..job
+            },
+        ),
+    ] {
+        assert_eq!(
+            limited(1000, reach, wish).route.way,
+            Way::Direct,
+            "{wish:?}"
+        );
+    }
+}

@@ -2,24 +2,29 @@
 //!
 //! Whoever is killed on the way has left the job as it was: without a keeper, to be adopted.
 
+use crate::arrive::Arrival;
 use crate::cap::Cap;
 use crate::escape::cgroup_paths;
 use crate::marks;
 use crate::pump::Pump;
+use crate::ready::{Means, Readying};
 use crate::start::{During, Refusal, Started, home_of};
 use crate::store::{
     CONTROL, Claim, LOCK, OUTPUT, RECORD, Seen, Unseen, printed_to, replace_keeper_line,
 };
 use jiff::Timestamp;
+use outlive_os::cgroup::Hold;
 use outlive_os::events;
 use outlive_os::socket::Listener;
 use outlive_os::tree::Tree;
-use outlive_os::{AsDescriptor, Found, lock, role};
-use outlive_record::{Answer, Launch, Place};
+use outlive_os::{AsDescriptor, Found, lock, proc, role};
+use outlive_record::{Answer, OutputMode, Place};
 
 /// Adopts the job that runs.
-pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> {
+pub(crate) fn adopt(arrival: &Arrival, place: &Place) -> Result<Started, Refusal> {
+    let launch = &arrival.launch;
     let home = home_of(launch)?;
+    let home_path = home.path().to_owned();
     let jobs = home.jobs().during("open the folder of all jobs")?;
     let id = &launch.spec.id;
     let folder = jobs.sub(id.as_str()).during("open the job's folder")?;
@@ -45,6 +50,9 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
     };
     let found = Found::new(marks(id), line, cgroup_paths(&record.cgroups));
     let found = found.printing_to(printed_to(&folder));
+    // They bear the id of the keeper that is gone.
+    let held = cgroup_paths(&record.cgroups);
+    let held = held.iter().flat_map(|path| Hold::take(path)).collect();
     let tree = Tree::adopt(found, &main, launch.delegated.is_some());
     let tree = tree.during("be told of the job's processes")?;
     let (pump, all) = Pump::again(&record.spec.output, &folder, output.as_ref());
@@ -62,8 +70,16 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
         .remove(CONTROL)
         .during("remove the old control socket")?;
     let listener = Listener::new(&folder, CONTROL).during("make the control socket")?;
+    let means = Means {
+        environment: proc::environment(main.pid()),
+        heritage: arrival.heritage,
+        settings: launch.settings.clone(),
+    };
+    let ready = Readying::resume(&mut record, &folder, means);
+    let lost = record.spec.output.mode == OutputMode::Pty;
     let run = record.newest_mut();
     run.adopted_at = Some(Timestamp::now());
+    run.terminal_lost = lost;
     if !all {
         run.output_lost = Some("it went through the keeper that was killed".to_owned());
     }
@@ -73,6 +89,7 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
     drop(turn);
     let _ = role::leave_folder();
     Ok(Started {
+        home: home_path,
         record,
         folder,
         listener,
@@ -84,9 +101,15 @@ pub(crate) fn adopt(launch: &Launch, place: &Place) -> Result<Started, Refusal> 
         cap,
         pump,
         // What passed through the keeper that is gone has ended with it.
+        terminal: None,
         stdin: None,
+        ready,
         expected: None,
-        _lock: file,
+        // The environment of its first start has gone with the keeper that had it.
+        unlimited: Vec::new(),
+        again: None,
+        _held: held,
+        lock: file,
         claim,
     })
 }

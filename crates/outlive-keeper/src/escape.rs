@@ -8,25 +8,36 @@ use outlive_escape::survey;
 use outlive_os::cgroup::Cgroup;
 use outlive_os::folder::Folder;
 use outlive_os::process::Process;
+use outlive_os::pty::Pty;
 use outlive_os::tree::Tree;
 use outlive_os::{KERNEL, Kernel, bytes, os_string, proc, settings};
-use outlive_record::{Answer, Caller, CgroupFolder, Launch, Report, Setting, Text};
-use std::path::PathBuf;
+use outlive_record::{Answer, Caller, CgroupFolder, Launch, Report, Setting, Text, Unlimited};
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// What is to be compared once the job runs.
 pub(crate) struct Expected {
     report: Report,
     caller: Caller,
     settings: Vec<Setting>,
+    /// The number of the job's own terminal, 0 if it has none.
+    terminal: i32,
 }
 
 impl Expected {
-    pub(crate) fn of(launch: &Launch) -> Expected {
+    pub(crate) fn of(launch: &Launch, terminal: Option<&Pty>) -> Expected {
         Expected {
+            terminal: terminal.map_or(0, |it| it.number().unwrap_or(0)),
             report: launch.report.clone(),
             caller: launch.caller.clone(),
             settings: launch.settings.clone(),
         }
+    }
+
+    /// What could not be had is told with it.
+    pub(crate) fn note(&mut self, unlimited: &[Unlimited]) {
+        let notes = unlimited.iter().map(|it| format!("not limited: {it}"));
+        self.report.notes.extend(notes);
     }
 
     /// Ends a job that has not left what it was required to leave.
@@ -67,6 +78,7 @@ impl Expected {
         let seen = Seen {
             line,
             leads: true,
+            own_terminal: self.terminal,
             running,
             keepers_parent: parent.ok().flatten().map_or(0, |line| line.parent),
             in_job: proc::in_job(None).ok(),
@@ -79,6 +91,8 @@ impl Expected {
 pub(crate) struct Own {
     pub(crate) folders: Vec<CgroupFolder>,
     pub(crate) cgroups: Vec<Cgroup>,
+    /// Limits that the job can't be given.
+    pub(crate) unlimited: Vec<Unlimited>,
 }
 
 impl Drop for Own {
@@ -93,27 +107,46 @@ impl Own {
         let mut own = Own {
             folders: Vec::new(),
             cgroups: Vec::new(),
+            unlimited: Vec::new(),
         };
         let mut name = format!("{}.{}", launch.spec.id, std::process::id());
         if KERNEL == Kernel::Windows {
             name.insert_str(0, "outlive-");
         }
-        for (base, unified) in bases(launch) {
-            let folder = base.join(&name);
-            if let Ok(cgroup) = Cgroup::make(&folder, unified) {
-                own.cgroups.push(cgroup);
-                own.folders.push(CgroupFolder {
-                    path: Text(bytes(folder.as_os_str()).to_vec()),
-                    unified,
-                });
-            }
+        let bases = bases(launch);
+        for (base, unified) in &bases {
+            // Without one of its own the job is where its keeper is.
+            let _ = own.add(&base.join(&name), *unified);
         }
+        own.limit(launch, &bases, &name);
         own
     }
 
-    /// From here on they go with the job.
-    pub(crate) fn keep(mut self) {
+    /// Those of another run, in place of `before`. `cgroup.kill` ends what is cloned into a cgroup later
+    /// on, too (seen of Linux 6.18), and what a run has used is counted for it alone, so that they are
+    /// made anew; a job object is the same for all.
+    pub(crate) fn renew(launch: &Launch, before: &[CgroupFolder]) -> Option<Own> {
+        if KERNEL == Kernel::Windows {
+            return None;
+        }
+        remove(before);
+        Some(Own::make(launch))
+    }
+
+    /// Makes one more.
+    pub(crate) fn add(&mut self, folder: &Path, unified: bool) -> io::Result<()> {
+        self.cgroups.push(Cgroup::make(folder, unified)?);
+        self.folders.push(CgroupFolder {
+            path: Text(bytes(folder.as_os_str()).to_vec()),
+            unified,
+        });
+        Ok(())
+    }
+
+    /// From here on they go with the job; what it is not limited to.
+    pub(crate) fn keep(mut self) -> Vec<Unlimited> {
         self.folders.clear();
+        std::mem::take(&mut self.unlimited)
     }
 }
 

@@ -15,21 +15,33 @@
 //! | `arrive` | what the launcher hands over |
 //! | `start` | from the launch to a running job, or to nothing at all |
 //! | `adopt` | from a job that has lost its keeper to one that has another |
+//! | `again` | another run of a job, by the keeper that it has |
+//! | `expire` | jobs that are removed some time after their end |
+//! | `life` | a job's own time, and whether it is started again |
 //! | `table` | what is done on each event in each phase |
 //! | `watch` | waiting for events and doing what the table says |
 //! | `requests` | what others ask over the control socket |
+//! | `ready` | whether the job is ready, and what it tells of itself |
 //! | `escape` | the job's own cgroups, and the report on what it has left |
+//! | `limits` | what the job may use |
+//! | `account` | whose it is |
 //! | `cap`, `capping` | the output's size |
 //! | `pump` | passing on what a job prints into a pipe |
 #![forbid(unsafe_code)]
 
+mod account;
 mod adopt;
+mod again;
 mod arrive;
 mod cap;
 mod capping;
 mod escape;
+pub mod expire;
+mod life;
+mod limits;
 mod lock_file;
 mod pump;
+mod ready;
 mod requests;
 mod start;
 pub mod store;
@@ -37,6 +49,7 @@ mod table;
 mod watch;
 
 pub use escape::{cgroup_paths, remove as remove_cgroups};
+pub use limits::limiting_cgroups;
 
 use outlive_os::{AsDescriptor, Marks, events};
 use outlive_record::{JobId, Purpose};
@@ -77,7 +90,7 @@ pub fn main() -> i32 {
     let started = start::become_keeper().and_then(|place| {
         let arrival = arrive::arrive(&launcher, slots, heritage)?;
         match arrival.launch.purpose {
-            Purpose::Adopt => adopt::adopt(&arrival.launch, &place),
+            Purpose::Adopt => adopt::adopt(&arrival, &place),
             Purpose::Start | Purpose::Restart => start::start(arrival, place),
         }
     });

@@ -58,6 +58,15 @@ pub(crate) fn write_keeper_line(lock: &File) -> io::Result<()> {
     rewrite(lock, &proc::own_line()?)
 }
 
+/// Leaves the keeper's own line alone in the lock file, before another run's main process writes its
+/// own behind it. The line is written over itself, so that no room on the disk is given up meanwhile.
+pub(crate) fn forget_main_line(mut lock: &File) -> io::Result<()> {
+    let own = proc::own_line()?;
+    lock.rewind()?;
+    lock.write_all(&own)?;
+    lock.set_len(own.len() as u64)
+}
+
 /// Writes the line of the process that has just taken the lock in place of the one that held it, and
 /// keeps the main process's. It is one write within a page: whoever is killed in it has left the old
 /// lines or the new ones. What is left behind them of longer ones is no third process's line to

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use outlive_os::events::{self, Inflow};
 use outlive_os::folder::Folder;
 use outlive_os::output::read_exact_at;
+use outlive_os::pty::Pty;
 use outlive_os::{AsDescriptor, Borrowed, Descriptor, relay, role};
 use outlive_record::{Form, Output, OutputMode, Stream, encode};
 use std::fs::File;
@@ -35,7 +36,7 @@ pub(crate) struct Pump {
     entries: Vec<u8>,
 }
 
-/// A pipe that the job prints to.
+/// A pipe or terminal that the job prints to.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) pipe: Inflow,
@@ -89,6 +90,11 @@ impl Source {
             })
         };
         streams(output).iter().map(make).collect()
+    }
+
+    /// What a job prints to its own terminal.
+    pub(crate) fn terminal(terminal: &Pty) -> io::Result<Source> {
+        Ok(Source::new(Stream::Stdout, terminal.output()?))
     }
 }
 

@@ -1,9 +1,11 @@
 //! What others ask of a keeper, over its control socket.
 
+use crate::pump::{Pump, Source};
 use crate::table::Event;
 use crate::watch::Keeper;
+use outlive_os::pty::Pty;
 use outlive_os::{AsDescriptor, Descriptor, role};
-use outlive_record::{MESSAGE_LIMIT, Reply, Request};
+use outlive_record::{Form, MESSAGE_LIMIT, Reply, Request};
 use std::io;
 use std::time::Duration;
 
@@ -40,9 +42,9 @@ impl Keeper {
 
     /// Hears and answers one request.
     pub(crate) fn hear(&mut self, place: usize) {
-        let request = match self.connections[place].receive(MESSAGE_LIMIT) {
+        let (request, came) = match self.connections[place].receive(MESSAGE_LIMIT) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Ok((packet, _)) if !packet.is_empty() => Request::parse(&packet),
+            Ok((packet, came)) if !packet.is_empty() => (Request::parse(&packet), came),
             // It has gone, or speaks another language.
             _ => {
                 self.connections.remove(place);
@@ -61,6 +63,14 @@ impl Keeper {
                     refused("no descriptor is free")
                 }
             }
+            Ok(Request::Ready) => match self.job.ready.decided().map(Descriptor::try_clone) {
+                Some(Ok(decided)) => {
+                    descriptor = Some(decided);
+                    Reply::Done
+                }
+                Some(Err(error)) => Reply::Refused(error.to_string()),
+                None => refused("nothing tells when it is ready"),
+            },
             Ok(Request::Stop { grace_ms }) => {
                 self.stop(Duration::from_millis(grace_ms));
                 Reply::Done
@@ -69,7 +79,7 @@ impl Keeper {
                 Ok(()) => Reply::Done,
                 Err(error) => Reply::Refused(error.to_string()),
             },
-            Ok(Request::Stdin) => match self.job.stdin.as_ref().map(Descriptor::try_clone) {
+            Ok(Request::Stdin) => match self.input() {
                 Some(Ok(pipe)) => {
                     descriptor = Some(pipe);
                     Reply::Done
@@ -77,9 +87,13 @@ impl Keeper {
                 Some(Err(error)) => Reply::Refused(error.to_string()),
                 None => refused("its standard input is not open"),
             },
-            Ok(Request::CloseStdin) => match self.job.stdin.take() {
-                Some(_) => Reply::Done,
-                None => refused("its standard input is not open"),
+            Ok(Request::CloseStdin) => match self.close_input() {
+                Ok(()) => Reply::Done,
+                Err(error) => Reply::Refused(error.to_string()),
+            },
+            Ok(Request::Terminal) => match self.take_terminal(came) {
+                Ok(()) => Reply::Done,
+                Err(error) => Reply::Refused(error.to_string()),
             },
         };
         let connection = &self.connections[place];
@@ -97,10 +111,39 @@ impl Keeper {
         }
     }
 
+    /// What is written to so that the job reads it; none if that is not open.
+    fn input(&self) -> Option<io::Result<Descriptor>> {
+        match &self.job.terminal {
+            Some(terminal) => Some(terminal.input()),
+            None => self.job.stdin.as_ref().map(Descriptor::try_clone),
+        }
+    }
+
+    /// Lets the job read to the end of its input: a terminal goes on after that.
+    fn close_input(&mut self) -> io::Result<()> {
+        match (&self.job.terminal, self.job.stdin.take()) {
+            (Some(terminal), _) => terminal.type_end(),
+            (None, Some(_)) => Ok(()),
+            (None, None) => Err(io::Error::other("its standard input is not open")),
+        }
+    }
+
+    /// Takes the terminal that was made by the keeper before this one.
+    fn take_terminal(&mut self, master: Option<Descriptor>) -> io::Result<()> {
+        let master = master.filter(|_| self.job.record.newest().terminal_lost);
+        let master = master.ok_or_else(|| io::Error::other("it has not lost a terminal"))?;
+        let terminal = Pty::of_master(master)?;
+        self.job.pump = Pump::new(Form::default(), vec![Source::terminal(&terminal)?], None);
+        self.job.terminal = Some(terminal);
+        self.job.record.newest_mut().terminal_lost = false;
+        self.write_record();
+        Ok(())
+    }
+
     /// Stops the job: politely, and by force once `grace` is over.
     pub(crate) fn stop(&mut self, grace: Duration) {
         self.grace = grace;
-        if self.end.is_none() {
+        if self.job.tell_ended.is_some() {
             self.job.record.newest_mut().stopped = true;
         }
         self.on(Event::StopAsked);
@@ -110,7 +153,10 @@ impl Keeper {
     fn kill(&mut self, signal: i32, tree: bool) -> io::Result<()> {
         if tree {
             return match self.job.tree.is_empty()? {
-                false => self.job.tree.signal_all(signal),
+                false => {
+                    self.killed_by = Some(signal);
+                    self.job.tree.signal_all(signal)
+                }
                 true => Err(io::Error::other("no process of it is left")),
             };
         }

@@ -1,27 +1,31 @@
 //! From the launch to a running job, or to nothing at all.
 
+use crate::again::Provision;
 use crate::arrive::{Arrival, Heritage};
 use crate::cap::Cap;
 use crate::escape::{Expected, Own};
 use crate::pump::{OutputPipe, Pump, Source};
+use crate::ready::Readying;
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
 use crate::store::{Unseen, remove_folder, rewrite, write_keeper_line};
-use crate::{ROLE, marks};
+use crate::{ROLE, account, limits, marks};
 use jiff::Timestamp;
+use outlive_os::cgroup::{Cgroup, Hold};
 use outlive_os::events::{self, Ender};
 use outlive_os::folder::Folder;
 use outlive_os::process::Process;
+use outlive_os::pty::Pty;
 use outlive_os::socket::Listener;
 use outlive_os::spawn::{Spawn, SpawnError, Step, Strings};
 use outlive_os::tree::Tree;
-use outlive_os::{AsDescriptor, Borrowed, Descriptor, lock, os_string, proc, role};
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, clock, lock, os_string, proc, role};
 use outlive_record::{
-    Answer, InputPlan, Launch, OutputPlan, Place, Purpose, RECORD_LIMIT, Record, Run, Slot, Stream,
-    VERSION,
+    Answer, Course, Form, InputPlan, Launch, OutputMode, OutputPlan, Place, Purpose, RECORD_LIMIT,
+    Record, RestartPolicy, Run, Slot, Spec, Stream, Unlimited, VERSION,
 };
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// From which number on a job is given what nobody has asked for: programs that choose numbers by
 /// themselves take the first ones, shells those from 10 on.
@@ -29,6 +33,8 @@ const SPARE: i32 = 30;
 
 /// A job that runs, and what its keeper holds of it.
 pub(crate) struct Started {
+    /// The state folder.
+    pub(crate) home: PathBuf,
     pub(crate) record: Record,
     pub(crate) folder: Folder,
     pub(crate) listener: Listener,
@@ -45,12 +51,22 @@ pub(crate) struct Started {
     pub(crate) cap: Option<Cap>,
     /// What the keeper passes on of what it prints: nothing, unless that was asked for.
     pub(crate) pump: Pump,
+    /// Its own terminal.
+    pub(crate) terminal: Option<Pty>,
     /// The end of the pipe that the job reads from, if it is kept open.
     pub(crate) stdin: Option<Descriptor>,
+    /// What tells whether it is ready.
+    pub(crate) ready: Readying,
     /// What it is to have left, until that has been looked at.
     pub(crate) expected: Option<Expected>,
+    /// Limits that it could not be given, and that were not required.
+    pub(crate) unlimited: Vec<Unlimited>,
+    /// What another run takes, if it may be started again.
+    pub(crate) again: Option<Box<Provision>>,
+    /// The cgroups of a job that another keeper has started.
+    pub(crate) _held: Vec<Hold>,
     /// Held for life.
-    pub(crate) _lock: File,
+    pub(crate) lock: File,
     pub(crate) claim: Option<Claim>,
 }
 
@@ -58,6 +74,7 @@ impl Started {
     pub(crate) fn answer(&self) -> Answer {
         Answer::Started {
             pid: self.main.pid(),
+            unlimited: self.unlimited.clone(),
         }
     }
 }
@@ -88,6 +105,20 @@ impl Refusal {
 
     pub(crate) fn answer(self) -> Answer {
         self.0
+    }
+
+    /// What is told of a run that could not be started when nobody waits for the answer.
+    pub(crate) fn words(self) -> String {
+        match self.0 {
+            Answer::NotExecuted { errno } => {
+                let cause = io::Error::from_raw_os_error(errno);
+                format!("failed to run its program: {cause}")
+            }
+            Answer::Failed { what, cause, .. } => format!("{what}: {cause}"),
+            Answer::Remained { what } => format!("failed to leave what could end it: {what}"),
+            // The others are of a job that is not there yet.
+            _ => "failed to start it".to_owned(),
+        }
     }
 }
 
@@ -131,20 +162,23 @@ pub(crate) fn home_of(launch: &Launch) -> Result<Home, Refusal> {
 
 /// Starts the job. When it comes back with a refusal, nothing of the job is left.
 pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> {
-    let Arrival {
-        launch,
-        environment,
-        slots,
-        heritage,
-    } = arrival;
-    let home = home_of(&launch)?;
+    let mut arrival = arrival;
+    // Another run needs it once more.
+    let mut environment = match arrival.launch.spec.life.restart {
+        RestartPolicy::No => std::mem::take(&mut arrival.environment),
+        _ => arrival.environment.clone(),
+    };
+    let launch = &arrival.launch;
+    let home = home_of(launch)?;
     let jobs = home.jobs().during("open the folder of all jobs")?;
     let id = launch.spec.id.clone();
     let now = Timestamp::now();
-    let own = Own::make(&launch);
+    let mut own = Own::make(launch);
+    limits::heed(launch, &own.unlimited)?;
+    let cwd = Provision::folder(launch)?;
 
     let room = if launch.purpose == Purpose::Restart {
-        Room::enter(&jobs, &launch, place.clone(), &own, now)?
+        Room::enter(&jobs, launch, place.clone(), &own, now)?
     } else {
         let run = Run {
             output_start: launch.output_start,
@@ -157,12 +191,14 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
             place: place.clone(),
             runs: vec![run],
             run_count: 1,
+            course: course(&launch.spec),
             cgroups: own.folders.clone(),
             report: None,
         };
         Room::build(&jobs, record)?
     };
 
+    let home_path = home.path().to_owned();
     let claim = match &launch.spec.name {
         None => None,
         Some(name) => match Claim::take(&home, name, &id, &place) {
@@ -183,24 +219,34 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
     // From here on only the folder of all jobs is needed, and there may be few descriptors.
     drop(home);
     let started = room.publish(&jobs).and_then(|()| {
-        let pipes = Pipes::new(&launch, &room)?;
+        let pipes = Pipes::new(launch, &room.folder)?;
+        let ready = room.readying(launch, &mut environment, arrival.heritage)?;
         // Before there is a job: without these it would run unwatched.
         // A manager asks its services to end, at the end of the machine, too.
         let heed_stop = launch.delegated.is_some();
         let tree = Tree::new(marks(&id), &own.cgroups, heed_stop);
         let mut tree = tree.during("be told of the job's processes")?;
         let ended = events::ending().during("make a pipe")?;
-        let main = pipes.spawn(&launch, environment, &slots, heritage, &room, &own)?;
+        let (main, lost) = pipes.spawn(
+            &arrival,
+            environment,
+            &room.lock,
+            room.output.as_ref(),
+            &own.cgroups,
+        )?;
+        own.unlimited.extend(lost);
         tree.begin(&main);
-        let expected = Expected::of(&launch);
+        let mut expected = Expected::of(launch, pipes.terminal.as_ref());
+        expected.note(&own.unlimited);
         if launch.require {
             expected.require(&mut tree, &main, &room.folder)?;
         }
-        Ok((main, pipes, tree, ended, expected))
+        Ok((main, pipes, tree, ended, ready, expected))
     });
     match started {
-        Ok((main, Pipes { outputs, stdin }, tree, (ended, tell_ended), expected)) => {
-            own.keep();
+        Ok((main, pipes, tree, (ended, tell_ended), ready, expected)) => {
+            let cgroups = std::mem::take(&mut own.cgroups);
+            let unlimited = own.keep();
             // What keeps a folder busy is the job, if anything.
             let _ = role::leave_folder();
             let Room {
@@ -212,10 +258,10 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 cap,
                 ..
             } = room;
-            let sources = outputs.into_iter().map(|it| it.source).collect();
-            let pump = Pump::new(record.spec.output.form, sources, output.as_ref());
-            let stdin = stdin.map(|(_, to_job)| to_job);
+            let (pump, stdin, terminal) = pipes.ours(record.spec.output.form, output.as_ref());
+            let again = cwd.map(|cwd| Box::new(Provision::new(arrival, cgroups, cwd)));
             Ok(Started {
+                home: home_path,
                 record,
                 folder,
                 listener,
@@ -226,9 +272,14 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 output,
                 cap,
                 pump,
+                terminal,
                 stdin,
+                ready,
                 expected: Some(expected),
-                _lock: lock,
+                unlimited,
+                again,
+                _held: Vec::new(),
+                lock,
                 claim,
             })
         }
@@ -239,6 +290,15 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
             room.tear_down(&jobs);
             Err(refusal)
         }
+    }
+}
+
+/// How far a job has come that is started now.
+fn course(spec: &Spec) -> Course {
+    let now = u64::try_from(clock::running().as_millis()).unwrap_or(u64::MAX);
+    Course {
+        time_over_ms: spec.life.timeout_ms.map(|it| now.saturating_add(it)),
+        ..Course::default()
     }
 }
 
@@ -319,6 +379,7 @@ impl Room {
             record.newest_mut().ended_at = None;
         }
         record.begin_run(place, now);
+        record.course = course(&record.spec);
         record.cgroups.clone_from(&own.folders);
         record.newest_mut().output_start = match record.spec.output.path {
             Some(_) => launch.output_start,
@@ -361,6 +422,16 @@ impl Room {
         })
     }
 
+    /// What is to tell whether the job is ready, from before it is started.
+    fn readying(
+        &self,
+        launch: &Launch,
+        environment: &mut Vec<u8>,
+        heritage: Heritage,
+    ) -> Result<Readying, Refusal> {
+        Readying::prepare(&self.record, &self.folder, launch, environment, heritage)
+    }
+
     /// Lets everybody see the job.
     fn publish(&self, jobs: &Folder) -> Result<(), Refusal> {
         let id = self.record.spec.id.as_str();
@@ -397,35 +468,72 @@ impl Room {
     }
 }
 
-/// What the job's descriptors are made of.
-struct Pipes {
+/// What the descriptors of a run are made of.
+pub(crate) struct Pipes {
     /// What it prints to where the keeper passes that on: one for both streams, or one for each.
     outputs: Vec<OutputPipe>,
     /// The job's end and the keeper's end of its input.
     stdin: Option<(Descriptor, Descriptor)>,
+    /// The terminal that is all of its standard streams.
+    terminal: Option<Pty>,
 }
 
 impl Pipes {
-    fn new(launch: &Launch, room: &Room) -> Result<Pipes, Refusal> {
-        let outputs = Source::all(&launch.spec.output, &room.folder);
-        let outputs = outputs.during("make a pipe for the output")?;
+    pub(crate) fn new(launch: &Launch, folder: &Folder) -> Result<Pipes, Refusal> {
+        let output = &launch.spec.output;
+        let outputs = Source::all(output, folder);
+        let mut outputs = outputs.during("make a pipe for the output")?;
+        let own = output.path.is_none() && output.mode == OutputMode::Pty;
+        let terminal = own.then(|| Pty::open(launch.spec.terminal.unwrap_or_default()));
+        let terminal = terminal.transpose().during("make a terminal")?;
+        if let Some(terminal) = &terminal {
+            let peer = terminal.peer().try_clone_to_owned();
+            let peer = peer.during("make a terminal")?;
+            outputs.push(OutputPipe {
+                source: Source::terminal(terminal).during("make a terminal")?,
+                to_keeper: peer,
+                spare: None,
+            });
+        }
         let kept = launch.stdin == InputPlan::Kept;
         let stdin = kept
             .then(events::pipe)
             .transpose()
             .during("make a pipe for the input")?;
-        Ok(Pipes { outputs, stdin })
+        Ok(Pipes {
+            outputs,
+            stdin,
+            terminal,
+        })
     }
 
-    fn spawn(
+    /// The keeper's ends: of its output, of its input, and of its terminal.
+    pub(crate) fn ours(
+        self,
+        form: Form,
+        output: Option<&File>,
+    ) -> (Pump, Option<Descriptor>, Option<Pty>) {
+        let sources = self.outputs.into_iter().map(|it| it.source).collect();
+        let pump = Pump::new(form, sources, output);
+        let stdin = self.stdin.map(|(_, to_job)| to_job);
+        (pump, stdin, self.terminal)
+    }
+
+    /// Starts the program, which writes its line into `lock`; the folder of this process is its own.
+    pub(crate) fn spawn(
         &self,
-        launch: &Launch,
+        arrival: &Arrival,
         environment: Vec<u8>,
-        slots: &[Descriptor],
-        heritage: Heritage,
-        room: &Room,
-        own: &Own,
-    ) -> Result<Process, Refusal> {
+        lock: &File,
+        output: Option<&File>,
+        cgroups: &[Cgroup],
+    ) -> Result<(Process, Vec<Unlimited>), Refusal> {
+        let Arrival {
+            launch,
+            slots,
+            heritage,
+            ..
+        } = arrival;
         let slot = |number: Slot| -> Result<Borrowed<'_>, Refusal> {
             let place = usize::try_from(number)
                 .ok()
@@ -439,15 +547,16 @@ impl Pipes {
         let printed = |stream| {
             let mut outputs = self.outputs.iter();
             let own = outputs.find(|it| it.source.stream == stream);
-            match (own.or(self.outputs.first()), &room.output) {
+            match (own.or(self.outputs.first()), output) {
                 (Some(pipe), _) => pipe.to_keeper.as_fd(),
                 (None, Some(output)) => output.as_fd(),
                 (None, None) => null,
             }
         };
-        let input = match (launch.stdin, &self.stdin) {
-            (InputPlan::Slot(number), _) => slot(number)?,
-            (InputPlan::Kept, Some((from_keeper, _))) => from_keeper.as_fd(),
+        let input = match (launch.stdin, &self.stdin, &self.terminal) {
+            (_, _, Some(terminal)) => terminal.peer(),
+            (InputPlan::Slot(number), ..) => slot(number)?,
+            (InputPlan::Kept, Some((from_keeper, _)), _) => from_keeper.as_fd(),
             _ => null,
         };
         let output = |plan, stream| match plan {
@@ -480,41 +589,53 @@ impl Pipes {
             umask: Some(heritage.umask),
             descriptor_limit: heritage.descriptor_limit,
             new_session: true,
+            controlling_terminal: self.terminal.is_some(),
             descriptors,
-            announce: Some(room.lock.as_fd()),
-            cgroups: &own.cgroups,
+            announce: Some(lock.as_fd()),
+            cgroups,
             settings: &launch.settings,
+            nice: launch.spec.limits.nice,
+            identity: launch.credentials.as_ref().map(account::identity),
             ..Spawn::default()
         };
-        let mut spawned = spawn.spawn();
-        if let Err(SpawnError {
-            step: Step::Cgroup, ..
-        }) = spawned
-        {
-            // It is where its keeper is then, which is outside of the launcher's cgroup too.
-            spawn.cgroups = &[];
-            spawned = spawn.spawn();
-        }
-        if let Err(SpawnError {
-            step: Step::Descriptors,
-            ..
-        }) = spawned
-        {
-            // There may be few: it does without what it was not asked for.
-            spawn.descriptors.truncate(asked_for);
-            spawned = spawn.spawn();
-        }
-        spawned.map_err(
-            |SpawnError { step, cause }| match (step, cause.raw_os_error()) {
-                (Step::Exec, Some(errno)) => Refusal(Answer::NotExecuted { errno }),
-                (step, _) => {
-                    let error = SpawnError {
-                        step,
-                        cause: io::Error::other(""),
-                    };
-                    Refusal::io(error.to_string(), cause)
+        let mut lost = Vec::new();
+        let spawned = loop {
+            match spawn.spawn() {
+                Err(error) if error.step == Step::Cgroup && !spawn.cgroups.is_empty() => {
+                    // It is where its keeper is then, which is outside of the launcher's cgroup too.
+                    spawn.cgroups = &[];
+                    lost.extend(limits::without_cgroups(launch, &error.cause));
                 }
-            },
-        )
+                Err(error)
+                    if error.step == Step::Descriptors && spawn.descriptors.len() > asked_for =>
+                {
+                    // There may be few: it does without what it was not asked for.
+                    spawn.descriptors.truncate(asked_for);
+                }
+                Err(error) if error.step == Step::Nice => {
+                    spawn.nice = None;
+                    lost.push(limits::without_niceness(&error.cause));
+                }
+                spawned => break spawned,
+            }
+            limits::heed(launch, &lost)?;
+        };
+        let spawned =
+            spawned.map_err(
+                |SpawnError { step, cause }| match (step, cause.raw_os_error()) {
+                    (Step::Exec, Some(errno)) => Refusal(Answer::NotExecuted { errno }),
+                    (Step::Folder | Step::Identity, _) if launch.credentials.is_some() => {
+                        account::refusal(launch, step, &cause).into()
+                    }
+                    (step, _) => {
+                        let error = SpawnError {
+                            step,
+                            cause: io::Error::other(""),
+                        };
+                        Refusal::io(error.to_string(), cause)
+                    }
+                },
+            );
+        Ok((spawned?, lost))
     }
 }

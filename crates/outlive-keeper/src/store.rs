@@ -11,10 +11,11 @@
 //!     stdout, stderr        the pipes that the job prints to, where its keeper passes that on
 //!   jobs/.new-<id>/         a job that is being started
 //!   names/<name>            locked while a job of this name runs; holds the newest one's id
+//!   expire/<second>.<id>    when a job that has ended is to be removed
 //! ```
 
+pub(crate) use crate::lock_file::{forget_main_line, replace_keeper_line, write_keeper_line};
 pub use crate::lock_file::{lock_lines, wait_for_adoption};
-pub(crate) use crate::lock_file::{replace_keeper_line, write_keeper_line};
 
 use crate::lock_file;
 use outlive_os::folder::{Folder, Unfit, identity, is_same};
@@ -157,6 +158,20 @@ impl Home {
         self.sub("names")
     }
 
+    /// The folder that says when jobs are to be removed.
+    pub(crate) fn expiring(&self) -> io::Result<Folder> {
+        self.sub("expire")
+    }
+
+    /// The same, if it is there.
+    pub(crate) fn expiring_if_any(&self) -> io::Result<Option<Folder>> {
+        match self.root.sub("expire") {
+            Ok(folder) => Ok(Some(folder)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Where a job's folder is.
     pub fn job_path(&self, id: &str) -> PathBuf {
         self.path.join("jobs").join(id)
@@ -190,7 +205,7 @@ impl Seen {
     /// unless `closely`: a list of many ended jobs reads one file of each.
     pub fn look(jobs: &Folder, id: &str, closely: bool) -> Result<Seen, Unseen> {
         let record = read_record(jobs, id)?;
-        if record.newest().end.is_some() && !closely {
+        if record.has_ended() && !closely {
             return Ok(Seen {
                 record,
                 kept: false,
@@ -203,7 +218,7 @@ impl Seen {
             Err(_) => (false, (None, None)),
         };
         // The keeper may have written the end and gone after the record was read.
-        let stale = !kept && record.newest().end.is_none();
+        let stale = !kept && !record.has_ended();
         let record = if stale {
             read_record(jobs, id)?
         } else {
@@ -215,6 +230,11 @@ impl Seen {
             keeper,
             main,
         })
+    }
+
+    /// Whether it has ended: its newest run has, and nobody is there to start it again.
+    pub fn has_ended(&self) -> bool {
+        self.record.newest().end.is_some() && !(self.record.is_between_runs() && self.kept)
     }
 
     /// Its keeper, held, if that lives.

@@ -11,8 +11,14 @@ pub(crate) enum Phase {
     Trailing,
     /// It was asked to end and has time to.
     Stopping,
-    /// Its time is over.
+    /// Its time to end politely is over.
     Killing,
+    /// It is to be started again, and what its last run has left was asked to end.
+    Clearing,
+    /// The same, and the time for that is over.
+    Sweeping,
+    /// Nothing of its last run is left, and the time for the next one has not come.
+    Pausing,
     /// Nothing is left to be done.
     Done,
 }
@@ -26,10 +32,14 @@ pub(crate) enum Event {
     OtherEnded,
     /// No process of the tree is left.
     TreeEmpty,
-    /// Somebody asks for the job to stop.
+    /// Somebody asks for the job to stop, or the time that it may run is over.
     StopAsked,
     /// The time to end politely is over.
     GraceOver,
+    /// The time for the next run has come.
+    PauseOver,
+    /// The next run could not be started.
+    NotStarted,
 }
 
 /// What is to be done, in this order.
@@ -37,6 +47,10 @@ pub(crate) enum Event {
 pub(crate) enum Action {
     /// Write down how it ended, and tell those who wait.
     RecordEnd,
+    /// Write down how a run of it ended, and when the next one is.
+    RecordRun,
+    /// Start it again.
+    Start,
     /// Ask every process of the tree to end, and give them time.
     Ask,
     /// Ask those that were not there when all were asked.
@@ -52,21 +66,29 @@ pub(crate) enum Action {
 pub(crate) struct Choice {
     pub(crate) until: Until,
     pub(crate) leftover: Leftover,
+    /// Whether it would be started again after the run that has just ended. What is left of a run
+    /// is stopped then, whatever was chosen.
+    pub(crate) again: bool,
 }
 
 /// The next phase and what is to be done on the way there.
 pub(crate) fn next(phase: Phase, event: Event, choice: Choice) -> (Phase, &'static [Action]) {
-    use Action::{Ask, AskNew, Kill, NewGrace, RecordEnd};
-    use Event::{GraceOver, MainEnded, OtherEnded, StopAsked, TreeEmpty};
-    use Phase::{Done, Killing, Running, Stopping, Trailing};
+    use Action::{Ask, AskNew, Kill, NewGrace, RecordEnd, RecordRun, Start};
+    use Event::{GraceOver, MainEnded, NotStarted, OtherEnded, PauseOver, StopAsked, TreeEmpty};
+    use Phase::{Clearing, Done, Killing, Pausing, Running, Stopping, Sweeping, Trailing};
     let until_main = choice.until == Until::Main;
     match (phase, event) {
         // A tree is found empty only after its main process has ended.
         (Running, MainEnded) if !until_main => (Trailing, &[]),
+        (Running, MainEnded) if choice.again => (Clearing, &[RecordRun, Ask]),
         (Running, MainEnded) if choice.leftover == Leftover::Leave => (Done, &[RecordEnd]),
         (Running, MainEnded) => (Stopping, &[RecordEnd, Ask]),
         (Running | Trailing, StopAsked) => (Stopping, &[Ask]),
 
+        (Running, NotStarted) if choice.again => (Pausing, &[RecordRun]),
+        (Running, NotStarted) => (Done, &[RecordEnd]),
+
+        (Trailing, TreeEmpty) if choice.again => (Pausing, &[RecordRun]),
         (Trailing, TreeEmpty) => (Done, &[RecordEnd]),
 
         // What was forked while the others were asked may be left alone by them.
@@ -81,6 +103,16 @@ pub(crate) fn next(phase: Phase, event: Event, choice: Choice) -> (Phase, &'stat
         // What was forked while we killed becomes our child when its parent ends.
         (Killing, OtherEnded) => (Killing, &[Kill]),
 
+        (Clearing, OtherEnded) => (Clearing, &[AskNew]),
+        (Clearing, GraceOver) => (Sweeping, &[Kill]),
+        (Sweeping, OtherEnded) => (Sweeping, &[Kill]),
+        (Clearing | Sweeping, TreeEmpty) => (Pausing, &[]),
+        (Pausing, PauseOver) => (Running, &[Start]),
+        // Nobody has been told of an end yet, and now there is one.
+        (Clearing, StopAsked) => (Stopping, &[RecordEnd, NewGrace]),
+        (Sweeping, StopAsked) => (Killing, &[RecordEnd]),
+        (Pausing, StopAsked) => (Done, &[RecordEnd]),
+
         _ => (phase, &[]),
     }
 }
@@ -88,22 +120,30 @@ pub(crate) fn next(phase: Phase, event: Event, choice: Choice) -> (Phase, &'stat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Action::{Ask, AskNew, Kill, NewGrace, RecordEnd};
-    use Event::{GraceOver, MainEnded, OtherEnded, StopAsked, TreeEmpty};
+    use Action::{Ask, AskNew, Kill, NewGrace, RecordEnd, RecordRun, Start};
+    use Event::{GraceOver, MainEnded, NotStarted, OtherEnded, PauseOver, StopAsked, TreeEmpty};
 
     const DEFAULT: Choice = Choice {
         until: Until::Main,
         leftover: Leftover::Stop,
+        again: false,
+    };
+    const AGAIN: Choice = Choice {
+        again: true,
+        ..DEFAULT
     };
 
     fn play(choice: Choice, events: &[Event]) -> (Phase, Vec<Action>) {
-        events
-            .iter()
-            .fold((Phase::Running, Vec::new()), |(phase, mut done), event| {
-                let (phase, actions) = next(phase, *event, choice);
-                done.extend_from_slice(actions);
-                (phase, done)
-            })
+        play_from(Phase::Running, choice, events)
+    }
+
+    fn play_from(phase: Phase, choice: Choice, events: &[Event]) -> (Phase, Vec<Action>) {
+        let start = (phase, Vec::new());
+        events.iter().fold(start, |(phase, mut done), event| {
+            let (phase, actions) = next(phase, *event, choice);
+            done.extend_from_slice(actions);
+            (phase, done)
+        })
     }
 
     #[test]
@@ -174,6 +214,111 @@ mod tests {
     }
 
     #[test]
+    fn another_run_follows_when_nothing_of_the_last_is_left() {
+        assert_eq!(
+            play(AGAIN, &[MainEnded, TreeEmpty, PauseOver]),
+            (Phase::Running, vec![RecordRun, Ask, Start])
+        );
+        let (phase, done) = play(
+            AGAIN,
+            &[MainEnded, OtherEnded, GraceOver, PauseOver, OtherEnded],
+        );
+        let cleared = vec![RecordRun, Ask, AskNew, Kill, Kill];
+        assert_eq!((phase, done), (Phase::Sweeping, cleared));
+        let choice = Choice {
+            until: Until::Tree,
+            ..AGAIN
+        };
+        assert_eq!(
+            play(choice, &[MainEnded, TreeEmpty, PauseOver]),
+            (Phase::Running, vec![RecordRun, Start])
+        );
+    }
+
+    #[test]
+    fn a_run_that_can_not_be_started_is_one() {
+        assert_eq!(
+            play(AGAIN, &[NotStarted, PauseOver]),
+            (Phase::Running, vec![RecordRun, Start])
+        );
+        assert_eq!(play(DEFAULT, &[NotStarted]), (Phase::Done, vec![RecordEnd]));
+    }
+
+    #[test]
+    fn a_stop_between_two_runs_is_the_end() {
+        for (before, then, done) in [
+            (&[MainEnded][..], Phase::Stopping, vec![RecordEnd, NewGrace]),
+            (&[MainEnded, GraceOver], Phase::Killing, vec![RecordEnd]),
+            (&[MainEnded, TreeEmpty], Phase::Done, vec![RecordEnd]),
+        ] {
+            let (phase, _) = play(AGAIN, before);
+            assert_eq!(play_from(phase, AGAIN, &[StopAsked]), (then, done));
+        }
+    }
+
+    /// Every way of six events that can happen: main ends once in each run and empty comes after it,
+    /// a pause is over while there is one, and a start fails at once or not at all.
+    fn each_way(until: Until, mut see: impl FnMut(&[Event], Phase, &[Action])) {
+        let choice = Choice { until, ..AGAIN };
+        let all = [
+            MainEnded, OtherEnded, TreeEmpty, StopAsked, GraceOver, PauseOver, NotStarted,
+        ];
+        for way in 0..all.len().pow(6) {
+            let event = |i| all[way / all.len().pow(i) % all.len()];
+            let events: Vec<_> = (0..6).map(event).collect();
+            let (mut phase, mut done) = (Phase::Running, Vec::new());
+            let (mut main_runs, mut just_started) = (true, false);
+            let can_happen = events.iter().all(|event| {
+                let can = match event {
+                    MainEnded => main_runs,
+                    TreeEmpty => !main_runs,
+                    PauseOver => phase == Phase::Pausing,
+                    NotStarted => just_started,
+                    _ => true,
+                };
+                let (next, actions) = next(phase, *event, choice);
+                phase = next;
+                done.extend_from_slice(actions);
+                just_started = actions.contains(&Start);
+                main_runs = just_started || (main_runs && !matches!(event, MainEnded | NotStarted));
+                can
+            });
+            if can_happen {
+                see(&events, phase, &done);
+            }
+        }
+    }
+
+    #[test]
+    fn no_way_leads_from_a_stop_to_another_run() {
+        for until in [Until::Main, Until::Tree] {
+            each_way(until, |events, _, done| {
+                let stop = events.iter().position(|it| *it == StopAsked);
+                let later = stop.map_or(&[][..], |stop| &events[stop..]);
+                let starts = later.iter().filter(|it| **it == PauseOver).count();
+                assert_eq!(starts, 0, "{events:?}: {done:?}");
+            });
+        }
+    }
+
+    #[test]
+    fn every_run_is_recorded_once_and_so_is_the_end() {
+        for until in [Until::Main, Until::Tree] {
+            each_way(until, |events, phase, done| {
+                let count = |one| done.iter().filter(|it| **it == one).count();
+                let (starts, runs, ends) = (count(Start), count(RecordRun), count(RecordEnd));
+                // What was recorded as a run and then stopped is recorded as the end, too.
+                assert!(runs == starts || runs == starts + 1, "{events:?}: {done:?}");
+                assert!(ends <= 1, "{events:?}: {done:?}");
+                assert!(phase != Phase::Done || ends == 1, "{events:?}: {done:?}");
+                if phase == Phase::Pausing {
+                    assert_eq!((runs, ends), (starts + 1, 0), "{events:?}: {done:?}");
+                }
+            });
+        }
+    }
+
+    #[test]
     fn the_end_is_recorded_exactly_once_on_every_way() {
         // Every way of up to six events that can happen: main ends once, empty comes after it.
         let all = [MainEnded, OtherEnded, TreeEmpty, StopAsked, GraceOver];
@@ -187,7 +332,12 @@ mod tests {
                     if !once || empty.is_some_and(|empty| main.is_none_or(|main| empty < main)) {
                         continue;
                     }
-                    let (phase, done) = play(Choice { until, leftover }, &events);
+                    let choice = Choice {
+                        until,
+                        leftover,
+                        again: false,
+                    };
+                    let (phase, done) = play(choice, &events);
                     let records = done.iter().filter(|it| **it == RecordEnd).count();
                     let ended = until == Until::Main || phase == Phase::Done;
                     assert_eq!(records, usize::from(ended), "{events:?}");

@@ -1,10 +1,12 @@
 //! Waiting for events and doing what the table says.
 
 use crate::escape::remove;
+use crate::life::time_over;
+use crate::limits;
 use crate::pump::Pump;
 use crate::start::Started;
 use crate::store::{CONTROL, RECORD};
-use crate::table::{Action, Choice, Event, Phase, next};
+use crate::table::{Action, Event, Phase, next};
 use jiff::Timestamp;
 use outlive_os::events;
 use outlive_os::output::Activity;
@@ -16,23 +18,21 @@ use std::io;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// How long what the main process leaves behind has to end politely.
-const LEFTOVER_GRACE: Duration = Duration::from_secs(10);
 /// How often a tree is killed in one go.
 const KILL_ROUNDS: usize = 32;
 /// Keeps the job until nothing is left to be done. Returns the keeper's exit code.
 pub(crate) fn watch(job: Started) -> i32 {
-    let choice = Choice {
-        until: job.record.spec.until,
-        leftover: job.record.spec.leftover,
-    };
     let mut keeper = Keeper {
-        choice,
         phase: Phase::Running,
         main_ended: false,
         end: None,
-        grace: LEFTOVER_GRACE,
+        grace: job.record.spec.life.grace(),
         grace_over: None,
+        time_over: time_over(&job.record.course),
+        pause_over: None,
+        run_began: Instant::now(),
+        killed_by: None,
+        to_sync: false,
         look_at: None,
         activity: None,
         connections: Vec::new(),
@@ -52,12 +52,12 @@ pub(crate) fn watch(job: Started) -> i32 {
     let _ = keeper.job.folder.remove(CONTROL);
     Pump::remove_names(&keeper.job.record.spec.output, &keeper.job.folder);
     remove(&keeper.job.record.cgroups);
+    keeper.sweep();
     0
 }
 
 /// A keeper at work.
 pub(crate) struct Keeper {
-    pub(crate) choice: Choice,
     pub(crate) phase: Phase,
     /// Whether the main process has been reaped and the table not been told yet.
     pub(crate) main_ended: bool,
@@ -65,6 +65,15 @@ pub(crate) struct Keeper {
     pub(crate) end: Option<End>,
     pub(crate) grace: Duration,
     pub(crate) grace_over: Option<Instant>,
+    /// When the time is over that the job may run.
+    pub(crate) time_over: Option<Instant>,
+    /// When the next run is started, while none lasts.
+    pub(crate) pause_over: Option<Instant>,
+    pub(crate) run_began: Instant,
+    /// The signal that the whole job was last sent by `kill`.
+    pub(crate) killed_by: Option<i32>,
+    /// Whether the end has been written down, and is perhaps not on the disk yet.
+    pub(crate) to_sync: bool,
     /// When to look at the output's size.
     pub(crate) look_at: Option<Instant>,
     /// What tells that something was printed.
@@ -76,12 +85,15 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// One wait and what follows from it.
     fn turn(&mut self) -> io::Result<()> {
-        let timer = self.grace_over.into_iter().chain(self.look_at).min();
-        let timeout = timer.map(|timer| timer.saturating_duration_since(Instant::now()));
+        let timeout = self
+            .next_timer()
+            .map(|timer| timer.saturating_duration_since(Instant::now()));
         let mut watched: Vec<Borrowed<'_>> = vec![self.job.tree.as_fd(), self.job.listener.as_fd()];
         watched.extend(self.connections.iter().map(AsDescriptor::as_fd));
         let pump_at = watched.len();
         watched.extend(self.job.pump.descriptors());
+        let notices_at = watched.len();
+        watched.extend(self.job.ready.descriptor());
         let activity_at = watched.len();
         watched.extend(self.activity.as_ref().and_then(Activity::descriptor));
         let ready = events::wait(&watched, timeout)?;
@@ -97,6 +109,9 @@ impl Keeper {
         if ready.contains(&1) {
             self.accept();
         }
+        if ready.contains(&notices_at) {
+            self.hear_notices();
+        }
         if ready.contains(&activity_at) {
             // It would keep us awake until the look; one that goes is made anew after it.
             self.activity.take_if(|it| it.clear().is_err());
@@ -108,13 +123,14 @@ impl Keeper {
         while let Some(news) = self.job.tree.news()? {
             match news {
                 News::Ended => ended = true,
-                News::StopAsked => self.stop(LEFTOVER_GRACE),
+                News::StopAsked => self.stop(self.job.record.spec.life.grace()),
                 News::Activity => self.look_soon(),
             }
         }
         if ended {
             self.reap();
         }
+        self.ready_turn();
         let now = Instant::now();
         if self.look_at.take_if(|at| *at <= now).is_some() {
             self.look();
@@ -124,15 +140,19 @@ impl Keeper {
             // If nothing was left to be ended, nothing tells of an end any more.
             self.reap();
         }
+        self.heed_timers(now);
+        self.sync();
         Ok(())
     }
 
     pub(crate) fn on(&mut self, event: Event) {
-        let (phase, actions) = next(self.phase, event, self.choice);
+        let (phase, actions) = next(self.phase, event, self.choice());
         self.phase = phase;
         for action in actions {
             match action {
                 Action::RecordEnd => self.record_end(),
+                Action::RecordRun => self.record_run(),
+                Action::Start => self.start_again(),
                 Action::Ask => {
                     self.grace_over = Instant::now().checked_add(self.grace);
                     self.ask();
@@ -153,6 +173,7 @@ impl Keeper {
     /// Reaps every process that has ended, the main one or an orphan of the tree, and tells the
     /// table what has happened.
     fn reap(&mut self) {
+        self.job.ready.notice_end();
         if let Some(end) = reap_all(&mut self.job.tree) {
             self.main_has_ended(end);
         }
@@ -181,27 +202,42 @@ impl Keeper {
 
     fn ask(&mut self) {
         // Where /proc can't be read nobody can be found to be asked.
-        let _ = self.job.tree.ask();
+        let signal = self.stop_signal();
+        let _ = self.job.tree.ask(signal);
     }
 
-    fn record_end(&mut self) {
+    /// Takes down how a run ended, to be written.
+    pub(crate) fn note_end(&mut self) {
+        if self.job.record.newest().end.is_some() {
+            return;
+        }
         self.drain();
         if let (Some(cap), Some(file)) = (&mut self.job.cap, &self.job.output) {
             self.job.record.newest_mut().output_truncated |= cap.is_cut(file).unwrap_or(false);
         }
         let pid = self.job.main.pid();
+        let oom_kills = limits::oom_kills(&self.job.record.cgroups);
         let run = self.job.record.newest_mut();
         run.ended_at = Some(Timestamp::now());
-        run.pid = Some(pid);
+        let started = !matches!(self.end, Some(End::Failed(_)));
+        run.pid = started.then_some(pid);
         run.end.clone_from(&self.end);
+        run.oom_kills = oom_kills;
+    }
+
+    fn record_end(&mut self) {
+        self.note_end();
+        self.job.record.course.again_at = None;
         // Its name is free for whoever sees the end, also while what it left behind is being stopped.
         self.job.claim = None;
         self.write_record();
         self.job.tell_ended = None;
+        self.to_sync = true;
+        self.job.ready.end();
     }
 
     /// Writes down what the job has left, now that nobody waits for it.
-    fn report(&mut self) {
+    pub(crate) fn report(&mut self) {
         if let Some(expected) = self.job.expected.take() {
             let report = expected.compare(&self.job.main, &self.job.folder);
             self.job.record.report = Some(report);
@@ -211,9 +247,15 @@ impl Keeper {
         role::give_memory_back();
     }
 
-    pub(crate) fn write_record(&self) {
-        // A folder that was removed under us: nobody is left to read it.
-        let _ = self.job.folder.replace(RECORD, &self.job.record.to_bytes());
+    pub(crate) fn write_record(&mut self) {
+        let (folder, record) = (&self.job.folder, &mut self.job.record);
+        let written = folder.replace(RECORD, &record.to_bytes());
+        // On a full disk there is room for the run's end, but perhaps not for what the job has said of
+        // itself as well. If the folder was removed under us nobody is left to read it.
+        let said = &mut record.newest_mut().readiness.status_text;
+        if written.is_err() && said.take().is_some() {
+            let _ = folder.replace(RECORD, &record.to_bytes());
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use crate::process::Process;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What the programs run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,15 @@ pub enum Reaped {
     NoneLeft,
 }
 
+/// A datagram by which a job tells how it fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// What was sent.
+    pub bytes: Vec<u8>,
+    /// Who has sent it, as the kernel says; none if that can't be seen from this pid namespace.
+    pub sender: Option<i32>,
+}
+
 /// What a keeper is told of its job's processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
@@ -59,6 +69,57 @@ pub enum News {
     StopAsked,
     /// Something has been printed, see [`Activity`](crate::output::Activity).
     Activity,
+}
+
+/// What processes have used, as far as it can be told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time, in user and in kernel mode.
+    pub cpu: Option<Duration>,
+    /// Memory now, in bytes.
+    pub memory: Option<u64>,
+    /// The most memory that it ever was.
+    pub memory_peak: Option<u64>,
+    /// Processes and threads now; on Windows processes.
+    pub tasks: Option<u64>,
+    /// Bytes read from disks; on Windows from anything.
+    pub read: Option<u64>,
+    /// Bytes written to disks; on Windows to anything.
+    pub written: Option<u64>,
+}
+
+impl Usage {
+    /// This, and where it tells nothing the other one.
+    #[must_use]
+    pub fn or(self, other: Usage) -> Usage {
+        Usage {
+            cpu: self.cpu.or(other.cpu),
+            memory: self.memory.or(other.memory),
+            memory_peak: self.memory_peak.or(other.memory_peak),
+            tasks: self.tasks.or(other.tasks),
+            read: self.read.or(other.read),
+            written: self.written.or(other.written),
+        }
+    }
+
+    /// What both have used together; the most that they ever did can't be told of two.
+    #[must_use]
+    pub fn plus(self, other: Usage) -> Usage {
+        fn sum<T>(one: Option<T>, other: Option<T>, add: impl Fn(T, T) -> T) -> Option<T> {
+            match (one, other) {
+                (Some(one), Some(other)) => Some(add(one, other)),
+                (one, other) => one.or(other),
+            }
+        }
+        Usage {
+            cpu: sum(self.cpu, other.cpu, Duration::saturating_add),
+            memory: sum(self.memory, other.memory, u64::saturating_add),
+            memory_peak: None,
+            tasks: sum(self.tasks, other.tasks, u64::saturating_add),
+            read: sum(self.read, other.read, u64::saturating_add),
+            written: sum(self.written, other.written, u64::saturating_add),
+        }
+    }
 }
 
 /// By what processes are told to be of one job or of another.
@@ -121,6 +182,10 @@ pub struct User {
     pub group: u32,
     /// Its name; none if no user has the number.
     pub name: Option<std::ffi::CString>,
+    /// The home folder, if it has one.
+    pub home: Option<PathBuf>,
+    /// The log-in shell, if it has one.
+    pub shell: Option<PathBuf>,
 }
 
 /// Who a process is.

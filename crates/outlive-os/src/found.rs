@@ -125,12 +125,12 @@ impl Found {
         Ok(())
     }
 
-    /// Asks all that can be found to end, each once; who they are.
-    pub fn ask(&mut self) -> io::Result<Vec<ProcessLine>> {
+    /// Asks all that can be found to end, each once, by this signal; who they are.
+    pub fn ask(&mut self, signal: i32) -> io::Result<Vec<ProcessLine>> {
         let members = self.members()?;
         let is_new = |line: &&ProcessLine| !self.asked.contains(&(line.pid, line.start_time));
         let new: Vec<ProcessLine> = members.iter().filter(is_new).copied().collect();
-        new.iter().for_each(|line| send(line, signal::TERM));
+        new.iter().for_each(|line| send(line, signal));
         // One that stands still would not hear it.
         new.iter().for_each(|line| send(line, signal::CONTINUE));
         let asked = new.iter().map(|line| (line.pid, line.start_time));

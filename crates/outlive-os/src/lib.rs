@@ -11,13 +11,18 @@
 //! | [`tree`] | a job's processes, as their keeper holds them |
 //! | [`proc`] | what the kernel tells of processes and of this machine |
 //! | [`cgroup`] | the container that service managers end as a whole; on Windows the job object |
+//! | [`limits`] | what such a container may use |
+//! | [`usage`] | what processes have used |
 //! | [`settings`] | how a process is limited and scheduled |
+//! | [`clock`] | the clock by which a job's time is over |
 //! | [`events`] | waiting for several things at once |
 //! | [`folder`] | files of the state folder, never through a link |
 //! | [`number`] | descriptors by number, as other languages hold them |
 //! | [`lock`] | a lock that tells whether its holder lives |
 //! | [`socket`] | packets and descriptors between two processes of one user |
 //! | [`stream`] | bytes between a process and a manager |
+//! | [`pty`] | a terminal of a job's own |
+//! | [`terminal`] | the terminal that a person sits at |
 //! | [`output`] | a file that gives back its oldest part |
 //! | [`changes`] | a reader's wait for jobs to come, change and go |
 //! | [`growth`] | a reader's wait for a file to grow |
@@ -28,13 +33,15 @@
 //! | [`surroundings`] | what surrounds this process |
 //! | [`daemon`] | what a process does to itself to become a daemon |
 //! | [`identity`] | users, groups, and becoming one of them |
-//! | [`notify`] | telling a service manager how a service fares |
+//! | [`notify`] | telling a service manager how a service fares, and being told by a job |
+//! | [`dial`] | connections that are made without waiting for them |
 
 mod common;
 mod found;
 mod request;
 pub use common::{
-    Changed, Exit, Forked, Identity, Job, Kernel, Leave, Marks, News, Reaped, Released, User,
+    Changed, Exit, Forked, Identity, Job, Kernel, Leave, Marks, News, Reaped, Received, Released,
+    Usage, User,
 };
 pub use found::Found;
 

@@ -1,7 +1,7 @@
 //! What is to be started, and what could fail: the same on every platform.
 
 use crate::cgroup::Cgroup;
-use crate::{Borrowed, Leave};
+use crate::{Borrowed, Identity, Leave};
 use outlive_record::Setting;
 use std::{fmt, io};
 
@@ -57,6 +57,8 @@ pub struct Spawn<'a> {
     pub umask: Option<u32>,
     /// Whether it leads a session and a process group of its own and so has no terminal.
     pub new_session: bool,
+    /// Whether what it gets as its standard input becomes the terminal that controls its new session.
+    pub controlling_terminal: bool,
     /// Whether it leads a process group of its own, in the caller's session. A new session's leader
     /// does in any case.
     pub new_group: bool,
@@ -75,6 +77,13 @@ pub struct Spawn<'a> {
     /// How it is limited and scheduled, where that differs from the caller; what the system refuses
     /// is left out.
     pub settings: &'a [Setting],
+    /// Its niceness, -20 to 19, if not the caller's. Unlike the settings it is an error if this is
+    /// refused.
+    pub nice: Option<i32>,
+    /// Who it becomes just before its exec, for good, and with no capability unless that is root; its
+    /// folder must then be one that this user may enter. An error of kind `Unsupported` on Windows
+    /// and macOS.
+    pub identity: Option<Identity>,
     /// How it relates to the job objects that its starter is in: of no effect on Unix, which has
     /// none.
     pub leave: Leave<'a>,
@@ -106,8 +115,14 @@ pub enum Step {
     Cgroup,
     /// Setting up its descriptors (dup2(2), close_range(2), setrlimit(2)).
     Descriptors,
+    /// Taking its terminal (TIOCSCTTY, ioctl_tty(2)).
+    Terminal,
     /// Writing down who it is.
     Announce,
+    /// Setting its niceness (setpriority(2)).
+    Nice,
+    /// Becoming another user (setgroups(2), setresgid(2), setresuid(2)).
+    Identity,
     /// Waiting at its gate.
     Gate,
     /// Leaving its starter's job objects (CREATE_BREAKAWAY_FROM_JOB).
@@ -133,6 +148,9 @@ impl fmt::Display for SpawnError {
             Step::Folder => "failed to change folder",
             Step::Cgroup => "failed to join the cgroup",
             Step::Descriptors => "failed to set up descriptors",
+            Step::Nice => "failed to set its niceness",
+            Step::Identity => "failed to become the user",
+            Step::Terminal => "failed to take its terminal",
             Step::Gate => "failed to wait for its start",
             Step::Breakaway => "failed to leave the job object",
             Step::Announce => "failed to write down its process id",

@@ -14,6 +14,9 @@ const VERSION: u32 = 1;
 pub enum Request {
     /// For a descriptor that reports end of file when the job has ended.
     Ended,
+    /// For a descriptor that reports end of file when the job is ready, or was not in time, or has
+    /// ended.
+    Ready,
     /// To end the whole tree: politely, after `grace_ms` by force.
     Stop {
         /// How long the job may take to end by itself, in milliseconds.
@@ -29,8 +32,10 @@ pub enum Request {
     },
     /// For the descriptor that the job's standard input is read from.
     Stdin,
-    /// To close the job's standard input.
+    /// To close the job's standard input; at a terminal, to type the key for the end.
     CloseStdin,
+    /// To take the job's terminal, whose master's side comes along: the keeper that had it was killed.
+    Terminal,
 }
 
 /// What a keeper answers.
@@ -109,6 +114,7 @@ mod tests {
     fn what_is_said_is_heard() {
         for request in [
             Request::Ended,
+            Request::Ready,
             Request::Stop { grace_ms: u64::MAX },
             Request::Kill {
                 signal: 10,
@@ -116,6 +122,7 @@ mod tests {
             },
             Request::Stdin,
             Request::CloseStdin,
+            Request::Terminal,
         ] {
             assert_eq!(Request::parse(&request.to_bytes()), Ok(request));
         }

@@ -1,7 +1,7 @@
 //! What a launcher hands to a new keeper: one line of JSON, then the job's environment, each
 //! variable ended by a NUL. It travels over a socket between the two, or in memory, never over a disk.
 
-use crate::{Report, Spec, Text};
+use crate::{Credentials, Report, Spec, Text, Unlimited};
 use serde::{Deserialize, Serialize};
 
 const VERSION: u32 = 1;
@@ -54,6 +54,12 @@ pub struct Launch {
     pub cgroups: Vec<CgroupFolder>,
     /// Whether the job is ended if a hazard that could end it turns out to remain.
     pub require: bool,
+    /// What it becomes just before its exec.
+    #[serde(default)]
+    pub credentials: Option<Credentials>,
+    /// Whether it is not started if one of its limits can't be set.
+    #[serde(default)]
+    pub require_limits: bool,
     /// What is to become of each hazard, to be compared with what does.
     pub report: Report,
     /// What was seen around the launcher, to compare with.
@@ -237,6 +243,9 @@ pub enum Answer {
     Started {
         /// Its process id.
         pid: i32,
+        /// Limits that could not be set, and were not required.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unlimited: Vec<Unlimited>,
     },
     /// Another job has this id: to be tried again with another one.
     IdTaken,
@@ -265,6 +274,8 @@ pub enum Answer {
         /// What remained, and why.
         what: String,
     },
+    /// It was not started: these of its limits could not be set.
+    NotLimited(Vec<Unlimited>),
     /// Something else failed; nothing is left of it.
     Failed {
         /// The operation and its object.
@@ -307,6 +318,8 @@ impl Launch {
             settings: Vec::new(),
             cgroups: Vec::new(),
             require: false,
+            credentials: None,
+            require_limits: false,
             report: Report::default(),
             caller: Caller::default(),
             delegated: None,
@@ -383,9 +396,14 @@ mod tests {
                 form: Form::default(),
                 limit: 0,
             },
+            terminal: None,
             until: Until::Tree,
             leftover: Leftover::Leave,
             leave: crate::Leave::default(),
+            account: crate::Account::default(),
+            limits: crate::Limits::default(),
+            life: crate::Life::default(),
+            ready: crate::ReadyWish::default(),
         };
         Launch::new("/home".into(), Purpose::Start, spec, vec!["/bin/sh".into()])
     }
@@ -404,7 +422,10 @@ mod tests {
     #[test]
     fn what_is_answered_is_understood() {
         for answer in [
-            Answer::Started { pid: 7 },
+            Answer::Started {
+                pid: 7,
+                unlimited: vec![],
+            },
             Answer::IdTaken,
             Answer::NameTaken { by: None },
             Answer::Failed {

@@ -1,9 +1,13 @@
 //! The job's durable record.
 
-use crate::{CgroupFolder, Form, JobId, JobName, Leave, Report, Text};
+use crate::{
+    Account, CgroupFolder, Course, Form, JobId, JobName, Leave, Life, Limits, Readiness, ReadyWish,
+    Report, Size, Text,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::Duration;
 
 /// The version of record that this build writes. It reads every version up to this one.
 pub const VERSION: u32 = 1;
@@ -30,6 +34,9 @@ pub struct Record {
     pub runs: Vec<Run>,
     /// How many runs there have been.
     pub run_count: u32,
+    /// How far it has come since somebody started it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub course: Course,
     /// Cgroups of the newest run's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cgroups: Vec<CgroupFolder>,
@@ -70,6 +77,9 @@ pub struct Spec {
     pub input: Input,
     /// Its output.
     pub output: Output,
+    /// The size that its terminal has at first, if it has one of its own ([`OutputMode::Pty`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<Size>,
     /// What its end is.
     #[serde(default)]
     pub until: Until,
@@ -79,6 +89,18 @@ pub struct Spec {
     /// What it is to leave.
     #[serde(default, skip_serializing_if = "is_default")]
     pub leave: Leave,
+    /// Whose it is, if not its starter's.
+    #[serde(default, skip_serializing_if = "Account::is_none")]
+    pub account: Account,
+    /// What it may use.
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
+    /// How long it lives.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub life: Life,
+    /// When it is ready, and how long it has for that.
+    #[serde(default, skip_serializing_if = "ReadyWish::is_none")]
+    pub ready: ReadyWish,
 }
 
 /// A job's standard input.
@@ -160,6 +182,15 @@ pub struct Place {
     pub time_namespace: u64,
 }
 
+impl Place {
+    /// Whether a job of this place can't be seen or touched from `here`.
+    pub fn is_elsewhere(&self, here: &Place) -> bool {
+        let same_boot = self.boot == here.boot;
+        let namespaces = |place: &Place| (place.pid_namespace, place.time_namespace);
+        self.machine != here.machine || (same_boot && namespaces(self) != namespaces(here))
+    }
+}
+
 /// One run of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -174,12 +205,18 @@ pub struct Run {
     /// When a new keeper took the job over, since the one before had been killed: the last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted_at: Option<Timestamp>,
+    /// Whether its terminal has ended with a keeper that was killed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub terminal_lost: bool,
     /// How it ended; none while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
     /// Whether somebody asked for it to stop.
     #[serde(default, skip_serializing_if = "is_false")]
     pub stopped: bool,
+    /// Whether it was stopped because its time was over.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub timed_out: bool,
     /// Where its output begins in the output file, in bytes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub output_start: u64,
@@ -193,6 +230,13 @@ pub struct Run {
     /// does that).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_lost: Option<String>,
+    /// How many of its processes the kernel has ended for lack of memory, as far as its own cgroup
+    /// tells.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub oom_kills: u64,
+    /// How far it is with becoming ready, and what it says of itself.
+    #[serde(default, skip_serializing_if = "Readiness::is_unknown")]
+    pub readiness: Readiness,
 }
 
 /// How a run ended.
@@ -225,8 +269,8 @@ fn is_zero(value: &u64) -> bool {
     *value == 0
 }
 
-fn is_default(value: &Leave) -> bool {
-    *value == Leave::default()
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Why bytes are no record that this build can read.
@@ -302,10 +346,40 @@ impl Record {
         self.runs.last_mut().expect("a record has at least one run")
     }
 
-    /// Begins another run.
+    /// Whether its newest run has ended and no other one is to follow.
+    pub fn has_ended(&self) -> bool {
+        self.newest().end.is_some() && self.course.again_at.is_none()
+    }
+
+    /// Whether its newest run has ended and another one is to follow, as long as the keeper lives that
+    /// is to start it.
+    pub fn is_between_runs(&self) -> bool {
+        self.newest().end.is_some() && self.course.again_at.is_some()
+    }
+
+    /// When it is to be removed; none while it runs, or where nobody saw its end.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let kept = Duration::from_millis(self.spec.life.expire_ms?);
+        let ended_at = self.newest().ended_at.filter(|_| self.has_ended())?;
+        ended_at.checked_add(kept).ok()
+    }
+
+    /// Begins another run that somebody has asked for.
     pub fn begin_run(&mut self, place: Place, started_at: Timestamp) {
         self.place = place;
         self.cgroups.clear();
+        self.course = Course::default();
+        self.add_run(started_at);
+    }
+
+    /// Begins another run that its keeper starts, where the last one was.
+    pub fn begin_run_again(&mut self, started_at: Timestamp) {
+        self.course.again_at = None;
+        self.course.restarts = self.course.restarts.saturating_add(1);
+        self.add_run(started_at);
+    }
+
+    fn add_run(&mut self, started_at: Timestamp) {
         self.report = None;
         self.run_count = self.run_count.saturating_add(1);
         self.runs.push(Run::begun(started_at));
@@ -323,12 +397,16 @@ impl Run {
             ended_at: None,
             pid: None,
             adopted_at: None,
+            terminal_lost: false,
             end: None,
             stopped: false,
+            timed_out: false,
             output_start: 0,
             output_truncated: false,
             output_uncapped: None,
             output_lost: None,
+            oom_kills: 0,
+            readiness: Readiness::default(),
         }
     }
 }
@@ -356,9 +434,14 @@ mod tests {
                 form: Form::default(),
                 limit,
             },
+            terminal: None,
             until: Until::Main,
             leftover: Leftover::Stop,
             leave: Leave::default(),
+            account: Account::default(),
+            limits: Limits::default(),
+            life: Life::default(),
+            ready: ReadyWish::default(),
         };
         let runs = vec![Run::begun(Timestamp::UNIX_EPOCH)];
         Record {
@@ -367,6 +450,7 @@ mod tests {
             place: Place::default(),
             runs,
             run_count: 1,
+            course: Course::default(),
             cgroups: vec![],
             report: None,
         }
@@ -403,7 +487,9 @@ mod tests {
             run.pid = Some(i32::MAX);
             run.end = Some(End::Exited(u32::MAX));
             run.stopped = true;
+            run.timed_out = true;
             run.output_truncated = true;
+            run.oom_kills = u64::MAX;
             run.output_uncapped = Some("its file system can't give back parts of a file".into());
             prop_assert!(it.to_bytes().len().div_ceil(BLOCK) <= before.div_ceil(BLOCK));
         }

@@ -81,11 +81,12 @@ impl Stream {
     fn fill(&mut self, waiting_for: &str) {
         let mut buffer = [0; 65536];
         loop {
-            let seen = String::from_utf8_lossy(&self.unread);
-            readable(
-                &self.source,
-                &format!("{waiting_for} from {}; unread: {seen:?}", self.what),
-            );
+            if !readable_within(&self.source, GUARD) {
+                let (what, seen) = (&self.what, String::from_utf8_lossy(&self.unread));
+                panic!(
+                    "still waiting after {GUARD:?}: {waiting_for} from {what}; unread: {seen:?}"
+                );
+            }
             match rustix::io::read(&self.source, &mut buffer) {
                 // A terminal whose other side is closed says EIO.
                 Ok(0) | Err(Errno::IO) => self.ended = true,
@@ -147,6 +148,12 @@ impl Stream {
             self.fill("end of file");
         }
         std::mem::take(&mut self.unread)
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.source.as_fd()
     }
 }
 

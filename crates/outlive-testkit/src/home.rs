@@ -3,6 +3,7 @@
 use crate::process::{self, Running};
 use crate::puppet::Puppet;
 use crate::shell::quoted;
+use rustix::fs::inotify;
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -227,6 +228,40 @@ impl Home {
         String::from_utf8(said.out).expect("this job writes text")
     }
 
+    /// Waits until the job is in this state, which its keeper writes down; what `show --json` says then.
+    #[track_caller]
+    pub fn until_state(&self, job: &str, state: &str) -> Value {
+        let id = self.show(job)["id"].clone();
+        let folder = self.job(id.as_str().expect("an id is text"));
+        let watch = inotify::init(inotify::CreateFlags::CLOEXEC).expect("a watch can be had");
+        let written = inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::CLOSE_WRITE;
+        inotify::add_watch(&watch, &folder, written).expect("the job's folder");
+        loop {
+            let shown = self.show(job);
+            if shown["state"] == state {
+                return shown;
+            }
+            crate::events::readable(&watch, &format!("{job} to be {state}"));
+            rustix::io::read(&watch, &mut [0; 4096]).expect("there is something");
+        }
+    }
+
+    /// Waits until the last of a job's output, which its keeper passes on, has `text` in it; all of that
+    /// up to there.
+    #[track_caller]
+    pub fn prints(&self, job: &str, text: &str) -> String {
+        let mut follow = Running::start(&mut self.outlive_command(["logs", "-f", "-n", "50", job]));
+        follow.out.until(text)
+    }
+
+    /// As [`survives`](Home::survives), of a job whose keeper passes on what it prints.
+    #[track_caller]
+    pub fn goes_on(&self, job: &str, puppet: &mut Puppet) {
+        let line = puppet.beat();
+        self.prints(job, &line);
+        self.ends_well(job, puppet);
+    }
+
     /// Waits until the job's keeper has gone.
     #[track_caller]
     pub fn keeper_gone(&self, job: &str) {
@@ -244,12 +279,18 @@ impl Home {
     /// process learns how it ends.
     #[track_caller]
     pub fn survives(&self, job: &str, puppet: &mut Puppet) {
-        assert_eq!(self.show(job)["state"], "running");
         let line = puppet.beat();
         assert!(
             self.logs(job).lines().any(|kept| kept == line),
             "{line:?} was not kept"
         );
+        self.ends_well(job, puppet);
+    }
+
+    /// Shows that the puppet's job lives, and that any other process learns how it ends.
+    #[track_caller]
+    fn ends_well(&self, job: &str, puppet: &mut Puppet) {
+        assert_eq!(self.show(job)["state"], "running");
         puppet.exit(7);
         let said = self.call(["wait", job]);
         assert_eq!(said.code, 7, "{said}");

@@ -12,6 +12,7 @@
 //!   answers through is its lifeline too: end of file there means that its whole tree has gone.
 //! - [`Terminal`]: a real pseudo-terminal with a session leader.
 //! - [`Sshd`]: a real sshd on loopback.
+//! - [`soak`]: everything at once, at random.
 //! - [`survive`]: the survival matrix, in machines of its own.
 
 pub mod events;
@@ -21,6 +22,7 @@ pub mod process;
 mod pty;
 mod puppet;
 mod shell;
+pub mod soak;
 mod ssh;
 pub mod survive;
 

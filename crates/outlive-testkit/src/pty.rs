@@ -4,6 +4,7 @@ use crate::events::Stream;
 use crate::home::Home;
 use crate::process::Running;
 use rustix::pty::OpenptFlags;
+use rustix::termios::Winsize;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -21,12 +22,22 @@ pub struct Terminal {
 impl Terminal {
     /// Opens a terminal with `words` as its session leader.
     pub fn open<W: AsRef<OsStr>>(home: &Home, words: impl IntoIterator<Item = W>) -> Terminal {
+        Terminal::sized(home, (80, 24), words)
+    }
+
+    /// Opens a terminal of so many columns and rows.
+    pub fn sized<W: AsRef<OsStr>>(
+        home: &Home,
+        size: (u16, u16),
+        words: impl IntoIterator<Item = W>,
+    ) -> Terminal {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = rustix::pty::openpt(flags).expect("a pseudo-terminal can be had");
         rustix::pty::grantpt(&master).expect("our own terminal");
         rustix::pty::unlockpt(&master).expect("our own terminal");
         let slave = rustix::pty::ioctl_tiocgptpeer(&master, flags).expect("its other side");
         let slave = File::from(slave);
+        set_size(&master, size);
 
         let mut command = home.command([OsStr::new(home.puppet()), OsStr::new("lead")]);
         command.args(words.into_iter().map(|word| word.as_ref().to_owned()));
@@ -76,8 +87,29 @@ impl Terminal {
         self.screen.until("ready> ");
     }
 
+    /// Gives it another size, which its foreground is told.
+    pub fn resize(&self, columns: u16, rows: u16) {
+        set_size(&self.master, (columns, rows));
+    }
+
+    /// How it treats what is typed and printed: its modes (termios(3)), as they can be compared.
+    pub fn modes(&self) -> String {
+        let modes = rustix::termios::tcgetattr(&self.master).expect("a terminal has modes");
+        format!("{modes:?}")
+    }
+
     /// Hangs up: closes the master side. What is left is the leader.
     pub fn hang_up(self) -> Running {
         self.leader
     }
+}
+
+fn set_size(master: &OwnedFd, (columns, rows): (u16, u16)) {
+    let size = Winsize {
+        ws_col: columns,
+        ws_row: rows,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    rustix::termios::tcsetwinsize(master, size).expect("a terminal has a size");
 }

@@ -1,12 +1,13 @@
 //! The test's side of a puppet.
 
-use crate::events::Stream;
+use crate::events::{self, Stream};
 use crate::home::{Home, run_words};
+use crate::process::Pidfd;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// A process that does what it is told through one FIFO and answers through another.
@@ -75,6 +76,38 @@ impl Puppet {
     pub fn ready(&mut self) -> i32 {
         self.answers.reopened(reader(&self.folder));
         let line = self.line();
+        self.is_ready(&line)
+    }
+
+    /// Waits until it says that it is there once more, when it has gone or is about to; its pid.
+    #[track_caller]
+    pub fn ready_again(&mut self) -> i32 {
+        loop {
+            match self.answers.line() {
+                Some(line) => return self.is_ready(&line),
+                // What the next one says stays in the FIFO, which is never closed by us.
+                None => self.answers.reopened(reader(&self.folder)),
+            }
+        }
+    }
+
+    /// As [`ready_again`](Puppet::ready_again), but nothing if `other` has ended before it says so.
+    #[track_caller]
+    pub fn ready_again_before(&mut self, other: &Pidfd) -> Option<i32> {
+        loop {
+            let sources = [self.answers.as_fd(), other.as_fd()];
+            let ready = events::any_readable(&sources, events::GUARD);
+            let ready = ready.expect("one of both within the guard's time");
+            match ready[0].then(|| self.answers.line()) {
+                Some(Some(line)) => return Some(self.is_ready(&line)),
+                Some(None) => self.answers.reopened(reader(&self.folder)),
+                None => return None,
+            }
+        }
+    }
+
+    #[track_caller]
+    fn is_ready(&mut self, line: &str) -> i32 {
         let pid = line.strip_prefix("ready ").and_then(|pid| pid.parse().ok());
         self.pid = pid.unwrap_or_else(|| panic!("not a word of readiness: {line:?}"));
         self.pid

@@ -66,6 +66,29 @@ fn a_job_that_ends_while_the_disk_is_full_has_its_exit_code() {
 }
 
 #[test]
+fn what_a_job_says_of_itself_costs_no_exit_code_on_a_full_disk() {
+    let home = Home::new();
+    if !own_mounts("a long status on a full disk") {
+        return;
+    }
+    let disk = Mount::over(&home, "256k");
+    let mut puppet = Puppet::new(&home);
+    home.start(&["--name", "job", "--watchdog", "1h"], &mut puppet);
+    disk.fill();
+    // Six bytes of the record for each: more than the page that it has.
+    puppet.does(&format!("notify STATUS={}", "\u{1}".repeat(512)));
+    puppet.exit(7);
+    assert_eq!(home.call(["wait", "job"]).code, 7);
+    home.keeper_gone("job");
+    let shown = home.show("job");
+    assert_eq!(
+        (&shown["state"], &shown["exit_code"]),
+        (&"exited".into(), &7.into())
+    );
+    assert!(shown["status_text"].is_null(), "{shown}");
+}
+
+#[test]
 fn stop_works_on_a_full_disk() {
     let home = Home::new();
     if !own_mounts("stop on a full disk") {

@@ -159,3 +159,28 @@ fn many_jobs_are_all_told_of() {
         assert!(ids.lines().all(|id| left.contains_key(id)), "{ids}");
     }
 }
+
+#[test]
+fn that_a_job_is_ready_is_told_for_each_run() {
+    let home = Home::new();
+    let mut events = Watching::start(&home, &[]);
+    let line = "echo up; read never";
+    home.ok([
+        "run", "-i", "--name", "job", "--ready", "log:^up$", "--", "sh", "-c", line,
+    ]);
+    let id = home.show("job")["id"]
+        .as_str()
+        .expect("it has one")
+        .to_owned();
+    // Of what happens in quick succession all is told, in this order.
+    events.expect("started", &id);
+    let ready = events.expect("ready", &id);
+    assert!(
+        ready["at"].is_string() && ready["at"] == ready["job"]["ready_at"],
+        "{ready}"
+    );
+    home.ok(["restart", "job"]);
+    events.expect("ended", &id);
+    events.expect("restarted", &id);
+    events.expect("ready", &id);
+}

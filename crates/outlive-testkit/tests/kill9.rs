@@ -220,6 +220,39 @@ fn stop_ends_a_group_that_runs_away_without_the_keeper() {
     puppet.is_gone();
 }
 
+/// What a job leaves behind is ended by its keeper. If that was killed before, the job is not removed
+/// as if nothing of it were left.
+#[test]
+fn a_job_of_which_something_is_left_is_not_removed() {
+    for end in ["prune", "restart"] {
+        let home = Home::new();
+        let mut puppet = Puppet::new(&home);
+        home.start(&["--name", "job"], &mut puppet);
+        let left = Pidfd::of(puppet.child("daemon")).expect("it lives");
+        kill_keeper(&home, "job");
+        let main = Pidfd::of(puppet.pid()).expect("it lives");
+        puppet.exit(0);
+        main.ended();
+        let said = home.call(["rm", "job"]);
+        assert_eq!(said.code, 125, "{said}");
+        assert!(
+            said.errors().contains("1 of its processes still run"),
+            "{said}"
+        );
+        assert_eq!((home.ok(["prune"]).as_str(), home.list().len()), ("", 1));
+        if end == "prune" {
+            home.ok(["stop", "job"]);
+            puppet.is_gone();
+            assert_ne!(home.ok(["prune"]), "");
+        } else {
+            home.ok(["restart", "job"]);
+            assert!(!left.lives(), "what the first run left goes on");
+            puppet.ready();
+            puppet.exit(0);
+        }
+    }
+}
+
 #[test]
 fn stop_finds_children_of_a_dead_main_process_without_the_keeper() {
     let home = Home::new();

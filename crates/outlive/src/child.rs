@@ -341,6 +341,7 @@ impl Child {
             Ok(Some(Seen {
                 line,
                 leads: true,
+                own_terminal: 0,
                 running: running.transpose()?,
                 keepers_parent: 0,
                 in_job: proc::in_job(Some(&self.process)).ok(),

@@ -4,7 +4,7 @@ mod again;
 mod cgroup;
 mod daemonized;
 mod pid_file;
-mod rights;
+pub(crate) mod rights;
 mod settle;
 mod start;
 mod starter;

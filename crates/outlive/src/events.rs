@@ -19,6 +19,8 @@ pub enum EventKind {
     Started,
     /// It was started again.
     Restarted,
+    /// It is ready, as [`JobOptions::ready`](crate::JobOptions::ready) says what that is.
+    Ready,
     /// It has ended.
     Ended,
     /// Its record and its output were removed.
@@ -161,8 +163,16 @@ impl Events {
                 if let Some(kind) = kind {
                     note(kind, now);
                 }
-                let was_known = kind.is_none() && before.is_some_and(|it| it.ended_at.is_some());
-                if now.ended_at.is_some() && !was_known {
+                let ready_at = now.readiness.ready_at;
+                let was_ready =
+                    kind.is_none() && before.is_some_and(|it| it.readiness.ready_at == ready_at);
+                if ready_at.is_some() && !was_ready {
+                    note(EventKind::Ready, now);
+                }
+                // What waits for another run has not.
+                let has_ended = |it: &Status| it.ended_at.is_some() && it.state != State::Waiting;
+                let was_known = kind.is_none() && before.is_some_and(has_ended);
+                if has_ended(now) && !was_known {
                     note(EventKind::Ended, now);
                 }
             }
@@ -189,6 +199,7 @@ impl Event {
     pub fn at(&self) -> Option<Timestamp> {
         match self.kind {
             EventKind::Started | EventKind::Restarted => self.status.started_at,
+            EventKind::Ready => self.status.readiness.ready_at,
             EventKind::Ended => self.status.ended_at,
             EventKind::Removed => None,
         }

@@ -1,5 +1,6 @@
 //! One job.
 
+use crate::attach::write_waiting;
 use crate::error::{During, Error, Kind, Result};
 use crate::jobs::Jobs;
 use crate::launch;
@@ -7,13 +8,13 @@ use crate::options::RestartOptions;
 use crate::output::{Follow, Output};
 use crate::status::{State, Status};
 use crate::stop::{self, Stopped};
-use crate::waiting::{self, Waiting};
+use crate::waiting::{self, Goal, Waiting};
 use outlive_escape::plan::Plan;
 use outlive_keeper::store::{self, CONTROL, Home, Seen, Unseen};
 use outlive_os::folder::Folder;
 use outlive_os::process::Process;
 use outlive_os::socket::Connection;
-use outlive_os::{AsDescriptor, Descriptor, events, role, socket};
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, events, role, socket};
 use outlive_record::{Input, JobId, MESSAGE_LIMIT, Reply, Report, Request};
 use std::fs::File;
 use std::io::{self, Write};
@@ -38,7 +39,7 @@ pub struct JobStdin(File);
 
 impl Write for JobStdin {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        write_waiting(&mut self.0, bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -120,6 +121,13 @@ impl Job {
         })
     }
 
+    /// Whether its keeper's socket is there, whether or not anybody listens to it.
+    pub(crate) fn has_control(&self) -> Result<bool> {
+        let names = self.folder(&self.home()?)?.names();
+        let names = names.during(|| format!("failed to read the folder of `{}`", self.label))?;
+        Ok(names.iter().any(|name| name == CONTROL))
+    }
+
     /// What can be seen of it, looking at its lock too.
     pub(crate) fn look(&self) -> Result<Seen> {
         let jobs = self
@@ -184,8 +192,22 @@ impl Job {
         Error::new(Kind::NotRunning, what).because(cause)
     }
 
+    /// Gives its new keeper the terminal that the one before had made.
+    pub(crate) fn hand_over(&self, terminal: Borrowed<'_>) -> Result<()> {
+        let connection = self.call_with(&Request::Terminal, Some(terminal))?;
+        match self.hear(&connection) {
+            // It has the terminal already, from another one who is attached.
+            Err(error) if error.is_unsupported() => Ok(()),
+            heard => heard.map(drop),
+        }
+    }
+
     /// The first half of [`ask`](Job::ask): the connection has an answer when it is readable.
     pub(crate) fn call(&self, request: &Request) -> Result<Connection> {
+        self.call_with(request, None)
+    }
+
+    fn call_with(&self, request: &Request, descriptor: Option<Borrowed<'_>>) -> Result<Connection> {
         let no_keeper = |cause| self.no_keeper(cause);
         let folder = self.folder(&self.home()?)?;
         let connection = socket::connect(&folder, CONTROL)
@@ -202,7 +224,7 @@ impl Job {
             ))));
         }
         connection
-            .send(&request.to_bytes(), None)
+            .send(&request.to_bytes(), descriptor)
             .map_err(no_keeper)?;
         Ok(connection)
     }
@@ -246,15 +268,55 @@ impl Job {
         }
     }
 
+    /// Waits until it is ready, or can't become so any more, at most `timeout`; how it stands then, or
+    /// `None` if that is not decided yet. A job that was started without
+    /// [`JobOptions::ready`](crate::JobOptions::ready) is ready as soon as it runs.
+    ///
+    /// [`Status::readiness`] tells what was decided: it has a `ready_at`; or it was not ready within
+    /// its own time (`timed_out`) and is being stopped; or it can't be told (`unknown`); or the job has
+    /// ended before. One that is to [keep going](crate::JobOptions::keep_going) is waited for further.
+    ///
+    /// ```standalone_crate
+    /// use outlive::{Command, JobOptions, Jobs};
+    /// use std::time::Duration;
+    ///
+    /// // Whoever starts jobs and has no `outlive` installed is its own keeper.
+    /// outlive::init();
+    /// let folder = tempfile::tempdir()?;
+    /// let jobs = Jobs::at(folder.path().join("jobs"))?;
+    /// let mut options = JobOptions::new();
+    /// options.ready("log:^listening on port [0-9]+$".parse()?);
+    /// options.ready_timeout(Duration::from_secs(30));
+    /// let mut server = Command::new("sh");
+    /// server.args(["-c", "echo listening on port 8080; exec sleep 1000"]);
+    /// let job = jobs.start(&server, &options)?;
+    /// if let Some(status) = job.wait_ready(None)? {
+    ///     assert!(status.readiness.ready_at.is_some(), "{:?}", status.notes);
+    /// }
+    /// job.stop(None)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the job was removed, its record can't be read, or its keeper can't be reached.
+    pub fn wait_ready(&self, timeout: Option<Duration>) -> Result<Option<Status>> {
+        match waiting::wait_any(std::slice::from_ref(self), Goal::Ready, timeout)? {
+            Some(_) => self.status().map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// A wait for its end that an event loop can take part in.
     pub fn waiting(&self) -> Result<Waiting> {
         Waiting::new(self.clone())
     }
 
-    /// Ends it with all of its processes: they are asked to (SIGTERM), and what is left after
-    /// `grace` (ten seconds if none is given) is killed. Returns when nothing is left.
+    /// Ends it with all of its processes: they are asked to by its
+    /// [stop signal](crate::JobOptions::stop_signal), and what is left after `grace` (its
+    /// [own](crate::JobOptions::grace) if none is given) is killed. Returns when nothing is left.
     pub fn stop(&self, grace: Option<Duration>) -> Result<Stopped> {
-        stop::stop(self, grace.unwrap_or(stop::GRACE))
+        stop::stop(self, grace)
     }
 
     /// Sends a signal, by number, to its main process, or to every process of its tree.
@@ -311,9 +373,15 @@ impl Job {
         self.open_output(|_| 0)
     }
 
-    /// The output of its newest run alone.
+    /// Its output since somebody has started it last: of its newest run, and of those before it that
+    /// ended and were followed by another one by themselves
+    /// ([`JobOptions::restart`](crate::JobOptions::restart)), as far as these are still known.
     pub fn latest_output(&self) -> Result<Output> {
-        self.open_output(|status| status.runs.last().map_or(0, |run| run.output_start))
+        self.open_output(|status| {
+            let restarts = usize::try_from(status.restarts).unwrap_or(usize::MAX);
+            let first = status.runs.len().saturating_sub(1).saturating_sub(restarts);
+            status.runs.get(first).map_or(0, |run| run.output_start)
+        })
     }
 
     fn open_output(&self, start: impl FnOnce(&Status) -> u64) -> Result<Output> {
@@ -348,6 +416,7 @@ impl Job {
             || seen
                 .running_main(self.jobs.here())
                 .is_ok_and(|main| main.is_some())
+            || stop::left_behind(self)? > 0
         {
             self.stop(options.grace)?;
         }
@@ -363,16 +432,23 @@ impl Job {
     pub fn remove(&self) -> Result<()> {
         let status = self.status()?;
         match status.state {
-            State::Running => {
-                let what = format!("failed to remove `{}`: it runs", self.label);
+            State::Running | State::Waiting => {
+                let how = match status.state {
+                    State::Running => "it runs",
+                    _ => "it waits to be started again",
+                };
+                let what = format!("failed to remove `{}`: {how}", self.label);
                 Err(Error::new(Kind::Running, what).hint_at(format!("outlive stop {}", self.label)))
             }
             State::Elsewhere => self.look_here().map(drop),
             State::Damaged => self.remove_ended(),
             _ => {
                 // What it left behind may still be being stopped.
-                stop::settle(self, stop::GRACE * 2)?;
-                self.remove_ended()
+                stop::settle(self, status.grace.saturating_add(stop::FORCE))?;
+                match stop::left_behind(self)? {
+                    0 => self.remove_ended(),
+                    left => Err(self.has_left(left)),
+                }
             }
         }
     }
@@ -387,6 +463,14 @@ impl Job {
             return self.remove();
         }
         self.remove_ended()
+    }
+
+    fn has_left(&self, processes: usize) -> Error {
+        let what = format!(
+            "failed to remove `{}`: its keeper was killed, and {processes} of its processes still run",
+            self.label
+        );
+        Error::new(Kind::Running, what).hint_at(format!("outlive stop {}", self.label))
     }
 
     fn remove_ended(&self) -> Result<()> {

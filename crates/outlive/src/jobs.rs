@@ -5,7 +5,8 @@ use crate::error::{During, Error, Kind, Result};
 use crate::home::default_home;
 use crate::job::Job;
 use crate::options::JobOptions;
-use crate::status::{State, Status, is_elsewhere};
+use crate::status::{State, Status};
+use crate::waiting::Goal;
 use crate::{launch, leave, stop, waiting};
 use jiff::Timestamp;
 use outlive_keeper::store::{self, Home, NEW, NoHome, Seen};
@@ -93,7 +94,8 @@ impl Jobs {
         Ok(Job::new(self.clone(), id.as_str().to_owned()).planned(plan))
     }
 
-    /// How all jobs stand, the oldest first. Those whose records can't be read are among them.
+    /// How all jobs stand, the oldest first. Those whose records can't be read are among them; those
+    /// whose time to be kept is over ([`JobOptions::expire`]) are removed first.
     pub fn list(&self) -> Result<Vec<Status>> {
         let Some((home, folder)) = self.folder()? else {
             return Ok(Vec::new());
@@ -102,8 +104,32 @@ impl Jobs {
         for id in self.ids(&folder)? {
             all.extend(self.status_of(&folder, &home, &id));
         }
+        let now = Timestamp::now();
+        all.retain(|status| !self.expire(status, now));
         all.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
         Ok(all)
+    }
+
+    /// What can be seen of all jobs whose records can be read.
+    pub(crate) fn all_seen(&self) -> Result<Vec<Seen>> {
+        let Some((_, folder)) = self.folder()? else {
+            return Ok(Vec::new());
+        };
+        let ids = self.ids(&folder)?.into_iter();
+        Ok(ids
+            .filter_map(|id| Seen::look(&folder, &id, false).ok())
+            .collect())
+    }
+
+    /// Removes a job whose time to be kept is over; whether it has.
+    fn expire(&self, status: &Status, now: Timestamp) -> bool {
+        if status.state == State::Elsewhere || status.expires_at.is_none_or(|at| now < at) {
+            return false;
+        }
+        let job = Job::new(self.clone(), status.id.clone());
+        // One that can't be removed is shown, and so is one whose keeper is about to go.
+        stop::left_behind(&job).is_ok_and(|left| left == 0)
+            && job.remove_if_ended().unwrap_or(false)
     }
 
     /// How the job with this id stands, if it is there.
@@ -171,7 +197,7 @@ impl Jobs {
     /// Waits until one of these jobs has ended, at most `timeout`; its place, or `None` if all still
     /// run then, or if there are none.
     pub fn wait_any(&self, jobs: &[Job], timeout: Option<Duration>) -> Result<Option<usize>> {
-        waiting::wait_any(jobs, timeout)
+        waiting::wait_any(jobs, Goal::End, timeout)
     }
 
     /// Waits until all of these jobs have ended, at most `timeout`; whether they have.
@@ -180,14 +206,15 @@ impl Jobs {
     }
 
     /// Removes the records and outputs of jobs that have ended, with `older_than` of those that
-    /// ended at least that long ago; their ids. Running, damaged and foreign ones stay.
+    /// ended at least that long ago; their ids. Running, damaged and foreign ones stay, and those of
+    /// which processes are left that a killed keeper could not end.
     pub fn prune(&self, older_than: Option<Duration>) -> Result<Vec<String>> {
         let now = Timestamp::now();
         let mut removed = Vec::new();
         for status in self.list()? {
             let ended = matches!(
                 status.state,
-                State::Exited | State::Signaled | State::Failed | State::Lost
+                State::Exited | State::Signaled | State::TimedOut | State::Failed | State::Lost
             );
             let at = status.ended_at.or(status.started_at).unwrap_or(now);
             let age = Duration::try_from(now.duration_since(at)).unwrap_or_default();
@@ -195,6 +222,12 @@ impl Jobs {
                 continue;
             }
             let job = Job::new(self.clone(), status.id.clone());
+            match stop::left_behind(&job) {
+                Ok(0) => {}
+                Err(error) if !error.is_no_such_job() => return Err(error),
+                // Somebody else has removed it, or it is to be stopped first.
+                _ => continue,
+            }
             if job.remove_if_ended()? || (stop::is_going(&job)? && job.remove_if_ended()?) {
                 removed.push(status.id);
             }
@@ -223,7 +256,7 @@ impl Jobs {
     }
 
     pub(crate) fn is_elsewhere(&self, seen: &Seen) -> bool {
-        is_elsewhere(&seen.record.place, self.here())
+        seen.record.place.is_elsewhere(self.here())
     }
 }
 

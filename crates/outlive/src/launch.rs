@@ -3,7 +3,9 @@
 mod answer;
 mod hand;
 mod place;
+mod readiness;
 
+use crate::account;
 use crate::command::Command;
 use crate::environment::Environment;
 use crate::error::{During, Error, Kind, Result};
@@ -13,8 +15,8 @@ use crate::stdio;
 use outlive_escape::plan::{Breakaway, Plan, Wish};
 use outlive_os::{AsDescriptor, Descriptor, bytes, os_string, proc};
 use outlive_record::{
-    Input, InputPlan, JobId, JobName, Leave, Output, OutputMode, OutputPlan, Purpose, Slot, Spec,
-    Text,
+    Credentials, Input, InputPlan, JobId, JobName, Leave, Output, OutputMode, OutputPlan, Purpose,
+    Slot, Spec, Text,
 };
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -26,6 +28,9 @@ struct Order {
     keeper: PathBuf,
     spec: Spec,
     purpose: Purpose,
+    credentials: Option<Credentials>,
+    /// Whether it is started although it can't be limited as asked.
+    unlimited: bool,
     /// The folder it starts in, if not this process's.
     folder: Option<PathBuf>,
     wish: Wish,
@@ -62,6 +67,9 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
         None => here,
     };
     let mut environment = command.environment();
+    account::move_in(&options.account, &mut environment, |name| {
+        command.env.contains_key(name)
+    })?;
     add_secrets(&mut environment, &options.secret_env)?;
     let set = command
         .env
@@ -101,8 +109,10 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
             form: options.output_form,
             limit: options.output_limit,
         },
+        terminal: options.terminal,
         until: options.until,
         leftover: options.leftover,
+        life: options.life.clone(),
         leave: Leave {
             breakaway: command.breakaway,
             reset: command.reset,
@@ -110,9 +120,13 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
             no_linger: !command.linger,
             via: command.via,
         },
+        account: options.account.clone(),
+        limits: options.limits,
+        ready: readiness::asked(&options.ready, &folder)?,
     };
     let keeper = keeper::find(options.keeper.as_deref())?;
     let mut order = Order::new(home, keeper, spec, environment);
+    order.credentials = account::credentials(&options.account)?;
     order.folder = (command.folder.is_some() || command.reset.cwd).then_some(folder);
     order.wish.reset.cwd = order.folder.is_some();
     order.set_input(command, options)?;
@@ -147,6 +161,7 @@ pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Resul
         true => Environment::default(),
         false => Environment::inherited(),
     };
+    account::move_in(&spec.account, &mut environment, |_| false)?;
     let set = spec.env.iter();
     set.for_each(|(name, value)| environment.set(os(name), os(value)));
     let removed = spec.env_removed.iter();
@@ -161,6 +176,7 @@ pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Resul
     let keeper = keeper::find(options.keeper.as_deref())?;
     let mut order = Order::new(home, keeper, spec.clone(), environment);
     order.purpose = Purpose::Restart;
+    order.credentials = account::credentials(&spec.account)?;
     match &spec.input {
         Input::Null | Input::Given => {}
         Input::Kept => order.stdin = InputPlan::Kept,
@@ -240,6 +256,8 @@ impl Order {
             },
             spec,
             purpose: Purpose::Start,
+            credentials: None,
+            unlimited: false,
             folder: None,
             environment,
             stdin: InputPlan::Null,

@@ -17,10 +17,13 @@ use outlive_os::cgroup::Cgroup;
 use outlive_os::proc;
 use outlive_os::process::Process;
 use outlive_os::settings::{self, Which};
-use outlive_record::{Caller, CgroupFolder, Escape, Hazard, Manager, Report, Setting, Text, Way};
+use outlive_record::{
+    Caller, CgroupFolder, Escape, Hazard, Manager, Report, Setting, Text, Unlimited, Way,
+};
 use outlive_systemd as systemd;
 use seen::{complete, looked};
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -305,6 +308,18 @@ impl Leaving {
         }
     }
 
+    /// The limits of a job could not be set. Whether that is left to somebody who has not tried yet.
+    pub(crate) fn is_limited_elsewhere(&mut self, which: &[Unlimited]) -> bool {
+        let which: Vec<String> = which.iter().map(ToString::to_string).collect();
+        let is_first = self.helpers.unlimited.replace(which.join(", ")).is_none();
+        is_first && matches!(self.next().way, Way::Delegated(_))
+    }
+
+    /// Nobody can set them: the next plan does without.
+    pub(crate) fn limits_are_lost(&mut self) {
+        self.helpers.unlimited = None;
+    }
+
     /// A way has turned out to be barred: the next plan does without it.
     pub(crate) fn heed(&mut self, barred: Barred) {
         match barred {
@@ -478,15 +493,14 @@ pub(crate) fn sweep_cgroups() {
     };
     let bases = survey.cgroups.iter().filter_map(|it| it.base.as_ref());
     let folders = bases.filter_map(|base| std::fs::read_dir(base.join(FOLDER)).ok());
-    for entry in folders.flatten().flatten() {
-        let name = entry.file_name();
-        let pid = name
-            .to_str()
-            .and_then(|name| name.rsplit_once('.')?.1.parse().ok());
+    let paths = folders.flatten().flatten().map(|entry| entry.path());
+    for path in paths.chain(outlive_keeper::limiting_cgroups()) {
+        let name = path.file_name().and_then(OsStr::to_str);
+        let pid = name.and_then(|name| name.rsplit_once('.')?.1.parse().ok());
         let gone = |pid| proc::line(pid).is_ok_and(|line| line.is_none_or(|it| it.has_ended()));
         if pid.is_some_and(gone) {
             // One that is in use stays, and one that is gone is gone.
-            let _ = outlive_os::cgroup::remove(&entry.path());
+            let _ = outlive_os::cgroup::remove_abandoned(&path);
         }
     }
 }

@@ -40,7 +40,9 @@
 //! of the calling process: no signal disposition, no mask, no folder, no umask.
 #![forbid(unsafe_code)]
 
+mod account;
 mod adoption;
+mod attach;
 mod child;
 mod command;
 mod daemon;
@@ -59,8 +61,10 @@ mod process;
 mod status;
 mod stdio;
 mod stop;
+mod usage;
 mod waiting;
 
+pub use attach::Attached;
 pub use child::{Child, ChildStderr, ChildStdin, ChildStdout, ExitStatus, Output as ChildOutput};
 pub use command::Command;
 pub use daemon::{Closed, Daemon, Daemonized};
@@ -75,12 +79,14 @@ pub use options::{JobOptions, RestartOptions};
 pub use outlive_escape::plan::{Breakaway, Level, Plan, Reset, Route, Via, Wish};
 pub use outlive_escape::survey::Survey;
 pub use outlive_record::{
-    Escape, Form as OutputForm, Hazard, HazardKind, Leftover, Manager, OutputMode, Report,
-    State as HazardState, Stream, Until, Way,
+    BadReady, Escape, Form as OutputForm, Hazard, HazardKind, Leftover, Limits, Manager,
+    OutputMode, Phase, Readiness, Ready, ReadyWish, Report, RestartPolicy, Site, Size,
+    State as HazardState, Stream, Success, Text, Until, Way,
 };
 pub use output::{Follow, LINE_LIMIT, Line, Lines, Output};
 pub use process::Process;
 pub use status::{Keeper, Run, State, Status};
 pub use stdio::Stdio;
 pub use stop::Stopped;
+pub use usage::Usage;
 pub use waiting::Waiting;

@@ -177,6 +177,23 @@ impl Output {
         Ok((count, end))
     }
 
+    /// Goes to where the last `bytes` bytes begin, unless it stands behind that; how many bytes it has
+    /// passed over. Of an output with times or streams their notation counts, too.
+    pub fn skip_to_last(&mut self, bytes: u64) -> Result<u64> {
+        let failed = || format!("failed to read `{}`", self.kept.path.display());
+        let left = self.left().during(failed)?;
+        let passed_over = left.saturating_sub(bytes);
+        if passed_over > 0 {
+            self.go_to(self.kept.position - self.next.len() as u64 + passed_over);
+        }
+        Ok(passed_over)
+    }
+
+    /// How many bytes there are to be read now, as far as none is given back.
+    pub fn left(&self) -> io::Result<u64> {
+        Ok(self.kept.left()? + self.next.len() as u64)
+    }
+
     /// Goes to the beginning of an entry.
     fn go_to(&mut self, position: u64) {
         self.kept.position = position;

@@ -7,15 +7,13 @@ use outlive_keeper::store::{self, Seen};
 use outlive_keeper::{cgroup_paths, marks};
 use outlive_os::process::Process;
 use outlive_os::{AsDescriptor, Borrowed, Found, cgroup, events, proc, signal};
-use outlive_record::Request;
+use outlive_record::{Leftover, Life, Request};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// How long a job has to end by itself, unless told otherwise.
-pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// How long ending a tree by force may take: it takes milliseconds, unless a process hangs in the
 /// kernel or has become another user's.
-const FORCE: Duration = Duration::from_secs(10);
+pub(crate) const FORCE: Duration = Duration::from_secs(10);
 
 /// What stopping came to. Nothing of the job is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,18 +32,25 @@ pub enum Stopped {
     Found(usize),
 }
 
-pub(crate) fn stop(job: &Job, grace: Duration) -> Result<Stopped> {
+/// The request to stop, and how long that gives a job.
+fn request(life: &Life, grace: Option<Duration>) -> (Request, Duration) {
+    let grace = grace.unwrap_or(life.grace());
     let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-    let request = Request::Stop { grace_ms };
+    (Request::Stop { grace_ms }, grace)
+}
+
+pub(crate) fn stop(job: &Job, grace: Option<Duration>) -> Result<Stopped> {
     let seen = match job.look_here() {
         Ok(seen) => adoption::kept(job, seen)?,
         // What is written of it can't be read, but whoever keeps it knows what to do.
         Err(error) if error.is_damaged() => {
+            let (request, grace) = request(&Life::default(), grace);
             let heard = job.ask(&request).map_err(|_| error)?;
             return wait_for_keeper(job, &heard.keeper, grace, None);
         }
         Err(error) => return Err(error),
     };
+    let (request, grace) = request(&seen.record.spec.life, grace);
     if seen.kept {
         if let Ok(Some(keeper)) = seen.living_keeper() {
             // One that was made to stand still would not hear us.
@@ -111,10 +116,11 @@ fn wait_for_keeper(
         return Err(survivors(job, Some(&seen)));
     }
     // A keeper that was killed meanwhile has not ended the tree; somebody else may have given it
-    // another one since. What has been started since is another run, which nobody asked to stop.
-    let another = seen.record.run_count != before.record.run_count;
+    // another one since. What somebody has started since is another run, which nobody asked to stop.
+    let first_run = |seen: &Seen| seen.record.run_count - seen.record.course.restarts;
+    let another = first_run(&seen) != first_run(before);
     match seen.record.newest().end {
-        None if !another => stop(job, Duration::ZERO),
+        None if !another => stop(job, Some(Duration::ZERO)),
         _ if seen.record.newest().adopted_at.is_some() => Ok(Stopped::Adopted),
         _ => Ok(Stopped::Whole),
     }
@@ -176,6 +182,25 @@ fn found(job: &Job, seen: &Seen) -> Option<Found> {
     Some(found.printing_to(printed_to(job)))
 }
 
+/// How many processes of a job that has ended are left, although its keeper was to end them: it was
+/// killed before it could. Its control socket tells, which a keeper that goes by itself removes.
+pub(crate) fn left_behind(job: &Job) -> Result<usize> {
+    let Ok(seen) = job.look() else {
+        // A damaged record does not tell whose they would be.
+        return Ok(0);
+    };
+    let end = seen.record.newest().end.as_ref();
+    let meant = end.is_some() && seen.record.spec.leftover == Leftover::Leave;
+    if seen.kept || meant || (end.is_some() && !job.has_control()?) {
+        return Ok(0);
+    }
+    let Some(mut found) = found(job, &seen) else {
+        return Ok(0);
+    };
+    let looking = || format!("failed to look for processes of `{}`", job.label());
+    found.members().map(|left| left.len()).during(looking)
+}
+
 fn printed_to(job: &Job) -> Option<(u64, u64)> {
     let home = job.home().ok()?;
     store::printed_to(&home.jobs().ok()?.sub(job.id()).ok()?)
@@ -187,11 +212,17 @@ fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {
         return Ok(Stopped::AlreadyEnded);
     };
     let polite = Instant::now().checked_add(grace);
+    let signal = seen.record.spec.life.stop_signal.unwrap_or(signal::TERM);
     let mut ended: Vec<i32> = Vec::new();
     let mut forced: Option<Instant> = None;
     loop {
         let force = polite.is_some_and(|polite| polite <= Instant::now());
-        let mut lines = if force { found.kill() } else { found.ask() }.during(stopping)?;
+        let mut lines = if force {
+            found.kill()
+        } else {
+            found.ask(signal)
+        }
+        .during(stopping)?;
         if lines.is_empty() {
             // There is nobody who could be given time.
             found.kill_groups();
@@ -263,6 +294,10 @@ pub(crate) fn signal(job: &Job, signal: i32, tree: bool) -> Result<()> {
         }
     }
     let seen = job.look()?;
+    if !seen.has_ended() && seen.record.is_between_runs() {
+        let what = format!("{}: it waits to be started again", failed());
+        return Err(Error::new(Kind::NotRunning, what).hint_at("`outlive stop` ends it"));
+    }
     let Some(main) = seen.running_main(job.jobs().here()).during(failed)? else {
         return Err(Error::new(
             Kind::NotRunning,

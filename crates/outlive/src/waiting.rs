@@ -1,22 +1,47 @@
-//! Waiting for jobs to end: each job lends a descriptor that is ready when something has happened.
+//! Waiting for jobs to end, or to be ready: each job lends a descriptor that is ready when something has happened.
 
 use crate::adoption;
 use crate::error::{During, Error, Kind, Result};
 use crate::job::Job;
+use outlive_keeper::store::Seen;
 use outlive_os::process::Process;
 use outlive_os::socket::Connection;
 use outlive_os::{AsDescriptor, Borrowed, Descriptor, events};
 use outlive_record::Request;
 use std::time::{Duration, Instant};
 
-/// What tells that a job may have ended.
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// The job's end.
+    End,
+    /// That it is ready, or can be waited for no more.
+    Ready,
+}
+
+impl Goal {
+    fn request(self) -> Request {
+        match self {
+            Goal::End => Request::Ended,
+            Goal::Ready => Request::Ready,
+        }
+    }
+
+    fn is_reached(self, seen: &Seen) -> bool {
+        let wish = &seen.record.spec.ready;
+        let decided = wish.when.is_none() || seen.record.newest().readiness.is_decided(wish);
+        seen.has_ended() || (self == Goal::Ready && decided)
+    }
+}
+
+/// What tells that what is waited for may have come.
 pub(crate) enum Sign {
     /// It has: there is nothing to wait for.
-    Ended,
+    Come,
     /// The keeper was asked. One that stands still (in a frozen cgroup, say) holds nobody up: its
     /// answer is waited for with everything else.
     Asked(Connection),
-    /// A pipe whose other end the keeper closes when it has recorded the end.
+    /// A pipe whose other end the keeper closes when it has recorded it.
     Told(Descriptor),
     /// A process: the main one of a job without a keeper, or a keeper that does not answer.
     Process(Process),
@@ -28,26 +53,26 @@ impl AsDescriptor for Sign {
             Sign::Asked(connection) => connection.as_fd(),
             Sign::Told(pipe) => pipe.as_fd(),
             Sign::Process(process) => process.as_fd(),
-            Sign::Ended => unreachable!("an end that has come is not waited for"),
+            Sign::Come => unreachable!("what has come is not waited for"),
         }
     }
 }
 
 /// What to wait for, of a job as it stands now.
-pub(crate) fn sign(job: &Job) -> Result<Sign> {
+pub(crate) fn sign(job: &Job, goal: Goal) -> Result<Sign> {
     loop {
         let seen = adoption::kept(job, job.look_here()?)?;
-        if seen.record.newest().end.is_some() || seen.record.place != *job.jobs().here() {
-            return Ok(Sign::Ended);
+        if goal.is_reached(&seen) || seen.record.place != *job.jobs().here() {
+            return Ok(Sign::Come);
         }
         let waiting = || format!("failed to wait for `{}`", job.label());
         if !seen.kept {
             return Ok(seen
                 .running_main(job.jobs().here())
                 .during(waiting)?
-                .map_or(Sign::Ended, Sign::Process));
+                .map_or(Sign::Come, Sign::Process));
         }
-        match job.call(&Request::Ended) {
+        match job.call(&goal.request()) {
             Ok(connection) => return Ok(Sign::Asked(connection)),
             Err(error) if error.is_not_running() => {}
             Err(error) => return Err(error),
@@ -67,7 +92,7 @@ pub(crate) fn sign(job: &Job) -> Result<Sign> {
 }
 
 /// What to wait for next, after a sign was ready.
-pub(crate) fn next(job: &Job, sign: &Sign) -> Result<Sign> {
+pub(crate) fn next(job: &Job, goal: Goal, sign: &Sign) -> Result<Sign> {
     if let Sign::Asked(connection) = sign {
         match job.hear(connection) {
             Ok(Some(pipe)) => return Ok(Sign::Told(pipe)),
@@ -86,7 +111,7 @@ pub(crate) fn next(job: &Job, sign: &Sign) -> Result<Sign> {
             Err(error) => return Err(error),
         }
     }
-    self::sign(job)
+    self::sign(job, goal)
 }
 
 /// A wait for a job's end, for a program that waits for other things too: its descriptor becomes
@@ -119,13 +144,13 @@ impl std::fmt::Debug for Waiting {
 
 impl Waiting {
     pub(crate) fn new(job: Job) -> Result<Waiting> {
-        let sign = sign(&job)?;
+        let sign = sign(&job, Goal::End)?;
         Ok(Waiting { job, sign })
     }
 
     /// Whether it has ended, as far as was seen.
     pub fn has_ended(&self) -> bool {
-        matches!(self.sign, Sign::Ended)
+        matches!(self.sign, Sign::Come)
     }
 
     /// What becomes readable next; none once it has ended. It is another one after each
@@ -139,20 +164,25 @@ impl Waiting {
     pub fn advance(&mut self) -> Result<bool> {
         if let Some(descriptor) = self.descriptor() {
             events::wait(&[descriptor], None).during(|| "failed to wait".to_owned())?;
-            self.sign = next(&self.job, &self.sign)?;
+            self.sign = next(&self.job, Goal::End, &self.sign)?;
         }
         Ok(self.has_ended())
     }
 }
 
-pub(crate) fn wait_any(jobs: &[Job], timeout: Option<Duration>) -> Result<Option<usize>> {
+pub(crate) fn wait_any(
+    jobs: &[Job],
+    goal: Goal,
+    timeout: Option<Duration>,
+) -> Result<Option<usize>> {
     if jobs.is_empty() {
         return Ok(None);
     }
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let mut signs = jobs.iter().map(sign).collect::<Result<Vec<_>>>()?;
+    let signs = jobs.iter().map(|job| sign(job, goal));
+    let mut signs = signs.collect::<Result<Vec<_>>>()?;
     loop {
-        if let Some(at) = signs.iter().position(|sign| matches!(sign, Sign::Ended)) {
+        if let Some(at) = signs.iter().position(|sign| matches!(sign, Sign::Come)) {
             return Ok(Some(at));
         }
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -162,7 +192,7 @@ pub(crate) fn wait_any(jobs: &[Job], timeout: Option<Duration>) -> Result<Option
             return Ok(None);
         }
         for at in ready {
-            signs[at] = next(&jobs[at], &signs[at])?;
+            signs[at] = next(&jobs[at], goal, &signs[at])?;
         }
     }
 }
@@ -171,7 +201,7 @@ pub(crate) fn wait_all(jobs: &[Job], timeout: Option<Duration>) -> Result<bool> 
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     for job in jobs {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if wait_any(std::slice::from_ref(job), left)?.is_none() {
+        if wait_any(std::slice::from_ref(job), Goal::End, left)?.is_none() {
             return Ok(false);
         }
     }

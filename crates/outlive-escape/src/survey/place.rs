@@ -110,6 +110,19 @@ fn base(folder: &Path, root: &Path) -> Option<PathBuf> {
     found.map(Path::to_owned)
 }
 
+/// The folder of this process's cgroup in the hierarchy of version 1 that has this controller, if
+/// there is one and it is mounted where we see it.
+pub fn controller(name: &str) -> Option<PathBuf> {
+    let text = os::record("/proc/thread-self/cgroup").unwrap_or_default();
+    let has = |kind: &Kind| match kind {
+        Kind::Controllers(list) => list.split(',').any(|it| it == name),
+        Kind::Unified | Kind::Systemd => false,
+    };
+    let (kind, path) = parse(&text).find(|(kind, _)| has(kind))?;
+    let first_namespace = os::is_first_cgroup_namespace();
+    find(&kind, &path, first_namespace, &Mounts::default()).map(|(folder, _)| folder)
+}
+
 /// Files that limit a cgroup, with what they say if they don't: of version 2 `max` or nothing.
 const VERSION_2: [&str; 6] = [
     "memory.max",

@@ -1,7 +1,7 @@
 //! Waiting for several things at once, and what a keeper waits for.
 
 use super::kqueue::Kqueue;
-pub use super::pipes::{Ender, Inflow, ending, inflow, null, read_both, wait};
+pub use super::pipes::{Ender, Inflow, ending, inflow, null, read_both, wait, wait_or_room};
 use super::signal;
 use rustix::io::FdFlags;
 use std::io;

@@ -104,6 +104,17 @@ impl Actions {
         fine(unsafe { libc::posix_spawn_file_actions_addchdir_np(actions, folder.as_ptr()) })
     }
 
+    /// Opens a terminal once more, as standard input: the leader of a session without a terminal gets
+    /// the first one that it opens (tty(4), O_NOCTTY in open(2)). There is no action for TIOCSCTTY.
+    pub(super) fn open_terminal(&mut self, terminal: BorrowedFd<'_>) -> io::Result<()> {
+        let path = rustix::termios::ttyname(terminal, Vec::new())?;
+        let actions = &raw mut self.0;
+        // SAFETY: actions that are initialised, and a string, which is copied.
+        fine(unsafe {
+            libc::posix_spawn_file_actions_addopen(actions, 0, path.as_ptr(), libc::O_RDWR, 0)
+        })
+    }
+
     /// Puts every descriptor under its number, and gives those that have stepped aside for that and
     /// are to stay open until the spawn; of 0, 1 and 2 the caller's stay, and those that are
     /// closed or private to it become `/dev/null`. Nothing else stays open

@@ -3,7 +3,7 @@
 #[path = "../unix/accounts.rs"]
 mod accounts;
 pub use crate::{Identity, User};
-pub use accounts::{group, groups, user};
+pub use accounts::{group, groups, owner, user};
 
 use super::checked;
 use std::io;

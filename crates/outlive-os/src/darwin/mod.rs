@@ -6,10 +6,15 @@ mod candidates;
 pub mod cgroup;
 #[path = "vnode_watches.rs"]
 pub mod changes;
+pub mod clock;
 #[path = "../unix/daemon.rs"]
 pub mod daemon;
+#[path = "../deaf.rs"]
+mod deaf;
 #[path = "../unix/descriptors.rs"]
 mod descriptors;
+#[path = "../unix/dial.rs"]
+pub mod dial;
 mod environ;
 pub mod events;
 mod file_actions;
@@ -20,6 +25,7 @@ mod fork;
 pub mod growth;
 pub mod identity;
 mod kqueue;
+pub mod limits;
 #[path = "../unix/lineage.rs"]
 mod lineage;
 #[path = "../unix/lock.rs"]
@@ -38,6 +44,9 @@ mod placeholder;
 pub mod proc;
 #[path = "evfilt_proc.rs"]
 pub mod process;
+mod ptmx;
+#[path = "../unix/pty.rs"]
+pub mod pty;
 #[path = "../nameless_pipe.rs"]
 pub mod relay;
 pub mod role;
@@ -54,7 +63,10 @@ mod start;
 pub mod stream;
 pub mod surroundings;
 mod sysctl;
+#[path = "../unix/termios.rs"]
+pub mod terminal;
 pub mod tree;
+pub mod usage;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

@@ -1,5 +1,7 @@
 //! Telling a service manager how a service fares: launchd(8) wants to be told nothing.
 
+pub use super::deaf::Receiver;
+
 use std::ffi::OsStr;
 use std::io;
 

@@ -58,6 +58,9 @@ impl Spawn<'_> {
         let begun = process.and_then(|process| {
             if self.is_halted() {
                 settings::apply(pid, self.settings);
+                self.nice
+                    .map_or(Ok(()), |nice| settings::set_nice(pid, nice))
+                    .map_err(at(Step::Nice))?;
                 self.announce_it(pid).map_err(at(Step::Announce))?;
                 let gone_on = process.signal(signal::CONTINUE);
                 gone_on.map_err(at(Step::Process))?;
@@ -75,7 +78,7 @@ impl Spawn<'_> {
 
     /// Whether it stands still before its first instruction (POSIX_SPAWN_START_SUSPENDED).
     fn is_halted(&self) -> bool {
-        self.announce.is_some() || !self.settings.is_empty()
+        self.announce.is_some() || !self.settings.is_empty() || self.nice.is_some()
     }
 
     /// Writes who it is to the file that wants to know, in one write.
@@ -174,6 +177,9 @@ impl Plan {
         if spawn.gate.is_some() {
             return Err(at(Step::Gate)(io::ErrorKind::Unsupported.into()));
         }
+        if spawn.identity.is_some() {
+            return Err(at(Step::Identity)(io::ErrorKind::Unsupported.into()));
+        }
         let folder = folder(spawn).map(std::path::absolute).transpose();
         let folder = folder.map_err(at(Step::Folder))?;
         let mut actions = Actions::new().map_err(at(Step::Process))?;
@@ -183,6 +189,12 @@ impl Plan {
         let aside = actions
             .set_descriptors(&spawn.descriptors)
             .map_err(at(Step::Descriptors))?;
+        if spawn.controlling_terminal {
+            let input = spawn.descriptors.iter().find(|(_, number)| *number == 0);
+            let input = input.ok_or(io::ErrorKind::InvalidInput.into());
+            let opened = input.and_then(|(terminal, _)| actions.open_terminal(*terminal));
+            opened.map_err(at(Step::Terminal))?;
+        }
         // Whether a relative path is looked up before or after the folder is changed has not always
         // been the same: it is made to mean the latter.
         let place = |program: &[u8]| match &folder {

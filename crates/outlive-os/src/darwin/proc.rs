@@ -48,14 +48,19 @@ pub(super) fn text(pid: i32) -> io::Result<Vec<u8>> {
 
 /// How many threads this process has (proc_pidinfo(3), `PROC_PIDTASKINFO`).
 pub(super) fn own_threads() -> io::Result<usize> {
+    let info = task_info(std::process::id().cast_signed())?;
+    Ok(info.pti_threadnum.unsigned_abs() as usize)
+}
+
+/// What is told of a process's use of the machine.
+pub(super) fn task_info(pid: i32) -> io::Result<libc::proc_taskinfo> {
     // SAFETY: all zero is a valid structure.
     let mut info: libc::proc_taskinfo = unsafe { std::mem::zeroed() };
     let size = size_of::<libc::proc_taskinfo>() as c_int;
-    let pid = std::process::id().cast_signed();
     let (what, to) = (libc::PROC_PIDTASKINFO, (&raw mut info).cast());
     // SAFETY: a structure of ours and its size.
     match unsafe { libc::proc_pidinfo(pid, what, 0, to, size) } {
-        filled if filled == size => Ok(info.pti_threadnum.unsigned_abs() as usize),
+        filled if filled == size => Ok(info),
         _ => Err(io::Error::last_os_error()),
     }
 }

@@ -1,8 +1,10 @@
 //! How a process is limited and scheduled: of that a starter can only set the niceness of another
 //! process, and limits are what they are.
 
+use super::checked;
 use super::surroundings::Limit;
 use outlive_record::Setting;
+use std::io;
 
 /// What `--reset` sets back.
 #[derive(Debug, Clone, Copy, Default)]
@@ -66,8 +68,15 @@ pub(super) fn nice(pid: i32) -> i32 {
 pub(super) fn apply(pid: i32, settings: &[Setting]) {
     for setting in settings {
         if let Setting::Nice(nice) = setting {
-            // SAFETY: takes numbers.
-            unsafe { libc::setpriority(libc::PRIO_PROCESS, pid.cast_unsigned(), *nice) };
+            // What is refused is left as it is.
+            let _ = set_nice(pid, *nice);
         }
     }
+}
+
+/// Sets the niceness of a process.
+pub(super) fn set_nice(pid: i32, nice: i32) -> io::Result<()> {
+    // SAFETY: takes numbers.
+    checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, pid.cast_unsigned(), nice) })?;
+    Ok(())
 }

@@ -67,10 +67,11 @@ impl Tree {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Its main process has been started.
+    /// Its main process has been started, for the first time or once more.
     pub fn begin(&mut self, main: &Process) {
         // Not reaped yet, so that there is an entry.
         self.main = proc::line(main.pid()).ok().flatten();
+        (self.main_reaped, self.session_over) = (false, false);
     }
 
     /// What has happened, if anything.
@@ -150,6 +151,11 @@ impl Tree {
         Ok(found)
     }
 
+    /// Whether the process that bears this id now is of the tree.
+    pub fn has(&mut self, pid: i32) -> io::Result<bool> {
+        Ok(self.members()?.iter().any(|line| line.pid == pid))
+    }
+
     /// Sends a signal to every process of the tree, once. One that may not be signalled (it has
     /// become another user's) is passed over here and seen by [`is_empty`](Tree::is_empty).
     pub fn signal_all(&mut self, signal: i32) -> io::Result<()> {
@@ -157,11 +163,11 @@ impl Tree {
         Ok(())
     }
 
-    /// Asks every process of the tree to end that was not asked before.
-    pub fn ask(&mut self) -> io::Result<()> {
+    /// Asks every process of the tree to end that was not asked before, by this signal.
+    pub fn ask(&mut self, signal: i32) -> io::Result<()> {
         let mut members = self.members()?;
         members.retain(|line| !self.asked.contains(&(line.pid, line.start_time)));
-        members.iter().for_each(|line| send(line, signal::TERM));
+        members.iter().for_each(|line| send(line, signal));
         // One that stands still would not hear it.
         members.iter().for_each(|line| send(line, signal::CONTINUE));
         let asked = members.iter().map(|line| (line.pid, line.start_time));

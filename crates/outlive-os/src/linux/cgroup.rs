@@ -3,7 +3,7 @@
 use super::process::Process;
 use super::signal;
 use super::surroundings::is_cgroup;
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -27,8 +27,7 @@ pub struct Cgroup {
 impl Cgroup {
     /// The cgroup whose folder is `path`; `unified` tells whether it is of version 2.
     pub fn open(path: &Path, unified: bool) -> io::Result<Cgroup> {
-        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let folder = rustix::fs::open(path, flags, Mode::empty())?;
+        let folder = open_folder(path)?;
         let processes = path.join("cgroup.procs");
         Ok(Cgroup {
             folder: unified.then_some(folder),
@@ -79,6 +78,33 @@ impl Cgroup {
     pub(super) fn processes(&self) -> &CStr {
         &self.processes
     }
+}
+
+/// A cgroup that nobody removes as abandoned, as long as this is there: it bears the id of a process
+/// that is gone, and what it tells of those that were in it is still to be read.
+#[derive(Debug)]
+pub struct Hold(#[expect(dead_code, reason = "its lock goes with it")] OwnedFd);
+
+impl Hold {
+    /// Holds the cgroup whose folder is `path`.
+    pub fn take(path: &Path) -> io::Result<Hold> {
+        let folder = open_folder(path)?;
+        rustix::fs::flock(&folder, FlockOperation::NonBlockingLockShared)?;
+        Ok(Hold(folder))
+    }
+}
+
+/// Removes a cgroup as [`remove`] does, unless somebody [holds](Hold) it.
+pub fn remove_abandoned(path: &Path) -> io::Result<()> {
+    must_be_cgroup(path)?;
+    let folder = open_folder(path)?;
+    rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive)?;
+    remove(path)
+}
+
+fn open_folder(path: &Path) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    rustix::fs::open(path, flags, Mode::empty())
 }
 
 /// Removes a cgroup and those in it, if no process is left in any of them.
@@ -245,6 +271,21 @@ mod tests {
             process.wait_end(None).expect("it can be waited for");
         }
         remove(cgroup).expect("nobody is in it");
+    }
+
+    #[test]
+    fn what_is_held_is_not_removed_as_abandoned() {
+        let Some(path) = cgroup_with("cgroup.procs", "held") else {
+            return;
+        };
+        let hold = Hold::take(&path).expect("our own cgroup");
+        let another = Hold::take(&path).expect("any number may");
+        drop(hold);
+        let held = remove_abandoned(&path).map_err(|error| error.kind());
+        assert_eq!(held, Err(io::ErrorKind::WouldBlock));
+        drop(another);
+        remove_abandoned(&path).expect("nobody is in it");
+        assert!(!path.exists());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a spawned child does between clone and exec. It shares its parent's memory, and the parent
 //! stands still: it does system calls only, on what was prepared for it, and allocates nothing.
 
+use super::identity::Alone;
 use super::settings;
 use super::spawn::{GO, Step};
 use outlive_record::Setting;
@@ -23,9 +24,12 @@ pub(super) struct Plan {
     pub(super) umask: Option<u32>,
     pub(super) new_session: bool,
     pub(super) new_group: bool,
+    pub(super) controlling_terminal: bool,
     pub(super) moves: Vec<Move>,
     pub(super) joins: Vec<Join>,
     pub(super) settings: Vec<Setting>,
+    pub(super) nice: Option<i32>,
+    pub(super) identity: Option<Alone>,
     pub(super) descriptor_limit: Option<u64>,
     pub(super) announce: Option<i32>,
     /// The pipe that it waits at, and a pidfd of whoever opens the gate.
@@ -111,6 +115,10 @@ fn become_program(plan: &mut Plan) -> Result<(), (Step, i32)> {
     let used = [&mut plan.announce, &mut plan.gate, &mut plan.gate_keeper];
     set_descriptors(&mut plan.moves, used).map_err(at(Step::Descriptors))?;
     fill_standard().map_err(at(Step::Descriptors))?;
+    if plan.controlling_terminal {
+        // SAFETY: takes numbers: the last one, that no other session's terminal is taken away.
+        checked(unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) }).map_err(at(Step::Terminal))?;
+    }
     if let Some(to) = plan.announce {
         announce(to).map_err(at(Step::Announce))?;
     }
@@ -118,6 +126,16 @@ fn become_program(plan: &mut Plan) -> Result<(), (Step, i32)> {
         wait_at(gate, keeper).map_err(at(Step::Gate))?;
     }
     settings::apply(&plan.settings);
+    if let Some(nice) = plan.nice {
+        set_nice(nice).map_err(at(Step::Nice))?;
+    }
+    if let Some(identity) = &plan.identity {
+        // All of the above may need rights that this gives away.
+        let assumed = identity.assume();
+        assumed.map_err(|error| (Step::Identity, error.raw_os_error().unwrap_or(0)))?;
+        // SAFETY: a constant string. The folder is where it is, whoever may enter it.
+        checked(unsafe { libc::access(c".".as_ptr(), libc::X_OK) }).map_err(at(Step::Folder))?;
+    }
     // Last, since all of the above needs descriptors.
     if let Some(limit) = plan.descriptor_limit {
         limit_descriptors(limit).map_err(at(Step::Descriptors))?;
@@ -255,6 +273,15 @@ fn fill_standard() -> Result<(), i32> {
         // SAFETY: a constant path.
         checked(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) })?;
     }
+    Ok(())
+}
+
+/// Sets this process's niceness, and that of its session: where the kernel groups processes by their
+/// sessions (sched(7), "The autogroup feature") the first only counts within that group.
+fn set_nice(nice: i32) -> Result<(), i32> {
+    // SAFETY: takes numbers.
+    checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) })?;
+    settings::write_number(c"/proc/self/autogroup", nice);
     Ok(())
 }
 

@@ -14,6 +14,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
+/// How often the way up from a process is gone.
+const LOOKS: usize = 4;
+
 #[derive(Debug)]
 pub(super) struct Descendants {
     marks: Marks,
@@ -44,9 +47,9 @@ impl Descendants {
         }
     }
 
-    /// Its main process has been started.
     pub(super) fn begin(&mut self, main: &Process) {
         self.main = main.pid();
+        self.childless = false;
     }
 
     pub(super) fn news(&mut self) -> io::Result<Option<News>> {
@@ -95,6 +98,25 @@ impl Descendants {
         Ok(self.roots()?.is_empty())
     }
 
+    /// Whether a process descends from this one, and from no other job's. The way up is short, where
+    /// a look at all processes is not; it is gone again if one on it ends meanwhile.
+    pub(super) fn has(&self, pid: i32) -> io::Result<bool> {
+        let me = std::process::id().cast_signed();
+        for _ in 0..LOOKS {
+            let mut at = Some(pid);
+            while let Some(pid) = at.filter(|pid| *pid != me) {
+                if pid == 0 || self.is_other(pid) {
+                    return Ok(false);
+                }
+                at = proc::line(pid)?.map(|line| line.parent);
+            }
+            if at.is_some() || proc::line(pid)?.is_none() {
+                return Ok(at.is_some());
+            }
+        }
+        Ok(false)
+    }
+
     fn members(&mut self) -> io::Result<Vec<ProcessLine>> {
         let all = proc::all()?;
         let mut found = Vec::new();
@@ -113,10 +135,10 @@ impl Descendants {
         Ok(())
     }
 
-    pub(super) fn ask(&mut self) -> io::Result<()> {
+    pub(super) fn ask(&mut self, signal: i32) -> io::Result<()> {
         let mut members = self.members()?;
         members.retain(|line| !self.asked.contains(&(line.pid, line.start_time)));
-        members.iter().for_each(|line| send(line, signal::TERM));
+        members.iter().for_each(|line| send(line, signal));
         // One that stands still would not hear it.
         members.iter().for_each(|line| send(line, signal::CONTINUE));
         let asked = members.iter().map(|line| (line.pid, line.start_time));

@@ -1,6 +1,6 @@
 //! Waiting for several things at once, and what a keeper waits for.
 
-pub use super::pipes::{Ender, Inflow, ending, inflow, null, read_both, wait};
+pub use super::pipes::{Ender, Inflow, ending, inflow, null, read_both, wait, wait_or_room};
 
 use super::signal;
 use std::io;

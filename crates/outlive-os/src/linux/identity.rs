@@ -3,8 +3,10 @@
 #[path = "../unix/accounts.rs"]
 mod accounts;
 pub use crate::{Identity, User};
-pub use accounts::{group, groups, user};
+pub use accounts::{group, groups, owner, user};
 
+use rustix::process::{Gid, Uid, getegid, geteuid, getgid, getuid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid, set_thread_uid};
 use std::io;
 
 /// `struct __user_cap_header_struct`, capget(2); version 3 has two words of each set.
@@ -82,6 +84,50 @@ pub fn assume(identity: &Identity) -> io::Result<()> {
         // The kernel clears all but the inheritable ones, unless it was told not to
         // (SECBIT_NO_SETUID_FIXUP, capabilities(7)).
         _ => drop_capabilities(),
+    }
+}
+
+/// Who a child is to be that shares its parent's memory until its exec.
+#[derive(Debug)]
+pub(super) struct Alone {
+    user: Uid,
+    group: Gid,
+    groups: Vec<Gid>,
+}
+
+impl Alone {
+    pub(super) fn new(identity: &Identity) -> Alone {
+        let groups = identity.groups.iter();
+        Alone {
+            user: Uid::from_raw(identity.user),
+            group: Gid::from_raw(identity.group),
+            groups: groups.map(|id| Gid::from_raw(*id)).collect(),
+        }
+    }
+
+    /// Becomes it, for the calling thread alone (the C library's functions would have all threads of
+    /// the parent do so), and looks whether it has: it could not go back. It allocates nothing.
+    pub(super) fn assume(&self) -> io::Result<()> {
+        set_thread_groups(&self.groups)?;
+        set_thread_res_gid(self.group, self.group, self.group)?;
+        set_thread_res_uid(self.user, self.user, self.user)?;
+        if self.user.is_root() {
+            return Ok(());
+        }
+        drop_capabilities()?;
+        // SAFETY: no room asks for the number alone.
+        let groups = unsafe { libc::getgroups(0, std::ptr::null_mut()) };
+        let is_it = getuid() == self.user
+            && geteuid() == self.user
+            && getgid() == self.group
+            && getegid() == self.group
+            && usize::try_from(groups) == Ok(self.groups.len())
+            && capabilities()? == [Capabilities::default(); 2];
+        let could_go_back = set_thread_uid(Uid::ROOT).is_ok();
+        match is_it && !could_go_back {
+            true => Ok(()),
+            false => Err(io::Error::from_raw_os_error(libc::ENOTRECOVERABLE)),
+        }
     }
 }
 

@@ -8,12 +8,15 @@ pub mod cgroup;
 #[path = "inotify_watches.rs"]
 pub mod changes;
 mod child;
+pub mod clock;
 mod clone;
 #[path = "../unix/daemon.rs"]
 pub mod daemon;
 mod descendants;
 #[path = "../unix/descriptors.rs"]
 mod descriptors;
+#[path = "../unix/dial.rs"]
+pub mod dial;
 mod environ;
 pub mod events;
 #[path = "../unix/folder.rs"]
@@ -21,6 +24,7 @@ pub mod folder;
 #[path = "inotify.rs"]
 pub mod growth;
 pub mod identity;
+pub mod limits;
 #[path = "../unix/lineage.rs"]
 mod lineage;
 #[path = "../unix/lock.rs"]
@@ -40,9 +44,13 @@ mod placeholder;
 pub mod proc;
 #[path = "pidfd.rs"]
 pub mod process;
+mod ptmx;
+#[path = "../unix/pty.rs"]
+pub mod pty;
 #[path = "fifo.rs"]
 pub mod relay;
 pub mod role;
+mod sd_notify_receiver;
 pub mod settings;
 #[path = "../unix/signal.rs"]
 pub mod signal;
@@ -54,7 +62,10 @@ mod start;
 #[path = "../unix/stream.rs"]
 pub mod stream;
 pub mod surroundings;
+#[path = "../unix/termios.rs"]
+pub mod terminal;
 pub mod tree;
+pub mod usage;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

@@ -1,5 +1,7 @@
 //! The notification socket that a service manager gives its services (sd_notify(3)).
 
+pub use super::sd_notify_receiver::Receiver;
+
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 use std::ffi::OsStr;
 use std::io;

@@ -2,6 +2,7 @@
 
 use super::surroundings::Limit;
 use outlive_record::{RESOURCES, Setting};
+use std::ffi::CStr;
 
 /// What `--reset` sets back.
 #[derive(Debug, Clone, Copy, Default)]
@@ -277,7 +278,7 @@ fn set(setting: &Setting) {
             // SAFETY: takes numbers.
             unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, *nanoseconds) };
         }
-        Setting::OomScore(score) => set_oom_score(*score),
+        Setting::OomScore(score) => write_number(c"/proc/self/oom_score_adj", *score),
         Setting::NoNewPrivs => {
             // SAFETY: takes numbers; prctl(2) wants the unused ones to be zero.
             unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1u64, 0u64, 0u64, 0u64) };
@@ -285,11 +286,12 @@ fn set(setting: &Setting) {
     }
 }
 
-/// Writes the number as text, without allocating.
-fn set_oom_score(score: i32) {
+/// Writes a number as text to a file of the kernel's, if that is there and may be written, without
+/// allocating.
+pub(super) fn write_number(path: &CStr, number: i32) {
     let mut text = [0u8; 12];
     let mut at = text.len();
-    let mut rest = score.unsigned_abs();
+    let mut rest = number.unsigned_abs();
     loop {
         at -= 1;
         text[at] = b'0' + (rest % 10) as u8;
@@ -298,12 +300,11 @@ fn set_oom_score(score: i32) {
             break;
         }
     }
-    if score < 0 {
+    if number < 0 {
         at -= 1;
         text[at] = b'-';
     }
-    let path = c"/proc/self/oom_score_adj";
-    // SAFETY: a constant path.
+    // SAFETY: a string that ends with a NUL.
     let file = unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
     if file >= 0 {
         let text = &text[at..];

@@ -7,6 +7,7 @@ pub use crate::request::{GO, Gate, Spawn, SpawnError, Step, Strings};
 use super::cgroup::Cgroup;
 use super::child::{Join, Move, Plan, exec};
 use super::clone::{Entry, Kind, Stack, vfork};
+use super::identity::Alone;
 use super::process::Process;
 use std::ffi::{c_char, c_void};
 use std::mem::ManuallyDrop;
@@ -179,6 +180,7 @@ impl Plan {
             umask: spawn.umask,
             new_session: spawn.new_session,
             new_group: spawn.new_group,
+            controlling_terminal: spawn.controlling_terminal,
             moves: pairs
                 .iter()
                 .map(|&(from, to)| Move {
@@ -200,6 +202,8 @@ impl Plan {
                 })
                 .collect(),
             settings: spawn.settings.to_vec(),
+            nice: spawn.nice,
+            identity: spawn.identity.as_ref().map(Alone::new),
             descriptor_limit: spawn.descriptor_limit,
             announce: spawn.announce.map(|fd| fd.as_raw_fd()),
             gate: spawn.gate.map(|gate| gate.wait.as_raw_fd()),

@@ -55,7 +55,7 @@ impl Tree {
         Ok(Tree(Held::Adopted(adopted)))
     }
 
-    /// Its main process has been started.
+    /// Its main process has been started, for the first time or once more.
     pub fn begin(&mut self, main: &Process) {
         if let Held::Descendants(it) = &mut self.0 {
             it.begin(main);
@@ -86,6 +86,14 @@ impl Tree {
         }
     }
 
+    /// Whether the process that bears this id now is of the tree.
+    pub fn has(&mut self, pid: i32) -> io::Result<bool> {
+        match &mut self.0 {
+            Held::Descendants(it) => it.has(pid),
+            Held::Adopted(it) => Ok(it.found().members()?.iter().any(|line| line.pid == pid)),
+        }
+    }
+
     /// Sends a signal to every process of the tree, once. One that may not be signalled (it has
     /// become another user's) is passed over here and seen by [`is_empty`](Tree::is_empty).
     pub fn signal_all(&mut self, signal: i32) -> io::Result<()> {
@@ -95,11 +103,11 @@ impl Tree {
         }
     }
 
-    /// Asks every process of the tree to end that was not asked before.
-    pub fn ask(&mut self) -> io::Result<()> {
+    /// Asks every process of the tree to end that was not asked before, by this signal.
+    pub fn ask(&mut self, signal: i32) -> io::Result<()> {
         match &mut self.0 {
-            Held::Descendants(it) => it.ask(),
-            Held::Adopted(it) => it.found().ask().map(drop),
+            Held::Descendants(it) => it.ask(signal),
+            Held::Adopted(it) => it.found().ask(signal).map(drop),
         }
     }
 

@@ -1,9 +1,11 @@
 //! Users and groups by name, as the system's databases have them (getpwnam(3), nsswitch.conf(5)).
 
 use crate::User;
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, OsString, c_char};
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 
 /// The largest entry that is taken: a group with many members may be long.
 const LARGEST: usize = 1 << 20;
@@ -36,12 +38,18 @@ fn entry<E, T>(ask: &Ask<'_, E>, take: impl Fn(&E) -> T) -> io::Result<Option<T>
 }
 
 fn user_of(entry: &libc::passwd) -> User {
-    // SAFETY: an entry's name is a string that lives as long as it does.
-    let name = unsafe { CStr::from_ptr(entry.pw_name) };
+    let string = |text: *const c_char| {
+        // SAFETY: an entry's strings live as long as it does; what is not null is one.
+        let text = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })?;
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    let path = |text: CString| PathBuf::from(OsString::from_vec(text.into_bytes()));
     User {
         id: entry.pw_uid,
         group: entry.pw_gid,
-        name: Some(name.to_owned()),
+        name: string(entry.pw_name),
+        home: string(entry.pw_dir).map(path),
+        shell: string(entry.pw_shell).map(path),
     }
 }
 
@@ -66,6 +74,8 @@ pub fn user(text: &str) -> io::Result<Option<User>> {
         id,
         group: id,
         name: None,
+        home: None,
+        shell: None,
     })))
 }
 
@@ -85,6 +95,11 @@ pub fn group(text: &str) -> io::Result<Option<u32>> {
         |entry| entry.gr_gid,
     )?;
     Ok(found.or_else(|| number(text)))
+}
+
+/// Whose a file or folder is.
+pub fn owner(path: &Path) -> io::Result<u32> {
+    Ok(rustix::fs::stat(path)?.st_uid)
 }
 
 /// The groups that a user is in, `group` among them (getgrouplist(3)).

@@ -154,6 +154,16 @@ impl Folder {
         }
         let _ = self.remove(&new);
         let file = self.open_at(name, OFlags::WRONLY)?;
+        let about = file.metadata()?;
+        // Of what has no room there half would be written over the old bytes. Blanks at the end can be
+        // done without.
+        let room = about.len().max(about.blocks() * 512);
+        let fits = |bytes: &[u8]| bytes.len() as u64 <= room;
+        let shortest = bytes.trim_ascii_end();
+        let bytes = if fits(bytes) { bytes } else { shortest };
+        if !fits(bytes) {
+            return Err(error);
+        }
         let mut rest = bytes;
         while !rest.is_empty() {
             let at = (bytes.len() - rest.len()) as u64;
@@ -161,6 +171,15 @@ impl Folder {
             rest = &rest[written..];
         }
         file.set_len(bytes.len() as u64)
+    }
+
+    /// Has everything that is written in a file of this folder, and that it bears its name, on the
+    /// disk when this returns, as far as the file system allows: fdatasync(2) of the file, then fsync(2)
+    /// of this folder. (On macOS F_FULLFSYNC, fcntl(2), for the file.) That a new folder has its own name
+    /// comes along on the file systems that keep a journal of all of it.
+    pub fn sync(&self, name: &str) -> io::Result<()> {
+        self.file(name)?.sync_data()?;
+        Ok(rustix::fs::fsync(&self.0)?)
     }
 
     /// Makes a new file of these bytes, which all may read as far as the umask lets them, and gives

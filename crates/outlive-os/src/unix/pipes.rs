@@ -10,10 +10,20 @@ use std::time::{Duration, Instant};
 /// Waits until at least one of `descriptors` is readable, at its end or broken; their places.
 /// None at all if the time ran out first.
 pub fn wait(descriptors: &[BorrowedFd<'_>], timeout: Option<Duration>) -> io::Result<Vec<usize>> {
+    wait_or_room(descriptors, None, timeout)
+}
+
+/// The same, and until `to` can be written to, whose place is behind all others.
+pub fn wait_or_room(
+    descriptors: &[BorrowedFd<'_>],
+    to: Option<BorrowedFd<'_>>,
+    timeout: Option<Duration>,
+) -> io::Result<Vec<usize>> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let mut polled: Vec<_> = descriptors
         .iter()
         .map(|it| PollFd::from_borrowed_fd(*it, PollFlags::IN))
+        .chain(to.map(|it| PollFd::from_borrowed_fd(it, PollFlags::OUT)))
         .collect();
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -34,34 +44,56 @@ pub fn wait(descriptors: &[BorrowedFd<'_>], timeout: Option<Duration>) -> io::Re
     Ok(ready.map(|(place, _)| place).collect())
 }
 
-/// The reading end of a pipe, which can be waited on.
+/// The reading end of a pipe or the master's side of a terminal, which can be waited on.
 #[derive(Debug)]
-pub struct Inflow(File);
+pub struct Inflow {
+    from: File,
+    is_terminal: bool,
+}
 
 /// A pipe whose reading end can be waited on, and its writing end.
 pub fn inflow() -> io::Result<(Inflow, OwnedFd)> {
     let (from, to) = pipe()?;
     rustix::io::ioctl_fionbio(&from, true)?;
-    Ok((Inflow(from.into()), to))
+    Ok((File::from(from).into(), to))
 }
 
 impl Inflow {
     /// What is there now: an error of kind `WouldBlock` if there is nothing, 0 bytes at the end.
     pub fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.0.read(bytes)
+        let mut length = self.from.read(bytes)?;
+        // A terminal gives 4 KiB at a time, however much there is (N_TTY_BUF_SIZE, Linux's tty.h).
+        while self.is_terminal && length < bytes.len() {
+            match self.from.read(&mut bytes[length..]) {
+                Ok(more) if more > 0 => length += more,
+                _ => break,
+            }
+        }
+        Ok(length)
+    }
+
+    /// What is printed to a terminal, by its master's side, a read from which does not wait.
+    pub(super) fn of_terminal(master: OwnedFd) -> Inflow {
+        Inflow {
+            from: master.into(),
+            is_terminal: true,
+        }
     }
 }
 
 /// What was opened for reading without waiting (O_NONBLOCK).
 impl From<File> for Inflow {
     fn from(file: File) -> Inflow {
-        Inflow(file)
+        Inflow {
+            from: file,
+            is_terminal: false,
+        }
     }
 }
 
 impl AsFd for Inflow {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.from.as_fd()
     }
 }
 

@@ -12,6 +12,8 @@ pub const TERM: i32 = libc::SIGTERM;
 pub const CONTINUE: i32 = libc::SIGCONT;
 /// Stops a process at once.
 pub const STOP: i32 = libc::SIGSTOP;
+/// Ends a process so that it leaves a core dump.
+pub const ABORT: i32 = libc::SIGABRT;
 /// A child has ended.
 pub const CHILD: i32 = libc::SIGCHLD;
 /// Something has been written in a watched folder; on macOS that is told otherwise (see
@@ -21,10 +23,18 @@ pub const ACTIVITY: i32 = libc::SIGIO;
 pub const INTERRUPT: i32 = libc::SIGINT;
 /// The terminal is gone.
 pub const HANG_UP: i32 = libc::SIGHUP;
+
+/// Whether a process can be sent a signal of this number.
+pub fn can_be_sent(signal: i32) -> bool {
+    (1..=LAST).contains(&signal)
+}
+/// The terminal has another size.
+pub const WINDOW: i32 = libc::SIGWINCH;
+
 /// The signal of this name (`TERM`, `SIGTERM`, in any case) or number (from 1 on).
 pub fn parse(text: &str) -> Option<i32> {
     if let Ok(number) = text.parse() {
-        return (1..=LAST).contains(&number).then_some(number);
+        return can_be_sent(number).then_some(number);
     }
     let upper = text.to_ascii_uppercase();
     let short = upper.strip_prefix("SIG").unwrap_or(&upper);

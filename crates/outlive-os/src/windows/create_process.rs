@@ -58,6 +58,9 @@ impl Spawn<'_> {
         if self.gate.is_some() {
             return Err(fail(Step::Gate)(io::ErrorKind::Unsupported.into()));
         }
+        if self.identity.is_some() {
+            return Err(fail(Step::Identity)(io::ErrorKind::Unsupported.into()));
+        }
         let folder = self.start_folder().map_err(fail(Step::Folder))?;
         let holder = self.parent().map_err(fail(Step::Process))?;
         // Without a console to share it would be given a window.
@@ -142,7 +145,18 @@ impl Spawn<'_> {
         if self.announce.is_some() {
             flags |= CREATE_SUSPENDED;
         }
-        flags
+        flags | self.nice.map_or(0, priority_class)
+    }
+}
+
+/// The priority class next to a niceness.
+fn priority_class(nice: i32) -> u32 {
+    match nice {
+        ..-10 => HIGH_PRIORITY_CLASS,
+        -10..0 => ABOVE_NORMAL_PRIORITY_CLASS,
+        0 => NORMAL_PRIORITY_CLASS,
+        1..=10 => BELOW_NORMAL_PRIORITY_CLASS,
+        _ => IDLE_PRIORITY_CLASS,
     }
 }
 

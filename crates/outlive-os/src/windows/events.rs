@@ -56,6 +56,15 @@ pub fn wait(descriptors: &[Borrowed<'_>], timeout: Option<Duration>) -> io::Resu
     }
 }
 
+/// The same: a write waits by itself until there is room.
+pub fn wait_or_room(
+    descriptors: &[Borrowed<'_>],
+    _to: Option<Borrowed<'_>>,
+    timeout: Option<Duration>,
+) -> io::Result<Vec<usize>> {
+    wait(descriptors, timeout)
+}
+
 /// As many milliseconds as are left; whether that is all.
 fn left(deadline: Option<Instant>) -> (u32, bool) {
     let Some(deadline) = deadline else {

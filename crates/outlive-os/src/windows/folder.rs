@@ -316,6 +316,12 @@ impl Folder {
         replace::replace(&self.file_at(name)?, bytes)
     }
 
+    /// Has everything that is written in a file of this folder on the disk when this returns
+    /// (FlushFileBuffers). Of names NTFS keeps a journal.
+    pub fn sync(&self, name: &str) -> io::Result<()> {
+        self.edit(name)?.sync_data()
+    }
+
     /// An error of kind `Unsupported`: a locked file can't be read here.
     pub fn publish(&self, _name: &str, _bytes: &[u8]) -> io::Result<File> {
         Err(io::ErrorKind::Unsupported.into())

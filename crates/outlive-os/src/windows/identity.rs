@@ -3,6 +3,7 @@
 pub use crate::{Identity, User};
 
 use std::io;
+use std::path::Path;
 
 fn unsupported<T>() -> io::Result<T> {
     Err(io::ErrorKind::Unsupported.into())
@@ -20,6 +21,11 @@ pub fn group(_text: &str) -> io::Result<Option<u32>> {
 
 /// An error of kind `Unsupported`.
 pub fn groups(_user: &User, _group: u32) -> io::Result<Vec<u32>> {
+    unsupported()
+}
+
+/// An error of kind `Unsupported`.
+pub fn owner(_path: &Path) -> io::Result<u32> {
     unsupported()
 }
 

@@ -32,6 +32,11 @@ impl Cgroup {
         open(path, JOB_OBJECT_ALL_ACCESS).map(Cgroup)
     }
 
+    /// The same, to be asked alone.
+    pub(super) fn to_query(path: &Path) -> io::Result<Cgroup> {
+        open(path, JOB_OBJECT_QUERY).map(Cgroup)
+    }
+
     /// An error of kind `Unsupported`: only a new process is put into one.
     pub fn join(&self) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
@@ -74,10 +79,14 @@ impl Cgroup {
         self.limit(0)
     }
 
-    fn limit(&self, flags: u32) -> io::Result<()> {
-        let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
-        limits.BasicLimitInformation.LimitFlags = flags | JOB_OBJECT_LIMIT_BREAKAWAY_OK;
-        self.set(JobObjectExtendedLimitInformation, &limits)
+    /// Whether it holds its processes; what else it limits stays as it is.
+    fn limit(&self, holds: u32) -> io::Result<()> {
+        let class = JobObjectExtendedLimitInformation;
+        let mut limits: JOBOBJECT_EXTENDED_LIMIT_INFORMATION = self.get(class)?;
+        let flags = &mut limits.BasicLimitInformation.LimitFlags;
+        *flags &= !JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+        *flags |= holds | JOB_OBJECT_LIMIT_BREAKAWAY_OK;
+        self.set(class, &limits)
     }
 
     /// Has what happens to its processes told to a completion port, under a key, and to none that it
@@ -95,21 +104,27 @@ impl Cgroup {
         self.set(class, &information)
     }
 
-    fn set<T>(&self, class: JOBOBJECTINFOCLASS, information: &T) -> io::Result<()> {
+    pub(super) fn set<T>(&self, class: JOBOBJECTINFOCLASS, information: &T) -> io::Result<()> {
         let at = std::ptr::from_ref(information).cast();
         let size = size_of::<T>() as u32;
         // SAFETY: a structure of ours and its size; each class is set by its own structure.
         call::check(unsafe { SetInformationJobObject(self.raw(), class, at, size) })
     }
 
+    /// What it tells of a class, in the structure of that class.
+    pub(super) fn get<T: Default>(&self, class: JOBOBJECTINFOCLASS) -> io::Result<T> {
+        let mut information = T::default();
+        let size = size_of::<T>() as u32;
+        let (at, none) = ((&raw mut information).cast(), std::ptr::null_mut());
+        // SAFETY: a structure of ours and its size; each class fills its own structure.
+        call::check(unsafe { QueryInformationJobObject(self.raw(), class, at, size, none) })?;
+        Ok(information)
+    }
+
     /// How many of its processes have not ended.
     pub(super) fn active(&self) -> io::Result<u32> {
-        let mut counts = JOBOBJECT_BASIC_ACCOUNTING_INFORMATION::default();
-        let size = size_of_val(&counts) as u32;
         let class = JobObjectBasicAccountingInformation;
-        let (at, none) = ((&raw mut counts).cast(), std::ptr::null_mut());
-        // SAFETY: a structure of ours and its size.
-        call::check(unsafe { QueryInformationJobObject(self.raw(), class, at, size, none) })?;
+        let counts: JOBOBJECT_BASIC_ACCOUNTING_INFORMATION = self.get(class)?;
         Ok(counts.ActiveProcesses)
     }
 
@@ -168,6 +183,22 @@ fn open(path: &Path, rights: u32) -> io::Result<OwnedHandle> {
     call::owned(unsafe { OpenJobObjectW(rights, 0, name.as_ptr()) })
 }
 
+/// A job object that stays as long as this is there.
+#[derive(Debug)]
+pub struct Hold(#[expect(dead_code, reason = "it holds a handle")] Cgroup);
+
+impl Hold {
+    /// Holds the job object of this name.
+    pub fn take(path: &Path) -> io::Result<Hold> {
+        Cgroup::to_query(path).map(Hold)
+    }
+}
+
+/// Removes a job object as [`remove`] does.
+pub fn remove_abandoned(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// Removes a job object: it goes by itself with its last process and handle.
 pub fn remove(_path: &Path) -> io::Result<()> {
     Ok(())
@@ -194,5 +225,5 @@ pub fn kill(path: &Path, spared: impl Fn(i32) -> bool) -> io::Result<()> {
 
 /// The processes in a job object and in those within it.
 pub fn processes(path: &Path) -> io::Result<Vec<i32>> {
-    Cgroup(open(path, JOB_OBJECT_QUERY)?).processes()
+    Cgroup::to_query(path)?.processes()
 }

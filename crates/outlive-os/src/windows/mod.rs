@@ -6,10 +6,14 @@ mod call;
 pub mod cgroup;
 #[path = "directory_changes.rs"]
 pub mod changes;
+pub mod clock;
 mod console;
 mod ctrl_handler;
 pub mod daemon;
+#[path = "../deaf.rs"]
+mod deaf;
 mod delegate;
+pub mod dial;
 mod environment;
 pub mod events;
 mod file_id;
@@ -19,6 +23,7 @@ mod foster;
 pub mod growth;
 pub mod identity;
 mod inheritance;
+pub mod limits;
 mod listener;
 pub mod lock;
 pub mod memory;
@@ -35,6 +40,7 @@ pub mod proc;
 #[path = "process_handle.rs"]
 pub mod process;
 mod program_file;
+pub mod pty;
 mod quote;
 #[path = "../nameless_pipe.rs"]
 pub mod relay;
@@ -51,7 +57,9 @@ pub mod spawn;
 pub mod stream;
 pub mod surroundings;
 mod task;
+pub mod terminal;
 pub mod tree;
+pub mod usage;
 
 use std::ffi::{OsStr, OsString};
 use std::os::windows::ffi::OsStringExt;

@@ -1,6 +1,8 @@
 //! Telling a service manager how a service fares: services tell the service control manager otherwise
 //! (SetServiceStatus).
 
+pub use super::deaf::Receiver;
+
 use std::ffi::OsStr;
 use std::io;
 

@@ -12,12 +12,16 @@ pub const BREAK: i32 = 21;
 pub const CONTINUE: i32 = 18;
 /// Stops a process at once: not there.
 pub const STOP: i32 = 19;
+/// Ends a process so that it leaves a core dump: not there.
+pub const ABORT: i32 = 22;
 /// A child has ended: not there.
 pub const CHILD: i32 = 17;
 /// Something has been written in a watched folder: not there, see [`super::output::Activity`].
 pub const ACTIVITY: i32 = 29;
 /// The terminal is gone: not there.
 pub const HANG_UP: i32 = 1;
+/// The terminal has another size: not there.
+pub const WINDOW: i32 = 28;
 
 const NAMES: [(&str, i32); 4] = [
     ("INT", INTERRUPT),
@@ -25,6 +29,11 @@ const NAMES: [(&str, i32); 4] = [
     ("TERM", TERM),
     ("BREAK", BREAK),
 ];
+
+/// Whether there is something that a process can be sent in place of this signal.
+pub fn can_be_sent(signal: i32) -> bool {
+    matches!(signal, KILL | TERM | BREAK)
+}
 
 /// The signal of this name (`TERM`, `SIGTERM`, in any case) or number (1 to 64).
 pub fn parse(text: &str) -> Option<i32> {

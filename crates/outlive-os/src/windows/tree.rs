@@ -125,7 +125,7 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Its main process has been started.
+    /// Its main process has been started, for the first time or once more.
     pub fn begin(&mut self, main: &Process) {
         let Ok(process) = main.try_clone() else {
             return;
@@ -239,6 +239,11 @@ impl Tree {
         };
     }
 
+    /// Whether the process that bears this id now is of the tree.
+    pub fn has(&mut self, pid: i32) -> io::Result<bool> {
+        Ok(self.members()?.iter().any(|line| line.pid == pid))
+    }
+
     /// Sends a signal to every process of the job, once. One that may not be signalled is passed over
     /// here and seen by [`is_empty`](Tree::is_empty).
     pub fn signal_all(&mut self, signal: i32) -> io::Result<()> {
@@ -250,13 +255,12 @@ impl Tree {
         Ok(())
     }
 
-    /// Asks every process of the job to end that was not asked before.
-    pub fn ask(&mut self) -> io::Result<()> {
+    /// Asks every process of the job to end that was not asked before, by what comes nearest to this
+    /// signal.
+    pub fn ask(&mut self, signal: i32) -> io::Result<()> {
         let mut members = self.members()?;
         members.retain(|line| !self.asked.contains(&(line.pid, line.start_time)));
-        members
-            .iter()
-            .for_each(|line| self.send(line, signal::TERM));
+        members.iter().for_each(|line| self.send(line, signal));
         let asked = members.iter().map(|line| (line.pid, line.start_time));
         self.asked.extend(asked);
         Ok(())

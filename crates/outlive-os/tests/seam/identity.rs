@@ -17,6 +17,8 @@ fn a_user_is_found_by_name_and_by_number() {
         id: NOBODYS,
         group: NOBODYS,
         name: None,
+        home: None,
+        shell: None,
     };
     assert_eq!(unknown, Some(expected));
     for text in ["no-such-user", "", "-1", "4294967295", "4294967296"] {

@@ -8,13 +8,16 @@
 mod changes;
 mod common;
 mod daemon;
+mod dial;
 mod events;
 mod folder;
 mod identity;
 mod lock;
+mod notify;
 mod output;
 mod pidfd;
 mod proc;
+mod pty;
 mod relay;
 mod role;
 mod socket;

@@ -146,7 +146,7 @@ fn asking_harms_nobody_who_can_not_be_asked() {
     let held = Held::start(spawn, as_child);
     tree.begin(&held.process);
     for _ in 0..2 {
-        tree.ask().expect("it can be tried");
+        tree.ask(signal::TERM).expect("it can be tried");
     }
     held.end();
     empty(&mut tree);

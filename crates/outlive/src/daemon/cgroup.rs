@@ -57,6 +57,7 @@ pub(super) fn leave(mut leaving: Leaving) -> Result<Report> {
     let seen = Seen {
         line,
         leads: false,
+        own_terminal: 0,
         running: Some(Running {
             cgroups: proc::cgroups(pid).during(failed)?,
             environment: proc::environment(pid),

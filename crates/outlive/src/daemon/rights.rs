@@ -1,4 +1,4 @@
-//! Who a daemon is to be.
+//! Who a daemon, or a job, is to be.
 
 use crate::error::{During, Error, Kind, Result};
 use outlive_os::identity::{self, Identity, User};
@@ -7,15 +7,15 @@ use std::io;
 
 /// What was asked for, by name or number.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Wanted {
-    pub(super) user: Option<String>,
-    pub(super) group: Option<String>,
-    pub(super) groups: Option<Vec<String>>,
+pub(crate) struct Wanted {
+    pub(crate) user: Option<String>,
+    pub(crate) group: Option<String>,
+    pub(crate) groups: Option<Vec<String>>,
 }
 
 impl Wanted {
     /// Who that is; nothing if nobody was asked for. An error if this process may not become that.
-    pub(super) fn identity(&self) -> Result<Option<Identity>> {
+    pub(crate) fn identity(&self) -> Result<Option<Identity>> {
         if self.user.is_none() && self.group.is_none() && self.groups.is_none() {
             return Ok(None);
         }
@@ -41,7 +41,7 @@ impl Wanted {
             if identity::difference(&wanted).during(failed)?.is_some() {
                 let cause = io::Error::from(io::ErrorKind::PermissionDenied);
                 let hint = "only root may become another user or group: start it as root, or \
-                            leave `user`, `group` and `supplementary_groups` away";
+                            leave user, group and supplementary groups away";
                 return Err(Error::io(failed(), cause).hint_at(hint));
             }
             return Ok(None);
@@ -69,7 +69,7 @@ fn describe(identity: &Identity) -> String {
     format!("user {user}, group {group}, with the groups {groups:?}")
 }
 
-fn user(text: &str) -> Result<User> {
+pub(crate) fn user(text: &str) -> Result<User> {
     let found = identity::user(text).during(|| format!("failed to look for the user `{text}`"))?;
     found.ok_or_else(|| Error::new(Kind::Invalid, format!("there is no user `{text}`")))
 }

@@ -4,15 +4,21 @@ use super::Order;
 use crate::error::{Error, Kind, Result};
 use outlive_keeper::store;
 use outlive_os::os_string;
-use outlive_record::{Answer, JobName};
+use outlive_record::{Answer, JobName, Unlimited};
 use std::io;
 
 impl Order {
     /// What follows from the answer: `None` if the job's id is taken.
-    pub(super) fn heed(&self, answer: Answer) -> Result<Option<()>> {
+    pub(super) fn heed(&self, answer: Answer) -> Result<Option<Vec<Unlimited>>> {
         let spec = &self.spec;
         match answer {
-            Answer::Started { .. } => Ok(Some(())),
+            Answer::Started { unlimited, .. } => Ok(Some(unlimited)),
+            Answer::NotLimited(which) => {
+                let which: Vec<String> = which.iter().map(ToString::to_string).collect();
+                let what = format!("failed to limit the job's {}", which.join(", "));
+                let hint = "with `--limits prefer` (Limits::prefer) it is started all the same";
+                Err(Error::new(Kind::Unsupported, what).hint_at(hint))
+            }
             Answer::IdTaken => Ok(None),
             Answer::NameTaken { by } => {
                 let name = spec.name.as_ref().map(JobName::as_str).unwrap_or_default();

@@ -7,8 +7,11 @@ use crate::error::{Error, Kind, Result};
 use crate::leave::{self, Begun, Leaving};
 use outlive_escape::cookies::is_cookie;
 use outlive_escape::plan::{Breakaway, Plan};
-use outlive_os::{KERNEL, Kernel, bytes, os_string, proc, settings, spawn};
-use outlive_record::{Answer, Delegated, Launch, Leftover, OutputMode, Setting, Text, Way};
+use outlive_os::{KERNEL, Kernel, bytes, os_string, proc, settings, signal, spawn};
+use outlive_record::{
+    Answer, Delegated, InputPlan, Launch, Leftover, OutputMode, OutputPlan, RestartPolicy, Setting,
+    Text, Way,
+};
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
@@ -27,7 +30,7 @@ impl Order {
         let mut leaving = Leaving::from(begun, orphans_parent, &self.wish)?;
         loop {
             let route = leaving.route()?;
-            let plan = leaving.plan();
+            let mut plan = leaving.plan();
             let answer = if let Way::Delegated(manager) = route.way {
                 let launch = self.launch(&plan, &leaving);
                 match self.delegate(launch, leave::of(manager))? {
@@ -63,23 +66,75 @@ impl Order {
                     }
                 }
             };
-            return Ok(self.heed(answer)?.map(|()| plan));
+            if let Answer::NotLimited(which) = &answer {
+                if leaving.is_limited_elsewhere(which) {
+                    continue;
+                }
+                if self.spec.limits.prefer {
+                    self.unlimited = true;
+                    leaving.limits_are_lost();
+                    continue;
+                }
+            }
+            return Ok(self.heed(answer)?.map(|unlimited| {
+                let notes = unlimited.iter().map(|it| format!("not limited: {it}"));
+                plan.report.notes.extend(notes);
+                plan
+            }));
         }
     }
 
     fn check(&self) -> Result<()> {
-        if self.spec.output.mode == OutputMode::Pty {
-            let what = "failed to give the job a terminal of its own: not supported yet";
-            return Err(Error::new(Kind::Unsupported, what));
+        let mode = self.spec.output.mode;
+        let own_streams = (self.stdin, self.stdout, self.stderr);
+        if mode == OutputMode::Pty
+            && own_streams != (InputPlan::Null, OutputPlan::Job, OutputPlan::Job)
+        {
+            let what = "failed to combine a terminal with another standard stream";
+            let hint = "the terminal is all three of them: Job::stdin writes to it";
+            return Err(Error::new(Kind::Invalid, what).hint_at(hint));
         }
-        if self.spec.leftover == Leftover::Leave && self.spec.output.mode == OutputMode::Pipe {
-            let what = "failed to combine leaving processes with output through a pipe";
+        if self.spec.terminal.is_some() && mode != OutputMode::Pty {
+            let what = "failed to combine a terminal with an output mode of another kind";
+            let hint =
+                "what is printed on a terminal has no lines that could bear times or streams";
+            return Err(Error::new(Kind::Invalid, what).hint_at(hint));
+        }
+        if self.spec.leftover == Leftover::Leave && mode != OutputMode::File {
+            let what = match mode {
+                OutputMode::Pty => "failed to combine leaving processes with a terminal",
+                _ => "failed to combine leaving processes with output through a pipe",
+            };
             let hint = "without its keeper they would have nobody to print to";
             return Err(Error::new(Kind::Invalid, what).hint_at(hint));
         }
+        self.spec.limits.check().map_err(|what| {
+            Error::new(Kind::Invalid, format!("failed to limit the job to {what}"))
+        })?;
+        self.check_life()?;
         // A NUL can't be passed on, and would end a string early.
         command::argument_strings(self.spec.command.iter().map(|it| it.0.as_slice()))?;
         self.environment.check()
+    }
+
+    fn check_life(&self) -> Result<()> {
+        let life = &self.spec.life;
+        if self.spec.leftover == Leftover::Leave && life.restart != RestartPolicy::No {
+            let what = "failed to combine leaving processes with starting the job again";
+            let hint = "with each run there would be more of them";
+            return Err(Error::new(Kind::Invalid, what).hint_at(hint));
+        }
+        if let Some(signal) = life.stop_signal.filter(|it| !signal::can_be_sent(*it)) {
+            let name = signal::name(signal);
+            let what =
+                format!("failed to have the job asked to end by {name}: there is no such signal");
+            let error = Error::new(Kind::Unsupported, what);
+            return Err(match KERNEL {
+                Kernel::Windows => error.hint_at("Windows has TERM, BREAK and KILL"),
+                Kernel::Linux | Kernel::Darwin => error,
+            });
+        }
+        Ok(())
     }
 
     /// What was set on purpose is in the environment whatever it is, and would be hunted by.
@@ -102,6 +157,17 @@ impl Order {
             .set(outlive_keeper::JOB_VARIABLE.into(), id);
         // A job that bore a keeper's mark would be taken for one.
         self.environment.remove(OsStr::new(outlive_keeper::MARK.0));
+        if self.spec.ready.listens() {
+            // Those of whoever starts it: it would tell them, and not its keeper.
+            for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+                self.environment.remove(OsStr::new(name));
+            }
+        }
+        let terminal = self.spec.output.mode == OutputMode::Pty;
+        if terminal && self.environment.get(OsStr::new("TERM")).is_none() {
+            // What every terminal of today understands (xterm's terminfo).
+            self.environment.set("TERM".into(), "xterm-256color".into());
+        }
     }
 
     /// What the keeper is told, for a job that is started as planned.
@@ -130,6 +196,8 @@ impl Order {
         launch.output_start = self.output_start;
         launch.kept.clone_from(&self.kept);
         launch.cgroups = leave::cgroup_folders(&plan.route);
+        launch.credentials.clone_from(&self.credentials);
+        launch.require_limits = !self.unlimited;
         launch.require = self.wish.breakaway == Breakaway::Require;
         launch.report = plan.report.clone().brief();
         launch.caller = leaving.caller();
@@ -147,6 +215,9 @@ impl Order {
             }
             true => usual,
         };
+        if self.spec.limits.nice.is_some() {
+            launch.settings.retain(|it| !matches!(it, Setting::Nice(_)));
+        }
         launch
     }
 

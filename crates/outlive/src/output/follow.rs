@@ -3,9 +3,10 @@
 use super::Output;
 use crate::error::Result;
 use crate::job::Job;
-use crate::waiting::{Sign, next, sign};
+use crate::waiting::{Goal, Sign, next, sign};
 use outlive_os::growth::{self, Watch};
 use outlive_os::{AsDescriptor, Borrowed, events};
+use outlive_record::ProcessLine;
 use std::io::{self, Read};
 use std::task::Poll;
 use std::time::Duration;
@@ -16,6 +17,10 @@ pub struct Follow {
     output: Output,
     watch: Watch,
     sign: Sign,
+    /// Who keeps the job.
+    keeper: Option<ProcessLine>,
+    /// Whether that is another one since it was last asked.
+    adopted: bool,
 }
 
 impl std::fmt::Debug for Follow {
@@ -43,12 +48,15 @@ impl Follow {
                 false => error,
             }
         })?;
-        let sign = sign(&job)?;
+        let sign = sign(&job, Goal::End)?;
+        let keeper = job.look()?.keeper;
         Ok(Follow {
             job,
             output,
             watch,
             sign,
+            keeper,
+            adopted: false,
         })
     }
 
@@ -69,7 +77,7 @@ impl Follow {
     /// What becomes readable when more was printed, or the job may have ended; nothing once it has.
     pub fn descriptors(&self) -> Vec<Borrowed<'_>> {
         match self.sign {
-            Sign::Ended => Vec::new(),
+            Sign::Come => Vec::new(),
             _ => vec![self.watch.as_fd(), self.sign.as_fd()],
         }
     }
@@ -86,9 +94,24 @@ impl Follow {
             self.watch.clear()?;
         }
         if ready.contains(&1) {
-            self.sign = next(&self.job, &self.sign).map_err(io::Error::other)?;
+            self.sign = next(&self.job, Goal::End, &self.sign).map_err(io::Error::other)?;
+            if !matches!(self.sign, Sign::Come) {
+                let keeper = self.job.look().map_err(io::Error::other)?.keeper;
+                self.adopted |= keeper != self.keeper;
+                self.keeper = keeper;
+            }
         }
         Ok(())
+    }
+
+    /// Whether the job has got another keeper since this was last asked.
+    pub(crate) fn was_adopted(&mut self) -> bool {
+        std::mem::take(&mut self.adopted)
+    }
+
+    /// How many bytes there are to be read now, as far as none is given back.
+    pub(crate) fn behind(&self) -> io::Result<u64> {
+        self.output.left()
     }
 
     /// What `read` finds in the output; none at its end, pending if there is nothing yet.
@@ -98,7 +121,7 @@ impl Follow {
     ) -> io::Result<Poll<Option<T>>> {
         loop {
             // Whether it had ended before what there is was read to its end.
-            let ended = matches!(self.sign, Sign::Ended);
+            let ended = matches!(self.sign, Sign::Come);
             self.output.heed_cut()?;
             let found = read(&mut self.output)?;
             if found.is_some() || ended {

@@ -34,6 +34,11 @@ impl Kept {
         Ok(kept)
     }
 
+    /// How much of it has not been read.
+    pub(super) fn left(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len().saturating_sub(self.position))
+    }
+
     /// Whether the job has cut it short, before the place where it is read.
     pub(super) fn is_cut(&self) -> io::Result<bool> {
         Ok(self.file.metadata()?.len() < self.position)

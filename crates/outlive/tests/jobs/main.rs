@@ -20,6 +20,7 @@ mod settle;
 mod start;
 mod stop;
 mod streams;
+mod terminal;
 mod wait;
 
 use libtest_mimic::{Arguments, Trial};
@@ -166,6 +167,12 @@ fn main() {
             an_input_that_is_not_there_is_told
             its_outputs_may_go_elsewhere
             it_may_print_where_we_print;
+        terminal:
+            what_is_typed_is_read_and_what_is_printed_comes_back
+            its_size_is_what_it_was_given_last
+            only_a_running_job_with_one_can_be_attached_to
+            it_is_all_that_a_job_reads_and_writes
+            of_a_long_output_the_last_is_read;
         wait:
             a_wait_that_times_out_does_no_harm
             any_number_may_wait

@@ -6,6 +6,7 @@ mod callers;
 mod children;
 mod daemon;
 mod obey;
+mod serve;
 mod signals;
 mod strike;
 mod sweep;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         "elevated" => children::elevated(&words),
         "arguments" => arguments(&words),
         "mark" => mark(&words[0]),
+        "take" => take(words[0].to_str().unwrap_or_default()).map(|_| ExitCode::SUCCESS),
         "lead" => callers::lead(&words),
         "closed" => callers::closed(&words),
         "nowhere" => callers::nowhere(&words),
@@ -59,6 +61,13 @@ fn arguments(words: &[OsString]) -> io::Result<ExitCode> {
     }
     io::stdout().write_all(&all)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes that many bytes of memory, and touches each page of it.
+fn take(bytes: &str) -> io::Result<Vec<u8>> {
+    let bytes = bytes.parse().map_err(io::Error::other)?;
+    // Zeros would be taken only when they are written to.
+    Ok(std::hint::black_box(vec![1; bytes]))
 }
 
 /// Leaves its job's id and its pid in the file at `path`, writes one line and exits with 7: all of what a job

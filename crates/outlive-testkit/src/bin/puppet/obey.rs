@@ -1,6 +1,6 @@
 //! The job that does what it is told.
 
-use crate::{children, signals};
+use crate::{children, serve, signals};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::AsFd;
@@ -18,6 +18,7 @@ pub(crate) fn obey(folder: &Path) -> io::Result<ExitCode> {
 
     let mut reader = BufReader::new(orders.try_clone()?);
     let mut data = None;
+    let mut taken = Vec::new();
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 {
@@ -36,6 +37,10 @@ pub(crate) fn obey(folder: &Path) -> io::Result<ExitCode> {
                     rustix::fs::readlink(format!("/proc/self/fd/{}", number(&file)), Vec::new());
                 data = Some(file);
                 format!("{name:?}")
+            }),
+            "take" => crate::take(rest).map(|memory| {
+                taken.push(memory);
+                "done".to_owned()
             }),
             "trap" => signals::trap(rest, &answers).map(|()| "done".to_owned()),
             "die" => signals::die(rest),
@@ -110,6 +115,9 @@ fn act(order: &str, rest: &str) -> io::Result<String> {
             rustix::process::umask(mask);
             Ok(format!("{:03o}", mask.bits()))
         }
+        "listen" => serve::listen(rest).map(|()| done()),
+        "answer" => serve::answer(rest),
+        "notify" => serve::notify(rest).map(|()| done()),
         "status" => status(rest),
         "descriptors" => descriptors(),
         "group" => {

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicI32, Ordering};
 /// Where a trapped signal is told.
 static TELL: AtomicI32 = AtomicI32::new(-1);
 
-const NAMES: [(&str, i32); 6] = [
+const NAMES: [(&str, i32); 7] = [
     ("HUP", libc::SIGHUP),
     ("INT", libc::SIGINT),
     ("TERM", libc::SIGTERM),
     ("USR1", libc::SIGUSR1),
     ("USR2", libc::SIGUSR2),
     ("KILL", libc::SIGKILL),
+    ("WINCH", libc::SIGWINCH),
 ];
 
 fn number(name: &str) -> io::Result<i32> {
@@ -30,6 +31,8 @@ extern "C" fn tell(signal: i32) {
         libc::SIGUSR2 => b"signal USR2\n",
         libc::SIGTERM => b"signal TERM\n",
         libc::SIGINT => b"signal INT\n",
+        libc::SIGHUP => b"signal HUP\n",
+        libc::SIGWINCH => b"signal WINCH\n",
         _ => b"signal\n",
     };
     // SAFETY: write is allowed in a handler, and the line is a constant.

@@ -1,0 +1,322 @@
+//! `outlive attach`.
+
+use crate::cli::examples;
+use crate::detach::{Detach, Keys};
+use crate::follow;
+use crate::modes::{self, Modes};
+use crate::report::{self, Failure, Result};
+use crate::screen::{PIECE, Screen};
+use crate::status;
+use crate::text;
+use outlive::{Attached, Job, Jobs, Size, State};
+use outlive_os::AsDescriptor;
+use outlive_os::events::Signals;
+use outlive_os::signal;
+use outlive_os::terminal::Raw;
+use std::io::{self, IsTerminal, Read, Write};
+use std::time::Duration;
+
+#[derive(clap::Args)]
+#[command(after_help = examples!(
+    r"  outlive run --tty --name repl -- python3
+  outlive attach repl                          leave it with Ctrl-\ d
+  outlive attach --read-only repl              look on, type nothing
+  outlive attach --detach-keys ctrl-a,d repl"
+))]
+pub(crate) struct Args {
+    /// The job's name, its id or the beginning of its id
+    job: String,
+
+    /// Look on: what you type is not passed on, and the size stays as it is
+    #[arg(long, short)]
+    read_only: bool,
+
+    #[command(flatten)]
+    leave: Leave,
+}
+
+#[derive(clap::Args)]
+#[group(skip)]
+pub(crate) struct Leave {
+    /// The keys that leave it running, as docker writes them [default: ctrl-\,d]
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<Keys>,
+}
+
+pub(crate) fn main(args: &Args) -> Result<i32> {
+    let job = Jobs::open()?.get(&args.job)?;
+    sit(&job, &args.job, &args.leave, args.read_only)
+}
+
+/// That there is a terminal to sit at.
+pub(crate) fn require_terminal(label: &str) -> Result<()> {
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        return Ok(());
+    }
+    let what = format!("failed to attach to `{label}`: standard input and output are no terminal");
+    Err(Failure::new(what).hint("without one use `outlive send` and `outlive logs -f`"))
+}
+
+/// How a sitting ended.
+enum Left {
+    /// By the keys.
+    Detached,
+    /// The job has ended.
+    Ended,
+    /// By a signal.
+    Told(i32),
+    /// The person's terminal is gone.
+    Lost,
+}
+
+/// Sits a person down at a job's terminal, until they leave or it ends. Gives the code to exit with.
+pub(crate) fn sit(job: &Job, label: &str, leave: &Leave, read_only: bool) -> Result<i32> {
+    let mut output = job.latest_output()?;
+    let passed_over = output.skip_to_last(modes::LOOKED_AT)?;
+    let terminal = job.attach(output)?;
+    require_terminal(label)?;
+    let failed = |what: &str| {
+        let what = format!("failed to {what}");
+        move |error: io::Error| report::io_failure(&what, &error)
+    };
+    let signals = [
+        signal::WINDOW,
+        signal::INTERRUPT,
+        signal::TERM,
+        signal::HANG_UP,
+    ];
+    let signals = Signals::take(&signals).map_err(failed("watch this terminal"))?;
+    let mut seat = Seat {
+        detach: Detach::new(leave.detach_keys.clone().unwrap_or_default()),
+        read_only,
+        pending: Vec::new(),
+        modes: Modes::default(),
+        within_line: false,
+        passed_over,
+        raw: Raw::take().map_err(failed("take this terminal"))?,
+        terminal,
+    };
+    restore_on_panic(&seat.raw).map_err(failed("take this terminal"))?;
+    let left = seat.sit(&signals);
+    // The terminal is as it was before anything else is said.
+    drop(seat);
+    let typed = text::command(&[label]);
+    let goes_on = || report::note(&format!("left {label} running: outlive attach {typed}"));
+    match left {
+        Ok(Left::Detached) => {
+            goes_on();
+            Ok(0)
+        }
+        Ok(Left::Told(signal)) => {
+            goes_on();
+            Ok(128 + signal)
+        }
+        Ok(Left::Lost) => Ok(128 + signal::HANG_UP),
+        Ok(Left::Ended) => ended(job),
+        Err(error) => Err(report::io_failure(
+            &format!("failed to stay attached to `{label}`"),
+            &error,
+        )),
+    }
+}
+
+/// Tells how it ended, and gives the code to exit with.
+fn ended(job: &Job) -> Result<i32> {
+    let status = job.wait(None)?.unwrap_or(job.status()?);
+    status::tell_notes(&status);
+    status::tell_unusual_end(&status);
+    status::code(&status).ok_or_else(|| status::unknown_end(&status))
+}
+
+/// The same at a job that was started just now, and may have ended by now.
+pub(crate) fn sit_at_new(job: &Job, label: &str, leave: &Leave) -> Result<i32> {
+    if job.status()?.state == State::Running {
+        let sat = sit(job, label, leave, false);
+        if sat.is_ok() || job.status()?.state == State::Running {
+            return sat;
+        }
+    }
+    follow::copy(&mut job.latest_output()?)?;
+    ended(job)
+}
+
+/// A panic aborts, and nothing is dropped then.
+fn restore_on_panic(raw: &Raw) -> io::Result<()> {
+    let restore = raw.restorer()?;
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        restore();
+        tell(panic);
+    }));
+    Ok(())
+}
+
+/// How far behind the job somebody may be before what it printed meanwhile is passed over and the
+/// screen is drawn as it is then: a terminal shows less than a program can print.
+const BEHIND: u64 = 4 << 20;
+/// How much that the job does not read is held before nothing more is taken from the keyboard.
+const PENDING: usize = 64 << 10;
+
+/// A person at a job's terminal. Theirs is as it was before once this is dropped.
+struct Seat {
+    detach: Detach,
+    read_only: bool,
+    /// What was typed and has found no room yet.
+    pending: Vec<u8>,
+    /// To what the person's terminal has been switched.
+    modes: Modes,
+    /// Whether what was shown last has not ended its line.
+    within_line: bool,
+    /// How much of the output was not looked at, since it is too long ago.
+    passed_over: u64,
+    raw: Raw,
+    terminal: Attached,
+}
+
+impl Seat {
+    fn sit(&mut self, signals: &Signals) -> io::Result<Left> {
+        self.arrive()?;
+        let mut buffer = vec![0; PIECE];
+        loop {
+            // Whether there may be more to show at once.
+            let more = match self.terminal.try_read(&mut buffer)? {
+                Some(0) => return Ok(Left::Ended),
+                Some(length) => {
+                    if self.show(&buffer[..length]).is_err() {
+                        return Ok(Left::Lost);
+                    }
+                    if self.terminal.behind()? > BEHIND && self.catch_up().is_err() {
+                        return Ok(Left::Lost);
+                    }
+                    true
+                }
+                None => false,
+            };
+            let reads = self.pending.len() < PENDING;
+            let mut watched = vec![signals.as_fd()];
+            if reads {
+                watched.push(self.raw.as_fd());
+            }
+            let keys = if reads { Some(1) } else { None };
+            watched.extend(self.terminal.descriptors());
+            let timeout = more.then_some(Duration::ZERO);
+            let to_write = !self.pending.is_empty();
+            let ready = self.terminal.wait(&watched, to_write, timeout)?;
+            if ready.contains(&0) {
+                while let Some(signal) = signals.next()? {
+                    match signal {
+                        signal::WINDOW => self.resize()?,
+                        other => return Ok(Left::Told(other)),
+                    }
+                }
+            }
+            if keys.is_some_and(|at| ready.contains(&at)) {
+                let typed = match (&self.raw).read(&mut buffer[..4096]) {
+                    Ok(length) if length > 0 => length,
+                    // Hung up (EIO), or closed.
+                    _ => return Ok(Left::Lost),
+                };
+                let mut pass = Vec::new();
+                let leaves = self.detach.typed(&buffer[..typed], &mut pass);
+                if !self.read_only && !pass.is_empty() {
+                    // The one who types decides on the size.
+                    self.resize()?;
+                    self.pending.append(&mut pass);
+                }
+                if leaves {
+                    self.type_pending()?;
+                    return Ok(Left::Detached);
+                }
+            }
+            self.type_pending()?;
+        }
+    }
+
+    /// Draws what the job shows, and gives its terminal this one's size.
+    fn arrive(&mut self) -> io::Result<()> {
+        let size = self.raw.size()?;
+        let mut modes = Modes::default();
+        let mut screen = Screen::read(&mut self.terminal, &mut modes)?;
+        let full = modes.alternate_screen();
+        if !full && !screen.is_blank() {
+            // What was on this screen goes up into what can be scrolled back to.
+            let lines = "\n".repeat(size.rows.into());
+            write!(&self.raw, "\x1b[{};1H{lines}", size.rows)?;
+        }
+        if full || !screen.is_blank() {
+            self.show_instead(screen.draw(size), modes)?;
+        }
+        self.resize()?;
+        if !self.read_only && full && (self.passed_over > 0 || !screen.is_whole()) {
+            // Of a full screen whose making is no longer there the program draws the rest itself: it
+            // is told of another size and of this one.
+            let rows = if size.rows > 1 { size.rows - 1 } else { 2 };
+            let other = Size { rows, ..size };
+            let told = self.terminal.set_size(other);
+            told.and_then(|()| self.terminal.set_size(size))
+                .map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.modes.follow(bytes);
+        self.within_line = bytes.last() != Some(&b'\n');
+        (&self.raw).write_all(bytes)
+    }
+
+    /// Passes over what the job has printed meanwhile, and draws what it shows now.
+    fn catch_up(&mut self) -> io::Result<()> {
+        let mut modes = self.modes.clone();
+        let mut screen = Screen::read(&mut self.terminal, &mut modes)?;
+        self.show_instead(screen.draw(self.raw.size()?), modes)
+    }
+
+    /// Shows a whole screen, with what the terminal is switched to there.
+    fn show_instead(&mut self, drawn: Vec<u8>, modes: Modes) -> io::Result<()> {
+        let mut text = Vec::new();
+        if modes.set() != self.modes.set() {
+            text.extend(self.modes.unset());
+            text.extend(modes.set());
+        }
+        text.extend(drawn);
+        // Its other part comes next.
+        text.extend(modes.unfinished());
+        self.modes = modes;
+        self.within_line = true;
+        (&self.raw).write_all(&text)
+    }
+
+    /// Gives the job's terminal this one's size, unless it has that.
+    fn resize(&self) -> io::Result<()> {
+        let here = self.raw.size()?;
+        if self.read_only || self.terminal.size().map_err(io::Error::other)? == here {
+            return Ok(());
+        }
+        self.terminal.set_size(here).map_err(io::Error::other)
+    }
+
+    /// Types what there is room for.
+    fn type_pending(&mut self) -> io::Result<()> {
+        while !self.pending.is_empty() {
+            match self.terminal.try_write(&self.pending) {
+                Ok(length) => drop(self.pending.drain(..length)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // Its terminal is gone: its end is told next.
+                Err(_) => self.pending.clear(),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut text = self.modes.unset();
+        if self.within_line && !self.modes.alternate_screen() {
+            text.extend(b"\r\n");
+        }
+        // A terminal that is gone needs nothing.
+        let _ = (&self.raw).write_all(&text);
+    }
+}

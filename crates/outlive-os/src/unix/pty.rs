@@ -1,0 +1,93 @@
+//! A terminal of a job's own: a pseudo-terminal (pty(7)).
+
+use super::events::Inflow;
+use super::ptmx;
+use outlive_record::Size;
+use rustix::termios::{SpecialCodeIndex, Winsize};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// A pseudo-terminal, as the one who gives it to a job holds it.
+#[derive(Debug)]
+pub struct Pty {
+    master: OwnedFd,
+    /// Held for life: while it is open the master does not report an end when the last process of the
+    /// job closes the terminal, which another one may open again.
+    peer: OwnedFd,
+}
+
+impl Pty {
+    /// A new terminal of this size. Its master's side never makes anybody wait (O_NONBLOCK): a read or
+    /// write that would is an error of kind `WouldBlock`.
+    pub fn open(size: Size) -> io::Result<Pty> {
+        let master = ptmx::master()?;
+        let peer = ptmx::peer(&master)?;
+        rustix::io::ioctl_fionbio(&master, true)?;
+        // What comes in UTF-8 is erased in whole characters (IUTF8, termios(3)).
+        let mut modes = rustix::termios::tcgetattr(&peer)?;
+        modes.input_modes |= rustix::termios::InputModes::IUTF8;
+        rustix::termios::tcsetattr(&peer, rustix::termios::OptionalActions::Now, &modes)?;
+        let pty = Pty { master, peer };
+        set_size(pty.master.as_fd(), size)?;
+        Ok(pty)
+    }
+
+    /// The terminal of this master's side, which another process has made.
+    pub fn of_master(master: OwnedFd) -> io::Result<Pty> {
+        let peer = ptmx::peer(&master)?;
+        Ok(Pty { master, peer })
+    }
+
+    /// What the job prints.
+    pub fn output(&self) -> io::Result<Inflow> {
+        Ok(Inflow::of_terminal(self.master.try_clone()?))
+    }
+
+    /// Where what is typed is written to; whoever holds a copy can also [`resize`](set_size) it.
+    pub fn input(&self) -> io::Result<OwnedFd> {
+        self.master.try_clone()
+    }
+
+    /// What the job gets as its standard streams.
+    pub fn peer(&self) -> BorrowedFd<'_> {
+        self.peer.as_fd()
+    }
+
+    /// By what number the kernel names it in its line about a process (tty_nr,
+    /// proc_pid_stat(5)).
+    pub fn number(&self) -> io::Result<i32> {
+        let device = rustix::fs::fstat(&self.peer)?.st_rdev;
+        // 32 bits of it are in use (new_encode_dev, Linux's kdev_t.h; dev_t of macOS has no more).
+        Ok(device as i32)
+    }
+
+    /// Types the key that means the end of the input (VEOF, termios(3)).
+    pub fn type_end(&self) -> io::Result<()> {
+        let modes = rustix::termios::tcgetattr(&self.peer)?;
+        let key = modes.special_codes[SpecialCodeIndex::VEOF];
+        rustix::io::write(&self.master, &[key])?;
+        Ok(())
+    }
+}
+
+/// The size of a terminal, by either side.
+pub fn size(terminal: BorrowedFd<'_>) -> io::Result<Size> {
+    let size = rustix::termios::tcgetwinsize(terminal)?;
+    match (size.ws_col, size.ws_row) {
+        // Nobody has ever told it, as on a serial line (TIOCGWINSZ, ioctl_tty(2)).
+        (0, _) | (_, 0) => Ok(Size::default()),
+        (columns, rows) => Ok(Size { columns, rows }),
+    }
+}
+
+/// Gives a terminal another size, by either side. The processes in its foreground are told, if it is
+/// another one (SIGWINCH).
+pub fn set_size(terminal: BorrowedFd<'_>, size: Size) -> io::Result<()> {
+    let size = Winsize {
+        ws_col: size.columns,
+        ws_row: size.rows,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    Ok(rustix::termios::tcsetwinsize(terminal, size)?)
+}

@@ -1,0 +1,183 @@
+//! Sitting down at a job's own terminal.
+
+use crate::error::{During, Error, Kind, Result};
+use crate::job::Job;
+use crate::output::{Follow, Output};
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, events, pty};
+use outlive_record::{OutputMode, Size};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::time::Duration;
+
+/// A job's own terminal: what is written to it is typed, and what is read from it is what the job
+/// prints, and its echo. Any number may be attached; dropping it does nothing to the job.
+///
+/// What is read comes from the job's output file, so that a slow reader costs neither the job nor its
+/// keeper anything; one that is too slow for [`output_limit`](crate::JobOptions::output_limit) misses
+/// what was given back meanwhile.
+///
+/// ```no_run
+/// use outlive::Jobs;
+/// use std::io::{Read, Write};
+///
+/// let job = Jobs::open()?.get("repl")?;
+/// let mut output = job.output()?;
+/// output.tail(0)?;
+/// let mut terminal = job.attach(output)?;
+/// terminal.write_all(b"6 * 7\r")?;
+/// let mut bytes = [0; 4096];
+/// let length = terminal.read(&mut bytes)?;
+/// println!("{}", String::from_utf8_lossy(&bytes[..length]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Attached {
+    job: Job,
+    input: File,
+    output: Follow,
+}
+
+impl Attached {
+    pub(crate) fn new(job: &Job, output: Output) -> Result<Attached> {
+        let seen = job.look_here()?;
+        let what = format!("failed to attach to `{}`", job.label());
+        if seen.record.spec.output.mode != OutputMode::Pty {
+            let hint = "start it with `outlive run --tty` to attach to it";
+            return Err(
+                Error::new(Kind::Unsupported, format!("{what}: it has no terminal")).hint_at(hint),
+            );
+        }
+        // First of all that it has a keeper: who follows an output gives it another one.
+        let output = Follow::new(job.clone(), output)?;
+        let input = job.terminal_input(&what)?;
+        Ok(Attached {
+            job: job.clone(),
+            input: input.into(),
+            output,
+        })
+    }
+
+    /// The terminal's size.
+    pub fn size(&self) -> Result<Size> {
+        pty::size(self.input.as_fd()).during(|| self.failed("tell the size of"))
+    }
+
+    /// Gives the terminal another size. The job is told if it is another one (SIGWINCH), and all who
+    /// are attached have it: the one who comes last decides.
+    pub fn set_size(&self, size: Size) -> Result<()> {
+        pty::set_size(self.input.as_fd(), size).during(|| self.failed("resize"))
+    }
+
+    fn failed(&self, what: &str) -> String {
+        format!("failed to {what} the terminal of `{}`", self.job.label())
+    }
+
+    /// How many bytes were given back before they could be read.
+    pub fn skipped(&self) -> u64 {
+        self.output.skipped()
+    }
+
+    /// How many bytes are there to be read now, as far as none is given back.
+    pub fn behind(&self) -> io::Result<u64> {
+        self.output.behind()
+    }
+
+    /// What becomes readable when more was printed, or the job may have ended; nothing once it has.
+    pub fn descriptors(&self) -> Vec<Borrowed<'_>> {
+        self.output.descriptors()
+    }
+
+    /// Reads what there is, 0 bytes at the job's end; `None` if there is nothing yet, which is to be
+    /// asked again when one of the [`descriptors`](Attached::descriptors) is readable.
+    pub fn try_read(&mut self, bytes: &mut [u8]) -> io::Result<Option<usize>> {
+        let read = self.output.try_read(bytes)?;
+        if self.output.was_adopted() {
+            // The terminal lives on by what is held here: its new keeper is given it.
+            self.job
+                .hand_over(self.input.as_fd())
+                .map_err(io::Error::other)?;
+        }
+        Ok(read)
+    }
+
+    /// Types what there is room for; an error of kind `WouldBlock` if there is none, since the job
+    /// does not read.
+    pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.input.write(bytes)
+    }
+
+    /// Waits until one of these descriptors is readable, or, where `to_write` says so, there is room
+    /// for what is typed; the places of those that are. `timeout` is how long at most.
+    pub fn wait(
+        &self,
+        descriptors: &[Borrowed<'_>],
+        to_write: bool,
+        timeout: Option<Duration>,
+    ) -> io::Result<Vec<usize>> {
+        let room = to_write.then(|| self.input.as_fd());
+        events::wait_or_room(descriptors, room, timeout)
+    }
+}
+
+impl Read for Attached {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(length) = self.try_read(bytes)? {
+                return Ok(length);
+            }
+            self.output.wait()?;
+        }
+    }
+}
+
+impl Write for Attached {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        write_waiting(&mut self.input, bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes to what a job reads from. A terminal does not wait by itself until there is room.
+pub(crate) fn write_waiting(to: &mut File, bytes: &[u8]) -> io::Result<usize> {
+    loop {
+        match to.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                events::wait_or_room(&[], Some(to.as_fd()), None)?;
+            }
+            other => return other,
+        }
+    }
+}
+
+impl Job {
+    /// Sits down at its terminal, and goes on reading where `output` stands: at the beginning of its
+    /// newest run ([`latest_output`](Job::latest_output)), or at what comes from now on
+    /// ([`tail(0)`](Output::tail)).
+    ///
+    /// An error of the kind of [`Error::is_unsupported`] if it has none
+    /// ([`JobOptions::tty`](crate::JobOptions::tty)), of [`Error::is_not_running`] if it has ended.
+    pub fn attach(&self, output: Output) -> Result<Attached> {
+        Attached::new(self, output)
+    }
+
+    /// Where what is typed at its terminal is written to.
+    fn terminal_input(&self, what: &str) -> Result<Descriptor> {
+        let heard = self.ask(&outlive_record::Request::Stdin).map_err(|error| {
+            let Ok(seen) = self.look() else { return error };
+            if seen.record.newest().end.is_some() {
+                let hint = format!("its output: outlive logs {}", self.label());
+                return Error::new(Kind::NotRunning, format!("{what}: it has ended")).hint_at(hint);
+            }
+            if error.is_unsupported() {
+                let why = "its terminal has ended with its first keeper";
+                return Error::new(Kind::NotRunning, format!("{what}: {why}"));
+            }
+            error
+        })?;
+        let missing = || Error::new(Kind::Io, what.to_owned());
+        heard.descriptor.ok_or_else(missing)
+    }
+}
