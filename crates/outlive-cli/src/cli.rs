@@ -100,7 +100,8 @@ enum Verb {
     /// exited, signaled, failed, lost, elsewhere, damaged), pid, exit_code, signal, command, cwd,
     /// started_at and ended_at (RFC 3339), output (its path), output_form (timestamps, split), keeper
     /// (pid, alive), runs (the last ten, the newest last: pid, exit_code, signal, started_at,
-    /// ended_at), notes (what else a person should know). What does not apply is null; bytes that are not UTF-8 are replaced.
+    /// ended_at), notes (what else a person should know). What does not apply is null; bytes that are
+    /// not UTF-8 are replaced.
     Show(show::Args),
 
     /// Tell what would end a job started here, and what will be done about it
