@@ -11,7 +11,7 @@ use crate::value;
 use crate::workspace::{Workspace, host, run};
 
 const TARGETS: &[&str] = &[
-    "record", "control", "launch", "lock", "cgroup", "mounts", "status", "notify",
+    "record", "entries", "control", "launch", "lock", "cgroup", "mounts", "status", "notify",
 ];
 
 pub(crate) const DEFAULT_SECONDS: u64 = 60;

@@ -100,7 +100,8 @@ enum Verb {
     /// With --json one object, of which `list --json` prints an array: id, name, state (running,
     /// waiting, exited, signaled, timed-out, failed, lost, elsewhere, damaged), pid, exit_code, signal,
     /// success, command, cwd, started_at and ended_at (RFC 3339), times_out_at, restarts_at, restarts,
-    /// expires_at, output (its path), keeper (pid, alive), user and group, limits (memory and so on, as
+    /// expires_at, output (its path), output_form (timestamps, split), keeper (pid,
+    /// alive), user and group, limits (memory and so on, as
     /// they were asked for), usage (cpu_seconds, memory, memory_peak, tasks, bytes_read, bytes_written;
     /// summed names those that its cgroup does not account for; in a list only with --usage),
     /// out_of_memory (whether that was the reason of its end), oom_kills, runs (the last ten, the newest

@@ -4,7 +4,9 @@ use crate::output;
 use crate::report::{Failure, Result};
 use crate::text;
 use jiff::Timestamp;
-use outlive::{Escape, Hazard, HazardKind, HazardState, Keeper, Limits, Phase, Run, Status, Usage};
+use outlive::{
+    Escape, Hazard, HazardKind, HazardState, Keeper, Limits, OutputForm, Phase, Run, Status, Usage,
+};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -32,6 +34,7 @@ pub(crate) struct JobObject<'a> {
     phase: Option<&'static str>,
     main_pid: Option<i32>,
     output: Cow<'a, str>,
+    output_form: OutputForm,
     terminal: Option<String>,
     keeper: KeeperObject,
     user: Option<&'a str>,
@@ -139,6 +142,7 @@ impl<'a> JobObject<'a> {
             phase: job.readiness.phase.map(Phase::word),
             main_pid: job.readiness.main_pid,
             output: job.output.to_string_lossy(),
+            output_form: job.output_form,
             terminal: job.terminal.map(|size| size.to_string()),
             keeper: KeeperObject::from(&job.keeper),
             user: job.user.as_deref(),

@@ -135,7 +135,8 @@ impl Keeper {
         job.main = main;
         job.unlimited.extend(lost);
         job.tree.begin(&job.main);
-        (job.pump, job.stdin, job.terminal) = pipes.ours(job.record.spec.output.form);
+        (job.pump, job.stdin, job.terminal) =
+            pipes.ours(job.record.spec.output.form, job.output.as_ref());
         let mut expected = Expected::of(&provision.arrival.launch, job.terminal.as_ref());
         expected.note(&job.unlimited);
         if provision.arrival.launch.require {

@@ -48,6 +48,7 @@ impl Keeper {
         match cap.look(file) {
             Ok(look) if look.again.is_some() => self.after(look),
             Ok(look) => {
+                self.job.pump.rest();
                 self.after(look);
                 if self.phase != Phase::Done {
                     self.arm_cap();

@@ -10,11 +10,11 @@ use outlive_os::events::{self, Inflow};
 use outlive_os::folder::Folder;
 use outlive_os::output::read_exact_at;
 use outlive_os::pty::Pty;
-use outlive_os::{AsDescriptor, Borrowed, Descriptor, relay};
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, relay, role};
 use outlive_record::{Form, Output, OutputMode, Stream, encode};
 use std::fs::File;
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What is taken from a source at once, and the longest part of a line that is one entry.
 const CHUNK: usize = 32 << 10;
@@ -22,7 +22,7 @@ const CHUNK: usize = 32 << 10;
 /// plain user (1 MiB, `/proc/sys/fs/pipe-max-size`).
 const ROUNDS: usize = (1 << 20) / CHUNK;
 
-/// How long the rest of a line is waited for, that it may be one entry. Others wait as long.
+/// How long the rest of a line is waited for, that it may be one entry, until others have their turn.
 const AT_ONCE: Duration = Duration::from_millis(5);
 
 /// What is passed on, and how.
@@ -43,6 +43,14 @@ pub(crate) struct Source {
     pub(crate) stream: Stream,
     /// Whether nobody can print to it any more.
     pub(crate) ended: bool,
+}
+
+/// A pipe that the job prints to, with the ends that it is given.
+pub(crate) struct OutputPipe {
+    pub(crate) source: Source,
+    pub(crate) to_keeper: Descriptor,
+    /// What it holds so that there is a reader even without a keeper.
+    pub(crate) spare: Option<Descriptor>,
 }
 
 /// The streams for which a job has a pipe each: the first is for both if there is no second.
@@ -71,11 +79,15 @@ impl Source {
         }
     }
 
-    /// The pipes that a job is to print to, and their other ends; none where it prints to its file.
-    pub(crate) fn all(output: &Output, folder: &Folder) -> io::Result<Vec<(Source, Descriptor)>> {
+    /// The pipes that a job is to print to; none where it prints to its file.
+    pub(crate) fn all(output: &Output, folder: &Folder) -> io::Result<Vec<OutputPipe>> {
         let make = |stream: &Stream| {
-            let (pipe, to_keeper) = relay::new(folder, name(*stream))?;
-            Ok((Source::new(*stream, pipe), to_keeper))
+            let (pipe, to_keeper, spare) = relay::new(folder, name(*stream))?;
+            Ok(OutputPipe {
+                source: Source::new(*stream, pipe),
+                to_keeper,
+                spare,
+            })
         };
         streams(output).iter().map(make).collect()
     }
@@ -87,16 +99,17 @@ impl Source {
 }
 
 impl Pump {
-    pub(crate) fn new(form: Form, sources: Vec<Source>) -> Pump {
+    /// To a file that may end within an entry: a keeper that wrote it before may have been killed.
+    pub(crate) fn new(form: Form, sources: Vec<Source>, file: Option<&File>) -> Pump {
         Pump {
             sources,
             form,
+            torn: !form.is_plain() && file.is_some_and(ends_within_line),
             ..Pump::default()
         }
     }
 
-    /// What another keeper has passed on, who has gone, and whether all of that can be had again. The
-    /// file may end within an entry: that one was killed.
+    /// What another keeper has passed on, who has gone, and whether all of that can be had again.
     pub(crate) fn again(spec: &Output, folder: &Folder, file: Option<&File>) -> (Pump, bool) {
         let again = |stream: &Stream| {
             let pipe = relay::again(folder, name(*stream)).ok().flatten()?;
@@ -104,12 +117,7 @@ impl Pump {
         };
         let sources: Vec<Source> = streams(spec).iter().filter_map(again).collect();
         let all = sources.len() == streams(spec).len();
-        let torn = !spec.form.is_plain() && file.is_some_and(ends_within_line);
-        let pump = Pump {
-            torn,
-            ..Pump::new(spec.form, sources)
-        };
-        (pump, all)
+        (Pump::new(spec.form, sources, file), all)
     }
 
     /// Removes the pipes' names.
@@ -125,6 +133,14 @@ impl Pump {
         self.sources.iter().map(|source| source.pipe.as_fd())
     }
 
+    /// Gives back what passing on has taken of memory: nothing comes for now.
+    pub(crate) fn rest(&mut self) {
+        if !self.taken.is_empty() {
+            (self.taken, self.entries) = (Vec::new(), Vec::new());
+            role::give_memory_back();
+        }
+    }
+
     /// Forgets the sources that have ended.
     pub(crate) fn forget_ended(&mut self) {
         self.sources.retain(|source| !source.ended);
@@ -134,6 +150,7 @@ impl Pump {
     pub(crate) fn pass(&mut self, at: usize, to: &mut dyn Write) -> io::Result<()> {
         let mut written = Ok(());
         let mut held = 0;
+        let mut patience = AT_ONCE;
         let stream = self.sources[at].stream;
         for _ in 0..ROUNDS {
             self.taken.resize(CHUNK, 0);
@@ -144,7 +161,7 @@ impl Pump {
                     break;
                 }
                 Ok(length) => held + length,
-                Err(_) if held > 0 && self.comes_soon(at) => continue,
+                Err(_) if held > 0 && self.comes_soon(at, &mut patience) => continue,
                 // Nothing more for now.
                 Err(_) => break,
             };
@@ -161,10 +178,12 @@ impl Pump {
         written.and(self.put(stream, held, to))
     }
 
-    /// Whether more comes from a source at once. Who writes much, or a line in two parts, is often
-    /// met in the middle of one.
-    fn comes_soon(&self, at: usize) -> bool {
-        let ready = events::wait(&[self.sources[at].pipe.as_fd()], Some(AT_ONCE));
+    /// Whether more comes from a source while `patience` lasts, of which that takes its part. Who writes
+    /// much, or a line in two parts, is often met in the middle of one.
+    fn comes_soon(&self, at: usize, patience: &mut Duration) -> bool {
+        let begun = Instant::now();
+        let ready = events::wait(&[self.sources[at].pipe.as_fd()], Some(*patience));
+        *patience = patience.saturating_sub(begun.elapsed());
         ready.is_ok_and(|ready| !ready.is_empty())
     }
 

@@ -4,7 +4,7 @@ use crate::again::Provision;
 use crate::arrive::{Arrival, Heritage};
 use crate::cap::Cap;
 use crate::escape::{Expected, Own};
-use crate::pump::{Pump, Source};
+use crate::pump::{OutputPipe, Pump, Source};
 use crate::ready::Readying;
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
 use crate::store::{Unseen, remove_folder, rewrite, write_keeper_line};
@@ -26,6 +26,10 @@ use outlive_record::{
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// From which number on a job is given what nobody has asked for: programs that choose numbers by
+/// themselves take the first ones, shells those from 10 on.
+const SPARE: i32 = 30;
 
 /// A job that runs, and what its keeper holds of it.
 pub(crate) struct Started {
@@ -254,7 +258,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 cap,
                 ..
             } = room;
-            let (pump, stdin, terminal) = pipes.ours(record.spec.output.form);
+            let (pump, stdin, terminal) = pipes.ours(record.spec.output.form, output.as_ref());
             let again = cwd.map(|cwd| Box::new(Provision::new(arrival, cgroups, cwd)));
             Ok(Started {
                 home: home_path,
@@ -466,9 +470,8 @@ impl Room {
 
 /// What the descriptors of a run are made of.
 pub(crate) struct Pipes {
-    /// The keeper's end and the job's end of its output, where the keeper passes that on: of both
-    /// streams, or of each.
-    outputs: Vec<(Source, Descriptor)>,
+    /// What it prints to where the keeper passes that on: one for both streams, or one for each.
+    outputs: Vec<OutputPipe>,
     /// The job's end and the keeper's end of its input.
     stdin: Option<(Descriptor, Descriptor)>,
     /// The terminal that is all of its standard streams.
@@ -486,7 +489,11 @@ impl Pipes {
         if let Some(terminal) = &terminal {
             let peer = terminal.peer().try_clone_to_owned();
             let peer = peer.during("make a terminal")?;
-            outputs.push((Source::terminal(terminal).during("make a terminal")?, peer));
+            outputs.push(OutputPipe {
+                source: Source::terminal(terminal).during("make a terminal")?,
+                to_keeper: peer,
+                spare: None,
+            });
         }
         let kept = launch.stdin == InputPlan::Kept;
         let stdin = kept
@@ -501,9 +508,13 @@ impl Pipes {
     }
 
     /// The keeper's ends: of its output, of its input, and of its terminal.
-    pub(crate) fn ours(self, form: Form) -> (Pump, Option<Descriptor>, Option<Pty>) {
-        let sources = self.outputs.into_iter().map(|(source, _)| source).collect();
-        let pump = Pump::new(form, sources);
+    pub(crate) fn ours(
+        self,
+        form: Form,
+        output: Option<&File>,
+    ) -> (Pump, Option<Descriptor>, Option<Pty>) {
+        let sources = self.outputs.into_iter().map(|it| it.source).collect();
+        let pump = Pump::new(form, sources, output);
         let stdin = self.stdin.map(|(_, to_job)| to_job);
         (pump, stdin, self.terminal)
     }
@@ -535,9 +546,9 @@ impl Pipes {
         let null = role::standard_input();
         let printed = |stream| {
             let mut outputs = self.outputs.iter();
-            let own = outputs.find(|(source, _)| source.stream == stream);
+            let own = outputs.find(|it| it.source.stream == stream);
             match (own.or(self.outputs.first()), output) {
-                (Some((_, to_keeper)), _) => to_keeper.as_fd(),
+                (Some(pipe), _) => pipe.to_keeper.as_fd(),
                 (None, Some(output)) => output.as_fd(),
                 (None, None) => null,
             }
@@ -561,6 +572,11 @@ impl Pipes {
         for &(number, target) in &launch.kept {
             descriptors.push((slot(number)?, target));
         }
+        let asked_for = descriptors.len();
+        let is_free = |number: &i32| launch.kept.iter().all(|(_, target)| target != number);
+        let spare = self.outputs.iter().filter_map(|it| it.spare.as_ref());
+        let spare = spare.map(AsDescriptor::as_fd);
+        descriptors.extend(spare.zip((SPARE..).filter(is_free)));
         let strings = |texts: &[outlive_record::Text]| {
             let mut strings = Strings::default();
             texts.iter().try_for_each(|text| strings.push(&[&text.0]))?;
@@ -589,6 +605,12 @@ impl Pipes {
                     // It is where its keeper is then, which is outside of the launcher's cgroup too.
                     spawn.cgroups = &[];
                     lost.extend(limits::without_cgroups(launch, &error.cause));
+                }
+                Err(error)
+                    if error.step == Step::Descriptors && spawn.descriptors.len() > asked_for =>
+                {
+                    // There may be few: it does without what it was not asked for.
+                    spawn.descriptors.truncate(asked_for);
                 }
                 Err(error) if error.step == Step::Nice => {
                     spawn.nice = None;

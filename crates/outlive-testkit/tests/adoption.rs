@@ -283,14 +283,22 @@ fn output_that_passes_through_the_keeper_goes_on() {
         let home = Home::new();
         let mut puppet = Puppet::new(&home);
         home.start(&[&["--name", "job"], options].concat(), &mut puppet);
-        let mut expected = vec![puppet.beat()];
+        let (mut expected, mut errors) = (vec![puppet.beat()], Vec::new());
+        let is_split = options.contains(&"--split");
         for round in 0..3 {
             kill_keeper(&home, "job");
             // Nobody reads: it neither fails nor gets SIGPIPE.
-            puppet.does(&format!("say alone {round}"));
-            puppet.does(&format!("complain alone {round}"));
+            for (order, is_error) in [("say", false), ("complain", true)] {
+                let line = format!("{order} alone {round}");
+                puppet.does(&format!("{order} {line}"));
+                let stream = if is_error && is_split {
+                    &mut errors
+                } else {
+                    &mut expected
+                };
+                stream.push(line);
+            }
             adopt(&home, "job");
-            expected.extend([0, 1].map(|_| format!("alone {round}")));
             expected.push(puppet.beat());
         }
         // More than a pipe holds: it waits until there is another keeper.
@@ -302,11 +310,54 @@ fn output_that_passes_through_the_keeper_goes_on() {
         let code = home.call(["wait", "job"]).code;
         ended_with_7(&home, code, "the code of a job with output through a pipe");
         expected.extend((0..10000).map(|number| format!("{:.<99}", format!("flood {number} "))));
-        let logs = home.logs("job");
-        let lines: Vec<&str> = logs.lines().collect();
-        assert!(lines == expected, "{options:?}: {} lines", lines.len());
+        let streams = if is_split {
+            &["--stdout", "--stderr"][..]
+        } else {
+            &["-f"]
+        };
+        for (stream, expected) in streams.iter().zip([expected, errors]) {
+            let said = home.ok(["logs", "job", stream]);
+            let lines: Vec<&str> = said.lines().collect();
+            assert!(lines == expected, "{stream:?}: {} lines", lines.len());
+        }
         let notes = home.show("job")["notes"].to_string();
         assert!(!notes.contains("could not be written"), "{notes}");
+    }
+}
+
+/// Whenever it comes: lost is no more than what it held, and nothing comes twice or in another order.
+#[test]
+fn keepers_are_killed_while_output_passes_through_them() {
+    const KILLS: usize = 5;
+    const LINES: usize = 50_000;
+    // What is taken out of a pipe at once, in lines of 100 bytes.
+    const HELD: usize = (32 << 10) / 100 + 2;
+    for option in ["--timestamps", "--output-mode=pipe"] {
+        let home = Home::new();
+        let mut puppet = Puppet::new(&home);
+        let id = home.start(&["--output-limit", "0", option], &mut puppet);
+        puppet.tell(&format!("flood {LINES} 100"));
+        for _ in 0..KILLS {
+            kill_keeper(&home, &id);
+            adopt(&home, &id);
+        }
+        assert_eq!(puppet.line(), "done");
+        puppet.exit(7);
+        home.call(["wait", &id]);
+        let logs = home.logs(&id);
+        let number = |line: &str| line.strip_prefix("flood ")?.split(' ').next()?.parse().ok();
+        let whole = logs.lines().filter(|line| line.len() == 99);
+        let numbers: Vec<usize> = whole.filter_map(number).collect();
+        assert!(numbers.is_sorted_by(|a, b| a < b), "{option}");
+        println!(
+            "{option}: {} of {LINES} lines are lost",
+            LINES - numbers.len()
+        );
+        assert!(
+            LINES - numbers.len() <= KILLS * HELD,
+            "{option}: {}",
+            numbers.len()
+        );
     }
 }
 

@@ -43,20 +43,11 @@ fn both_streams_are_kept_in_order() {
 
 #[test]
 fn output_is_capped_and_the_newest_is_kept_whole() {
-    for mode in ["file", "pipe"] {
+    for mode in ["--output-mode=file", "--output-mode=pipe", "--timestamps"] {
         let home = Home::new();
         let mut puppet = Puppet::new(&home);
-        home.start(
-            &[
-                "--name",
-                "job",
-                "--output-limit",
-                "1MiB",
-                "--output-mode",
-                mode,
-            ],
-            &mut puppet,
-        );
+        let options = ["--name", "job", "--output-limit", "1MiB", mode];
+        home.start(&options, &mut puppet);
         // 32 MiB in all.
         let (count, width) = (262_144, 128);
         puppet.does(&format!("flood {count} {width}"));

@@ -88,8 +88,9 @@ impl Output {
     /// [`is_unsupported`](Error::is_unsupported) if the job was started without
     /// [`timestamps`](crate::JobOptions::timestamps).
     pub fn since(&mut self, since: Timestamp) -> Result<()> {
+        self.require_timestamps()?;
         self.filter.since = Some(since);
-        self.require_timestamps()
+        Ok(())
     }
 
     /// Leaves out what was printed at this moment or later. To be called before anything is read.
@@ -98,8 +99,9 @@ impl Output {
     ///
     /// As those of [`since`](Output::since).
     pub fn until(&mut self, until: Timestamp) -> Result<()> {
+        self.require_timestamps()?;
         self.filter.until = Some(until);
-        self.require_timestamps()
+        Ok(())
     }
 
     /// Leaves out what was printed to the other stream. To be called before anything is read.
@@ -109,8 +111,9 @@ impl Output {
     /// [`is_unsupported`](Error::is_unsupported) if the job was started without
     /// [`split`](crate::JobOptions::split).
     pub fn only(&mut self, stream: Stream) -> Result<()> {
+        self.require(self.form.split, "which stream it was printed to", "split")?;
         self.filter.only = Some(stream);
-        self.require(self.form.split, "which stream it was printed to", "split")
+        Ok(())
     }
 
     /// Says whether it can be told when each line was printed.

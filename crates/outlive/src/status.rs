@@ -224,6 +224,10 @@ impl Status {
         if let Some(why) = &run.output_lost {
             notes.push(format!("some of the output could not be written: {why}"));
         }
+        let unread = run.end.is_none() && record.spec.output.mode == OutputMode::Pipe;
+        if state == State::Lost && unread {
+            notes.push("what it printed after its keeper had been ended is lost".to_owned());
+        }
         notes.extend(unready(&run.readiness));
         let output = match &record.spec.output.path {
             Some(path) => PathBuf::from(os_string(path.0.clone())),

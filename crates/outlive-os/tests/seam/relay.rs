@@ -3,6 +3,7 @@
 use outlive_os::events::wait;
 use outlive_os::folder::Folder;
 use outlive_os::{AsDescriptor, relay};
+use rustix::fs::OFlags;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 
@@ -10,11 +11,11 @@ use std::io::{ErrorKind, Write};
 fn what_nobody_has_read_is_had_again() {
     let path = tempfile::tempdir().expect("a folder can be made");
     let folder = Folder::open(path.path()).expect("our own folder");
-    let (first, to) = relay::new(&folder, "pipe").expect("a pipe can be made");
+    let (first, to, spare) = relay::new(&folder, "pipe").expect("a pipe can be made");
     let mut to = File::from(to);
     to.write_all(b"a").expect("it has room");
     drop(first);
-    // Without a reader of its own this would be SIGPIPE.
+    // Without the spare end this would be SIGPIPE.
     to.write_all(b"b").expect("it has room");
     let again = || relay::again(&folder, "pipe").expect("our own folder");
     let mut second = again().expect("it is there");
@@ -23,11 +24,14 @@ fn what_nobody_has_read_is_had_again() {
     assert_eq!(&bytes[..2], b"ab");
     let nothing = second.read(&mut bytes).expect_err("that was all");
     assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
-    drop(to);
+    // To those who ask whether somebody still reads it is no pipe that can be read.
+    let mode = rustix::fs::fcntl_getfl(&to).expect("its flags are told") & OFlags::RWMODE;
+    assert_eq!(mode, OFlags::WRONLY);
+    drop((to, spare));
     wait(&[second.as_fd()], None).expect("it can be waited for");
     assert_eq!(second.read(&mut bytes).expect("it is at its end"), 0);
     // Another one of the same name has nothing of the first.
-    let (mut third, _to) = relay::new(&folder, "pipe").expect("a pipe can be made");
+    let (mut third, _to, _spare) = relay::new(&folder, "pipe").expect("a pipe can be made");
     assert!(third.read(&mut bytes).is_err());
 }
 

@@ -12,6 +12,7 @@ mod find;
 mod home;
 mod keeper;
 mod limits;
+mod lines;
 mod output;
 mod place;
 mod prune;
@@ -95,6 +96,12 @@ fn main() {
             niceness_is_given_and_comes_back_with_a_restart
             limits_that_make_no_sense_are_refused
             what_a_job_uses_is_told_while_it_runs;
+        lines:
+            they_are_told_apart
+            they_are_followed_without_waiting
+            the_last_may_be_unfinished
+            long_ones_come_in_parts
+            what_was_not_written_down_is_refused;
         output:
             it_is_read_whole_or_from_its_last_lines
             following_ends_with_the_job
