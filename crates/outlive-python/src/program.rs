@@ -149,6 +149,28 @@ pub(crate) fn spawn(py: Python<'_>, request: Request) -> PyResult<Child> {
     Ok(Child(Mutex::new(child)))
 }
 
+/// The variables by which a program would be hunted that is started here.
+#[pyfunction]
+pub(crate) fn cookies() -> Vec<OsString> {
+    outlive::cookies()
+}
+
+/// Takes a child that Python has forked, and that halts before its exec, out of what could end it.
+#[pyfunction]
+pub(crate) fn take_out(
+    py: Python<'_>,
+    pid: u32,
+    program: Vec<u8>,
+    session: bool,
+    way: &str,
+) -> PyResult<Child> {
+    look_around(py)?;
+    let mut command = Command::new(os_string(program));
+    command.detach(session).breakaway(breakaway(way)?);
+    let child = unlocked(py, || command.take_out(pid))?;
+    Ok(Child(Mutex::new(child)))
+}
+
 /// Starts a program that is nobody's child; its process id.
 #[pyfunction]
 pub(crate) fn disown(py: Python<'_>, request: Request) -> PyResult<u32> {

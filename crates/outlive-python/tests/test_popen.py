@@ -114,23 +114,6 @@ def test_errors_are_those_of_subprocess(how: Dict[str, Any], tmp_path: Path) -> 
             assert raised[0][2] == raised[1][2], (args, more)
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"preexec_fn": print},
-        {"user": 0},
-        {"group": 0},
-        {"extra_groups": [0]},
-        {"restore_signals": False},
-    ],
-)
-def test_what_takes_a_fork_is_refused(given: Dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(given))):
-        outlive.Popen(["true"], detach=True, **given)
-    # Alone it is subprocess's.
-    assert outlive.Popen(["true"], **given).wait() == 0
-
-
 def test_what_makes_no_sense_is_refused() -> None:
     for given in [
         {"breakaway": "yes"},

@@ -1,6 +1,7 @@
 //! Level 1: a child that has left everything but us.
 
 mod apart;
+mod forked;
 
 pub(crate) use apart::scope_name;
 

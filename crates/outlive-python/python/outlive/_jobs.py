@@ -30,7 +30,7 @@ from typing import (
 
 from outlive import _errors, _native
 from outlive._bin import find_outlive_bin
-from outlive._popen import _bytes
+from outlive._child import encoded
 from outlive._report import Report
 from outlive._status import Status, Stopped
 
@@ -283,7 +283,7 @@ async def _wait_for_async(descriptors: Sequence[int]) -> None:
 def _changes(env: Optional[Mapping[Any, Any]]) -> Dict[bytes, Optional[bytes]]:
     given = (env or {}).items()
     return {
-        _bytes(name): None if value is None else _bytes(value) for name, value in given
+        encoded(name): None if value is None else encoded(value) for name, value in given
     }
 
 
@@ -354,12 +354,12 @@ def start(
         {
             "home": home,
             "keeper": find_outlive_bin(),
-            "argv": [_bytes(arg) for arg in argv],
+            "argv": [encoded(arg) for arg in argv],
             "name": name,
-            "cwd": None if cwd is None else _bytes(cwd),
+            "cwd": None if cwd is None else encoded(cwd),
             "env": _changes(env),
             "clear_env": clear_env,
-            "secret_env": [_bytes(variable) for variable in secret_env],
+            "secret_env": [encoded(variable) for variable in secret_env],
             "umask": umask,
             "keep_stdin": stdin == "keep",
             "stdin": None if stdin in ("null", "keep") else stdin,

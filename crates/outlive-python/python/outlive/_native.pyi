@@ -11,6 +11,7 @@ __all__ = [
     "Job",
     "Output",
     "Waiting",
+    "cookies",
     "daemonize",
     "disown",
     "doctor",
@@ -21,6 +22,7 @@ __all__ = [
     "spawn",
     "start",
     "survey",
+    "take_out",
 ]
 
 _Path = Union[str, "PathLike[str]"]
@@ -127,6 +129,8 @@ class Job:
     def remove(self) -> None: ...
 
 def spawn(request: SpawnRequest) -> Child: ...
+def cookies() -> List[str]: ...
+def take_out(pid: int, program: bytes, session: bool, way: str) -> Child: ...
 def disown(request: SpawnRequest) -> int: ...
 def daemonize(request: DaemonRequest) -> Daemonized: ...
 def start(request: StartRequest) -> Job: ...

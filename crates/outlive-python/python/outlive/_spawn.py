@@ -8,7 +8,7 @@ import sys
 from typing import Any, Mapping, Optional, Sequence, Tuple
 
 from outlive import _errors, _native
-from outlive._popen import _bytes, _pairs
+from outlive._child import encoded, pairs
 
 #: Waits for the program's end; its exit code, or the negative number of the signal that ended it.
 P_WAIT: int = os.P_WAIT
@@ -31,9 +31,9 @@ def _detached(file: Any, args: Any, env: Optional[Mapping[Any, Any]]) -> int:
     if not args or not args[0]:
         raise ValueError("argv first element cannot be empty")
     request: _native.SpawnRequest = {
-        "program": _bytes(file),
-        "argv": [_bytes(arg) for arg in args],
-        "env": None if env is None else _pairs(env),
+        "program": encoded(file),
+        "argv": [encoded(arg) for arg in args],
+        "env": None if env is None else pairs(env),
         "cwd": None,
         "umask": None,
         "streams": [None, None, None],
