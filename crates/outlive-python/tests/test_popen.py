@@ -40,6 +40,8 @@ def test_it_is_a_popen() -> None:
 def test_every_public_name_of_subprocess_is_there() -> None:
     for name in [*subprocess.__all__, "list2cmdline"]:
         assert hasattr(outlive, name), name
+    assert set(subprocess.__all__) < set(outlive.__all__)
+    assert all(hasattr(outlive, name) for name in outlive.__all__)
     assert outlive.CalledProcessError is subprocess.CalledProcessError
 
 

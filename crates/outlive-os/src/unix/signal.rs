@@ -24,7 +24,7 @@ pub const HANG_UP: i32 = libc::SIGHUP;
 /// The signal of this name (`TERM`, `SIGTERM`, in any case) or number (from 1 on).
 pub fn parse(text: &str) -> Option<i32> {
     if let Ok(number) = text.parse() {
-        return (1..=LAST).contains(&number).then_some(number);
+        return exists(number).then_some(number);
     }
     let upper = text.to_ascii_uppercase();
     let short = upper.strip_prefix("SIG").unwrap_or(&upper);
@@ -32,6 +32,11 @@ pub fn parse(text: &str) -> Option<i32> {
         .iter()
         .find(|(name, _)| *name == short)
         .map(|(_, number)| *number)
+}
+
+/// Whether there is a signal of this number.
+pub fn exists(signal: i32) -> bool {
+    (1..=LAST).contains(&signal)
 }
 
 /// The signal's name, such as `SIGTERM`.

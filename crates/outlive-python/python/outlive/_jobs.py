@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import select
 import signal as signals
@@ -185,16 +186,28 @@ class Job:
             eof: whether it then reads to the end: nobody can send it more.
 
         Raises:
+            InputClosedError: if it has closed it.
             NotRunningError: if it has ended.
             UnsupportedError: if its standard input is not open.
         """
         if data:
             sent = data.encode() if isinstance(data, str) else data
-            _heard(lambda: self._native.send(sent))
+            try:
+                _heard(lambda: self._native.send(sent))
+            except BrokenPipeError as error:
+                raise self._closed() from error
         if eof:
             # What was sent may have been its last word.
             with suppress(_errors.NotRunningError):
                 self._native.close_stdin()
+
+    def _closed(self) -> _errors.Error:
+        """Why nobody reads what is sent."""
+        what = f"failed to write to `{self.id}`"
+        if self.status().state != "running":
+            return _errors._make("NotRunningError", f"{what}: it has ended", None, None, [])
+        what = f"{what}: it has closed its standard input"
+        return _errors._make("InputClosedError", what, errno.EPIPE, None, [])
 
     def stop(self, grace: Optional[float] = None) -> Stopped:
         """Ends it with all of its processes: they are asked to (SIGTERM), and what is left after
@@ -206,6 +219,7 @@ class Job:
         """Sends a signal to its main process, or to every process of it.
 
         Raises:
+            InvalidError: if there is no such signal.
             NotRunningError: if it has ended.
         """
         self._native.kill(signal, tree)
