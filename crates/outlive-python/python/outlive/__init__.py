@@ -2,6 +2,7 @@
 
 - `Popen`, `run` and all else of `subprocess`: ``import outlive as subprocess`` runs existing
   programs, and `Popen` takes ``detach=True`` and ``breakaway=True``.
+- `create_subprocess_exec` and `create_subprocess_shell`: the same for asyncio.
 - `spawnl` … `spawnvpe`: `os.spawn*`, with `P_DETACH` on every system.
 - `start` starts a `Job`: its exit code and its output are there for whoever comes later. `job` finds
   one, `jobs` lists them.
@@ -23,6 +24,7 @@ from subprocess import (
 )
 
 from outlive import flags
+from outlive._asyncio import create_subprocess_exec, create_subprocess_shell
 from outlive._bin import find_outlive_bin
 from outlive._daemon import (
     Closed,
@@ -131,6 +133,8 @@ __all__ = [
     "call",
     "check_call",
     "check_output",
+    "create_subprocess_exec",
+    "create_subprocess_shell",
     "daemonize",
     "doctor",
     "find_outlive_bin",

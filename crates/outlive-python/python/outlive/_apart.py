@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Optional, Union
+from typing import List, Literal, Optional, Union
 
 from outlive import flags
 
@@ -55,3 +55,17 @@ def asked(detach: bool, breakaway: Breakaway, creationflags: int) -> Optional[Ap
         no_input=detach,
         niceness=niceness[0] if niceness else None,
     )
+
+
+def on_windows(detach: bool, breakaway: Breakaway, creationflags: int) -> List[int]:
+    """The creation flags with which it is started on Windows: the first ones that its job object
+    allows, if it is in one that lets nobody go.
+    """
+    if detach:
+        creationflags |= flags.DETACHED_PROCESS | flags.CREATE_NEW_PROCESS_GROUP
+    breaking = creationflags | flags.CREATE_BREAKAWAY_FROM_JOB
+    if breakaway == "require":
+        return [breaking]
+    if breakaway or (detach and breakaway is None):
+        return [breaking, creationflags]
+    return [creationflags]

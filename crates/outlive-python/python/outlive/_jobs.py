@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import select
@@ -14,6 +13,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from datetime import timedelta
 from typing import (
+    TYPE_CHECKING,
     Any,
     AsyncIterator,
     Callable,
@@ -34,6 +34,9 @@ from outlive._bin import find_outlive_bin
 from outlive._child import encoded
 from outlive._report import Report
 from outlive._status import Status, Stopped
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 Text = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 Folder = Union[str, "os.PathLike[str]"]
@@ -128,7 +131,7 @@ class Job:
 
     async def _wait_async(self) -> Status:
         if _WINDOWS:
-            return await asyncio.get_running_loop().run_in_executor(None, self.wait)
+            return await _loop().run_in_executor(None, self.wait)
         waiting = self._native.waiting()
         descriptors = waiting.descriptors()
         while descriptors:
@@ -171,7 +174,7 @@ class Job:
         while True:
             block = following.read()
             if block is None and _WINDOWS:
-                await asyncio.get_running_loop().run_in_executor(None, following.wait)
+                await _loop().run_in_executor(None, following.wait)
             elif block is None:
                 await _wait_for_async(following.descriptors())
             elif block:
@@ -276,9 +279,16 @@ def _heard(work: Callable[[], T]) -> T:
     return result.result()
 
 
+def _loop() -> AbstractEventLoop:
+    # Few programs want to wait for this import; whoever has a loop has done so.
+    import asyncio
+
+    return asyncio.get_running_loop()
+
+
 async def _wait_for_async(descriptors: Sequence[int]) -> None:
     """The same by the event loop."""
-    loop = asyncio.get_running_loop()
+    loop = _loop()
     readable = loop.create_future()
 
     def wake() -> None:

@@ -9,8 +9,8 @@ import sys
 from contextlib import suppress
 from typing import Any, AnyStr, Dict, Optional, Tuple
 
-from outlive import _child, _errors, _native, flags
-from outlive._apart import Apart, Breakaway, asked
+from outlive import _child, _errors, _native
+from outlive._apart import Apart, Breakaway, asked, on_windows
 from outlive._report import Report
 
 _WINDOWS = sys.platform == "win32"
@@ -88,33 +88,17 @@ class Popen(subprocess.Popen[AnyStr]):
         self._apart_as: Optional[Apart] = None
         given = args[_CREATIONFLAGS] if len(args) > _CREATIONFLAGS else kwargs.get("creationflags", 0)
         if _WINDOWS:
-            self._init_on_windows(detach, breakaway, given, args, kwargs)
+            *attempts, last = on_windows(detach, breakaway, given)
+            for creationflags in attempts:
+                with suppress(PermissionError):
+                    args, kwargs = _with_flags(args, kwargs, creationflags)
+                    super().__init__(*args, **kwargs)
+                    return
+            args, kwargs = _with_flags(args, kwargs, last)
+            super().__init__(*args, **kwargs)
             return
         self._apart_as = asked(detach, breakaway, given)
         args, kwargs = _with_flags(args, kwargs, 0)
-        super().__init__(*args, **kwargs)
-
-    def _init_on_windows(
-        self,
-        detach: bool,
-        breakaway: Breakaway,
-        creationflags: int,
-        args: Tuple[Any, ...],
-        kwargs: Dict[str, Any],
-    ) -> None:
-        if detach:
-            creationflags |= flags.DETACHED_PROCESS | flags.CREATE_NEW_PROCESS_GROUP
-        if breakaway or (detach and breakaway is None):
-            breaking = creationflags | flags.CREATE_BREAKAWAY_FROM_JOB
-            try:
-                args, kwargs = _with_flags(args, kwargs, breaking)
-                super().__init__(*args, **kwargs)
-                return
-            except PermissionError:
-                # The job object lets nobody go.
-                if breakaway == "require":
-                    raise
-        args, kwargs = _with_flags(args, kwargs, creationflags)
         super().__init__(*args, **kwargs)
 
     @property
