@@ -187,6 +187,20 @@ impl Command {
         self.spawn_with(&stdio::Kind::Inherit, |spawn| spawn.spawn())
     }
 
+    /// Looks at what surrounds this process as far as the start depends on it and it is not known
+    /// yet, which reads its environment: for a program that may change its own meanwhile, as with
+    /// [`env_take`](Command::env_take).
+    ///
+    /// # Errors
+    ///
+    /// If `/proc` can't be read.
+    pub fn look_around(&self) -> Result<()> {
+        match leave::is_simple(&self.wish(Level::Child))? {
+            true => Ok(()),
+            false => leave::survey().map(drop),
+        }
+    }
+
     pub(crate) fn spawn_with(
         &mut self,
         default_output: &stdio::Kind,

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Union
 
-from outlive._arguments import Path, Start, Stream
-
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from outlive._arguments import Path, Start, Stream
     from outlive._transport import Process
 
 #: `asyncio.streams`' own: how much a pipe's reader holds at most, in bytes.

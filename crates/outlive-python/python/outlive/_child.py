@@ -105,6 +105,7 @@ def spawn(it: Arguments, apart: Apart) -> _native.Child:
         "cwd": None if it["cwd"] is None else encoded(it["cwd"]),
         "umask": None if it["umask"] == -1 else it["umask"],
         "streams": [None if number == -1 else number for number in streams],
+        "null_input": apart.no_input,
         "kept": sorted(number for number in kept if number > 2),
         "session": apart.session or bool(it["start_new_session"]),
         "group": apart.group or it.get("process_group", -1) == 0,

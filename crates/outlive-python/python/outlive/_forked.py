@@ -7,7 +7,7 @@ import functools
 import os
 import signal
 import subprocess
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import FunctionType, SimpleNamespace
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -45,8 +45,12 @@ class _Halt:
         # Of an environment that it inherits, as its `preexec_fn` leaves it.
         self._cookies = _native.cookies() if it["env"] is None else []
         self._ends: List[int] = []
-        self._heard, self._says = self._pipe()
-        self._hears, self._said = self._pipe()
+        try:
+            self._heard, self._says = self._pipe()
+            self._hears, self._said = self._pipe()
+        except OSError:
+            self.close()
+            raise
 
     def _pipe(self) -> Tuple[int, int]:
         pipe = _pipe()
@@ -135,13 +139,12 @@ def start(
     popen: subprocess.Popen[Any], it: Arguments, apart: Apart
 ) -> Optional[_native.Child]:
     """Lets `subprocess` start it; the child, unless somebody has killed it at once."""
-    given = {
-        **it,
-        "start_new_session": it["start_new_session"] or apart.session,
-    }
-    halt = _Halt(given, apart)
-    try:
+    given = {**it, "start_new_session": it["start_new_session"] or apart.session}
+    with ExitStack() as at_end:
+        if apart.no_input and it["p2cread"] == -1:
+            given["p2cread"] = null = os.open(os.devnull, os.O_RDONLY)
+            at_end.callback(os.close, null)
+        halt = _Halt(given, apart)
+        at_end.callback(halt.close)
         _execute_child()(popen, *{**given, "preexec_fn": halt}.values())
-    finally:
-        halt.close()
-    return halt.child
+        return halt.child

@@ -35,6 +35,7 @@ class SpawnRequest(TypedDict):
     cwd: Optional[bytes]
     umask: Optional[int]
     streams: List[Optional[int]]
+    null_input: bool
     kept: List[int]
     session: bool
     group: bool

@@ -129,17 +129,10 @@ class Popen(subprocess.Popen[AnyStr]):
             super()._execute_child(*given)  # type: ignore[misc]
             return
         it = dict(zip(_ARGUMENTS, given))
-        null = -1
-        if it["p2cread"] == -1 and apart.no_input:
-            it["p2cread"] = null = os.open(os.devnull, os.O_RDONLY)
-        try:
-            if _child.takes_fork(it):
-                self._child = _forked.start(self, it, apart)
-            else:
-                self._start(it, apart)
-        finally:
-            if null != -1:
-                os.close(null)
+        if _child.takes_fork(it):
+            self._child = _forked.start(self, it, apart)
+        else:
+            self._start(it, apart)
         if apart.niceness is not None:
             # What this user may not do Windows does not do either, silently.
             with suppress(PermissionError):

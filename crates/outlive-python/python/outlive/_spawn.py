@@ -37,6 +37,7 @@ def _detached(file: Any, args: Any, env: Optional[Mapping[Any, Any]]) -> int:
         "cwd": None,
         "umask": None,
         "streams": [None, None, None],
+        "null_input": False,
         "kept": [],
         "session": True,
         "group": False,
