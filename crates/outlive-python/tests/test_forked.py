@@ -204,7 +204,7 @@ def test_signals_are_restored_or_left_alone() -> None:
 
 def test_its_environment_input_and_group(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JENKINS_NODE_COOKIE", "hunted")
-    forked = {"preexec_fn": os.getpid}
+    forked: Any = {"preexec_fn": os.getpid}
     names = outlive.check_output(["env"], detach=True, text=True, **forked)
     assert "JENKINS_NODE_COOKIE" not in names and "PATH=" in names
     given = outlive.check_output(["env"], env={"JENKINS_NODE_COOKIE": "x"}, detach=True, **forked)

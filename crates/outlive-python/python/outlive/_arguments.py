@@ -9,9 +9,11 @@ from typing import (
     Callable,
     Collection,
     Iterable,
+    List,
     Mapping,
     Optional,
     Sequence,
+    Tuple,
     TypedDict,
     Union,
 )
@@ -21,10 +23,27 @@ from outlive._apart import Breakaway
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 Command = Union[Path, Sequence[Path]]
 Stream = Union[None, int, IO[Any]]
+#: As `os.spawnv` wants it.
+Argv = Union[Tuple[Path, ...], List[str], List[bytes], List[Path]]
 Environment = Union[Mapping[str, Path], Mapping[bytes, Path]]
 
 
-class Start(TypedDict, total=False):
+class Later(TypedDict, total=False):
+    """What `Popen` takes by name only."""
+
+    user: Union[str, int, None]
+    group: Union[str, int, None]
+    extra_groups: Optional[Iterable[Union[str, int]]]
+    umask: int
+    #: From Python 3.10 on.
+    pipesize: int
+    #: From Python 3.11 on.
+    process_group: Optional[int]
+    detach: bool
+    breakaway: Breakaway
+
+
+class Start(Later, total=False):
     """What `Popen` takes in any case; that of `subprocess` is told there."""
 
     executable: Optional[Path]
@@ -38,20 +57,12 @@ class Start(TypedDict, total=False):
     restore_signals: bool
     start_new_session: bool
     pass_fds: Collection[int]
-    user: Union[str, int, None]
-    group: Union[str, int, None]
-    extra_groups: Optional[Iterable[Union[str, int]]]
-    umask: int
-    #: From Python 3.10 on.
-    pipesize: int
-    #: From Python 3.11 on.
-    process_group: Optional[int]
-    detach: bool
-    breakaway: Breakaway
 
 
 class CheckOutput(Start, total=False):
-    """What `check_output` takes, whose output is a pipe."""
+    """What `check_output` takes, whose output is a pipe, but for its input and for what makes that
+    text.
+    """
 
     bufsize: int
     shell: bool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import functools
 import os
 import signal
 import subprocess
@@ -113,8 +112,7 @@ class _Halt:
             raise
 
 
-@functools.lru_cache(maxsize=None)
-def _execute_child() -> Callable[..., None]:
+def _ours() -> Callable[..., Any]:
     """`subprocess.Popen._execute_child`, in whose namespace `fork_exec` is ours, which hears of the
     child before `subprocess` waits for its exec.
     """
@@ -135,6 +133,9 @@ def _execute_child() -> Callable[..., None]:
     )
 
 
+_execute_child = _ours()
+
+
 def start(
     popen: subprocess.Popen[Any], it: Arguments, apart: Apart
 ) -> Optional[_native.Child]:
@@ -146,5 +147,5 @@ def start(
             at_end.callback(os.close, null)
         halt = _Halt(given, apart)
         at_end.callback(halt.close)
-        _execute_child()(popen, *{**given, "preexec_fn": halt}.values())
+        _execute_child(popen, *{**given, "preexec_fn": halt}.values())
         return halt.child

@@ -7,15 +7,31 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
-from typing import Any, AnyStr, Dict, Optional, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    AnyStr,
+    Callable,
+    Collection,
+    Dict,
+    Literal,
+    Optional,
+    Tuple,
+    overload,
+)
 
 from outlive import _child, _errors, _native
 from outlive._apart import Apart, Breakaway, asked, on_windows
 from outlive._report import Report
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from outlive._arguments import Command, Environment, Later, Options, Path, Stream
+
 _WINDOWS = sys.platform == "win32"
 
-if not _WINDOWS:
+if sys.platform != "win32":
     # Not when it is needed: who has become another user by then may not be able to read it.
     from outlive import _forked
 
@@ -79,6 +95,107 @@ class Popen(subprocess.Popen[AnyStr]):
     >>> p.returncode
     0
     """
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: Popen[str],
+            args: Command,
+            *,
+            text: Literal[True],
+            universal_newlines: Optional[bool] = None,
+            encoding: Optional[str] = None,
+            errors: Optional[str] = None,
+            **options: Unpack[Options],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Popen[str],
+            args: Command,
+            *,
+            encoding: str,
+            text: Optional[bool] = None,
+            universal_newlines: Optional[bool] = None,
+            errors: Optional[str] = None,
+            **options: Unpack[Options],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Popen[str],
+            args: Command,
+            *,
+            errors: str,
+            text: Optional[bool] = None,
+            universal_newlines: Optional[bool] = None,
+            encoding: Optional[str] = None,
+            **options: Unpack[Options],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Popen[str],
+            args: Command,
+            *,
+            universal_newlines: Literal[True],
+            text: Optional[bool] = None,
+            encoding: Optional[str] = None,
+            errors: Optional[str] = None,
+            **options: Unpack[Options],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Popen[bytes],
+            args: Command,
+            *,
+            text: Optional[Literal[False]] = None,
+            universal_newlines: Optional[Literal[False]] = None,
+            encoding: None = None,
+            errors: None = None,
+            **options: Unpack[Options],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Popen[Any],
+            args: Command,
+            *,
+            text: Optional[bool] = None,
+            universal_newlines: Optional[bool] = None,
+            encoding: Optional[str] = None,
+            errors: Optional[str] = None,
+            **options: Unpack[Options],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Popen[Any],
+            args: Command,
+            bufsize: int,
+            executable: Optional[Path] = None,
+            stdin: Stream = None,
+            stdout: Stream = None,
+            stderr: Stream = None,
+            preexec_fn: Optional[Callable[[], Any]] = None,
+            close_fds: bool = True,
+            shell: bool = False,
+            cwd: Optional[Path] = None,
+            env: Optional[Environment] = None,
+            universal_newlines: Optional[bool] = None,
+            startupinfo: Any = None,
+            creationflags: int = 0,
+            restore_signals: bool = True,
+            start_new_session: bool = False,
+            pass_fds: Collection[int] = (),
+            *,
+            text: Optional[bool] = None,
+            encoding: Optional[str] = None,
+            errors: Optional[str] = None,
+            **options: Unpack[Later],
+        ) -> None: ...
 
     def __init__(
         self, *args: Any, detach: bool = False, breakaway: Breakaway = None, **kwargs: Any

@@ -47,7 +47,8 @@ class _Transport(BaseSubprocessTransport):
     """asyncio's own transport for a child of ours."""
 
     _loop: asyncio.AbstractEventLoop
-    _proc: Popen[bytes]
+    #: A `Popen`.
+    _proc: Any
 
     def _start(self, *given: Any, **options: Any) -> None:
         self._proc = Popen(*given, **options)
@@ -91,15 +92,19 @@ class _Transport(BaseSubprocessTransport):
             self._loop.call_soon_threadsafe(self._has_ended)
 
     def _has_ended(self) -> None:
+        self._process_exited(self._code())
+
+    def _code(self) -> Any:
+        """Its exit code, once it has ended."""
+        popen: Any = self._proc
         # It may have been looked at in another way.
-        if self._proc.returncode is None:
+        if popen.returncode is None:
             try:
-                _, status = os.waitpid(self._proc.pid, 0)
-                self._proc._handle_exitstatus(status)
+                _, status = os.waitpid(popen.pid, 0)
+                popen._handle_exitstatus(status)
             except ChildProcessError:
-                self._proc.returncode = _UNKNOWN
-        code: Any = self._proc.returncode
-        self._process_exited(code)
+                popen.returncode = _UNKNOWN
+        return popen.returncode
 
 
 #: What asks for a child that is apart, and what it is where it is not given.
