@@ -251,3 +251,41 @@ for closed in (0,), (0, 1), (0, 1, 2):
     assert code == 5, closed
 """
     )
+
+
+def test_a_killed_parent_leaves_no_child_that_halts() -> None:
+    """Also where others have copies of what the child waits for."""
+    program = """
+import os, signal, sys
+from outlive import Popen, _forked, _native
+
+def killed(*_):
+    # Its own end of the pipe, in one who goes on.
+    if os.fork() == 0:
+        os.close(0)
+        sys.stdout.write("x")
+        sys.stdout.flush()
+        os.close(1)
+        signal.pause()
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+_native.take_out = killed
+Popen(["cat"], stdin=-3, preexec_fn=os.getpid, detach=True)
+"""
+    p = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert p.stdin is not None and p.stdout is not None
+    try:
+        assert p.stdout.read(1) == b"x"
+        p.stdin.write(b"x")
+        p.stdin.flush()
+        assert p.wait() == -signal.SIGKILL
+        # The child has its standard output: it is at its end when that has ended.
+        assert p.stdout.read() == b""
+    finally:
+        os.killpg(p.pid, signal.SIGKILL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import signal
 import subprocess
 from contextlib import ExitStack, suppress
@@ -21,13 +22,11 @@ _HERE, _GO = b".", b"g"
 _OF_A_TERMINAL = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 
-def _pipe() -> Tuple[int, int]:
-    """A pipe above the numbers that the child's streams get."""
-    low = os.pipe()
-    reads, writes = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in low)
-    for end in low:
-        os.close(end)
-    return reads, writes
+def _above_streams(number: int) -> int:
+    """The same descriptor above the numbers that the child's streams get."""
+    above = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.close(number)
+    return above
 
 
 class _Halt:
@@ -47,14 +46,25 @@ class _Halt:
         try:
             self._heard, self._says = self._pipe()
             self._hears, self._said = self._pipe()
+            self._parent = self._this_process()
         except OSError:
             self.close()
             raise
 
+    def _keep(self, number: int) -> int:
+        number = _above_streams(number)
+        self._ends.append(number)
+        return number
+
     def _pipe(self) -> Tuple[int, int]:
-        pipe = _pipe()
-        self._ends.extend(pipe)
-        return pipe
+        reads, writes = os.pipe()
+        return self._keep(reads), self._keep(writes)
+
+    def _this_process(self) -> Optional[int]:
+        """A pidfd of it, where there are pidfds."""
+        with suppress(AttributeError, OSError):
+            return self._keep(os.pidfd_open(os.getpid()))
+        return None
 
     def close(self, *ends: int) -> None:
         """Closes these ends of the pipes, or all that are left."""
@@ -64,7 +74,6 @@ class _Halt:
 
     def __call__(self) -> None:
         """In the child."""
-        # So that they are at their end when the parent has ended.
         self.close(self._heard, self._said)
         if self._it["restore_signals"]:
             self._restore_signals()
@@ -73,11 +82,22 @@ class _Halt:
         if self._apart.group and not self._apart.session:
             os.setpgid(0, 0)
         os.write(self._says, _HERE)
-        if os.read(self._hears, 1) != _GO:
+        if not self._may_go():
             os._exit(127)
         self.close()
         if self._own is not None:
             self._own()
+
+    def _may_go(self) -> bool:
+        """Waits for the parent's word, or for its end: that nobody is left who could write it would
+        not be seen where other children that were forked meanwhile have copies of the pipe.
+        """
+        poll = select.poll()
+        poll.register(self._hears, select.POLLIN)
+        if self._parent is not None:
+            poll.register(self._parent, select.POLLIN)
+        ready = [number for number, _ in poll.poll()]
+        return self._hears in ready and os.read(self._hears, 1) == _GO
 
     def _restore_signals(self) -> None:
         """All signals as they are in a child that is started without a fork: those that Python
