@@ -227,9 +227,7 @@ def cgroup() -> Iterator[Cgroup]:
     folder.rmdir()
 
 
-def run_python(
-    program: str, *args: str, executable: str = sys.executable, **kwargs: object
-) -> subprocess.CompletedProcess[str]:
+def run_python(program: str, *args: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
     """Runs a program in an interpreter of its own, and passes its errors on."""
-    command = [executable, "-c", program, *args]
+    command = [sys.executable, "-c", program, *args]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **kwargs)  # type: ignore[call-overload, no-any-return]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import types
 import unittest
-from typing import Any, Dict, Tuple
+from typing import Any, List, Tuple
 
 import outlive
 from outlive import _forked  # noqa: F401: it looks at `subprocess` itself
@@ -37,16 +37,19 @@ class Module(types.ModuleType):
 
     def __setattr__(self, name: str, value: object) -> None:
         owner: Any = outlive if hasattr(outlive, name) else subprocess
-        replaced.setdefault(name, (owner, getattr(owner, name)))
+        replaced.append((owner, name, getattr(owner, name)))
         setattr(owner, name, value)
 
     def __delattr__(self, name: str) -> None:
-        owner, value = replaced.pop(name)
-        setattr(owner, name, value)
+        # One of the tests deletes what it has put there, before its end does.
+        last = [it for it in replaced if it[1] == name][-1:]
+        for it in last:
+            replaced.remove(it)
+            setattr(*it)
 
 
 #: What stood in each place before a test put something else there.
-replaced: Dict[str, Tuple[Any, Any]] = {}
+replaced: List[Tuple[Any, str, Any]] = []
 
 
 def main(mode: str) -> None:

@@ -138,9 +138,7 @@ except ChildProcessError:
     pass
 else:
     raise AssertionError("a child is left")
-""",
-        # One that this user may read.
-        executable="/usr/bin/python3",
+"""
     )
 
 
