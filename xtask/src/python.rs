@@ -12,7 +12,9 @@ use crate::setup;
 use crate::workspace::{Workspace, find_program, output, run};
 
 /// What builds and tests the package, from PyPI.
-const TOOLS: &[&str] = &["maturin>=1.9,<2", "mypy>=1.18", "pytest>=8.4"];
+const TOOLS: &[&str] = &["maturin>=1.9,<2", "mypy>=1.18", "pyright>=1.1.400", PYTEST];
+/// All that the tests themselves take.
+const PYTEST: &str = "pytest>=8.4";
 
 /// The minor versions of Python 3 that the package is for.
 const VERSIONS: std::ops::RangeInclusive<u32> = 9..=14;
@@ -37,29 +39,26 @@ pub(crate) fn test(workspace: &Workspace) -> Result<String> {
     others.remove(&venvs[0].minor()?);
     for (minor, python) in &others {
         let other = Venv::make(&folder.join(format!("venv-3.{minor}")), python);
-        match other.and_then(|it| it.install(&TOOLS[2..]).map(|()| it)) {
+        match other.and_then(|it| it.install(&[PYTEST]).map(|()| it)) {
             Ok(other) => venvs.push(other),
-            Err(error) => eprintln!("SKIPPED: the Python package on 3.{minor}: {error}"),
+            Err(error) if error.is_lacking() => {
+                eprintln!("SKIPPED: the Python package on 3.{minor}: {error}");
+            }
+            Err(error) => return Err(error),
         }
     }
     let first = &venvs[0];
     for venv in &venvs {
         venv.install_wheel(&wheel)?;
     }
-    run(first.python().args(["-m", "mypy"]).args([
-        "crates/outlive-python/python",
-        "crates/outlive-python/tests",
-        "examples",
-        // For people who know no annotations.
-        "--exclude=child_process.py",
-    ]))?;
-    run(first.program("stubtest").arg("outlive._native"))?;
+    let types = check_types(first)?;
     let mut started = Vec::new();
     for venv in &venvs {
         started.push(Tests::start(workspace, venv)?);
     }
     let results: Vec<Result<String>> = started.into_iter().map(Tests::finish).collect();
     let mut notes = results.into_iter().collect::<Result<Vec<_>>>()?;
+    notes.extend(types);
     let tested: Vec<u32> = venvs.iter().map(Venv::minor).collect::<Result<_>>()?;
     let missing: Vec<String> = VERSIONS
         .filter(|minor| !tested.contains(minor))
@@ -71,6 +70,29 @@ pub(crate) fn test(workspace: &Workspace) -> Result<String> {
         notes.push(format!("not run: {missing}"));
     }
     Ok(notes.join("; "))
+}
+
+/// Checks the types, and that they are those of what is installed; a note if one checker is not here.
+fn check_types(venv: &Venv) -> Result<Option<String>> {
+    run(venv.python().args(["-m", "mypy"]).args([
+        "crates/outlive-python/python",
+        "crates/outlive-python/tests",
+        "examples",
+        // For people who know no annotations.
+        "--exclude=child_process.py",
+    ]))?;
+    let exceptions = "crates/outlive-python/stubtest.txt";
+    run(venv
+        .program("stubtest")
+        .args(["outlive", "--allowlist", exceptions]))?;
+    // It is a program for Node, which the package from PyPI fetches from npm at its first run.
+    let there = venv.program("pyright").arg("--version").output();
+    if !there.is_ok_and(|it| it.status.success()) {
+        eprintln!("SKIPPED: pyright: it takes Node and npm's registry");
+        return Ok(Some("SKIPPED: pyright".to_owned()));
+    }
+    run(&mut venv.program("pyright"))?;
+    Ok(None)
 }
 
 /// Measures what a start costs from Python.
@@ -101,9 +123,11 @@ impl Venv {
         // One whose making failed has an interpreter and no pip: Debian's venv without ensurepip.
         let whole = venv.pip().arg("--version").output();
         if !whole.is_ok_and(|pip| pip.status.success()) {
+            // Debian has venv's part of the standard library in a package of its own.
             run(Command::new(python)
                 .args(["-m", "venv", "--clear"])
-                .arg(folder))?;
+                .arg(folder))
+            .map_err(|error| Error::lacking(format!("it has no venv: {error}")))?;
         }
         Ok(venv)
     }
@@ -154,8 +178,21 @@ impl Venv {
         if tools.iter().all(|tool| there(&tool)) {
             return Ok(());
         }
-        run(self.pip().arg("install").args(tools))
-            .map_err(|error| Error::lacking(format!("pip can't install its tools: {error}")))
+        let installed = run(self.pip().arg("install").args(tools));
+        installed.map_err(|error| match self.reaches_index() {
+            true => Error::new(format!("pip fails to install its tools: {error}")),
+            false => Error::lacking(format!("pip reaches no package index: {error}")),
+        })
+    }
+
+    /// Whether pip can fetch anything at all: itself.
+    fn reaches_index(&self) -> bool {
+        let folder = self.folder.join("fetched");
+        let mut fetch = self.pip();
+        fetch
+            .args(["download", "--no-deps", "--no-cache-dir", "pip", "--dest"])
+            .arg(folder);
+        fetch.output().is_ok_and(|fetched| fetched.status.success())
     }
 
     fn install_wheel(&self, wheel: &Path) -> Result<()> {
@@ -181,9 +218,8 @@ fn prepare(folder: &Path) -> Result<Venv> {
     let place = folder.join("venv");
     let venv = match Venv::make(&place, &python) {
         Ok(venv) => venv,
-        // Debian has venv's part of the standard library in a package of its own.
         Err(_) if setup::install(&["python3-venv"])? => Venv::make(&place, &python)?,
-        Err(error) => return Err(Error::lacking(format!("python3 has no venv: {error}"))),
+        Err(error) => return Err(error),
     };
     venv.install(TOOLS)?;
     Ok(venv)

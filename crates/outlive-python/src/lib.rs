@@ -30,7 +30,7 @@ mod _native {
     #[pymodule_export]
     use crate::job::{Job, find, list, prune, restart, start};
     #[pymodule_export]
-    use crate::program::{Child, disown, spawn};
+    use crate::program::{Child, cookies, disown, spawn, take_out};
     #[pymodule_export]
     use crate::report::{doctor, survey};
     #[pymodule_export]

@@ -24,6 +24,8 @@ pub(crate) struct Request {
     umask: Option<u32>,
     /// Descriptors for 0, 1 and 2; without one it has this process's own.
     streams: [Option<i64>; 3],
+    /// Whether its input is `/dev/null` without one.
+    null_input: bool,
     /// Descriptors that it has under their numbers.
     kept: Vec<i32>,
     session: bool,
@@ -55,8 +57,15 @@ impl Request {
         if let Some(mask) = self.umask {
             command.umask(mask);
         }
-        let [stdin, stdout, stderr] = self.streams.map(stream);
-        command.stdin(stdin?).stdout(stdout?).stderr(stderr?);
+        let without_input = match self.null_input {
+            true => Stdio::null(),
+            false => Stdio::inherit(),
+        };
+        let [stdin, stdout, stderr] = self.streams;
+        command
+            .stdin(stream(stdin, without_input)?)
+            .stdout(stream(stdout, Stdio::inherit())?)
+            .stderr(stream(stderr, Stdio::inherit())?);
         for kept in self.kept {
             command.keep_descriptor(number::duplicate(kept.into())?, kept);
         }
@@ -68,10 +77,10 @@ impl Request {
     }
 }
 
-fn stream(given: Option<i64>) -> PyResult<Stdio> {
+fn stream(given: Option<i64>, otherwise: Stdio) -> PyResult<Stdio> {
     Ok(match given {
         Some(given) => number::duplicate(given)?.into(),
-        None => Stdio::inherit(),
+        None => otherwise,
     })
 }
 
@@ -143,17 +152,39 @@ impl Child {
 /// Starts a child of this process.
 #[pyfunction]
 pub(crate) fn spawn(py: Python<'_>, request: Request) -> PyResult<Child> {
-    look_around(py)?;
     let mut command = request.command()?;
+    command.look_around().map_err(|error| raised(py, &error))?;
     let child = unlocked(py, || command.spawn())?;
+    Ok(Child(Mutex::new(child)))
+}
+
+/// The variables by which a program would be hunted that is started here.
+#[pyfunction]
+pub(crate) fn cookies() -> Vec<OsString> {
+    outlive::cookies()
+}
+
+/// Takes a child that Python has forked, and that halts before its exec, out of what could end it.
+#[pyfunction]
+pub(crate) fn take_out(
+    py: Python<'_>,
+    pid: u32,
+    program: Vec<u8>,
+    session: bool,
+    way: &str,
+) -> PyResult<Child> {
+    let mut command = Command::new(os_string(program));
+    command.detach(session).breakaway(breakaway(way)?);
+    command.look_around().map_err(|error| raised(py, &error))?;
+    let child = unlocked(py, || command.take_out(pid))?;
     Ok(Child(Mutex::new(child)))
 }
 
 /// Starts a program that is nobody's child; its process id.
 #[pyfunction]
 pub(crate) fn disown(py: Python<'_>, request: Request) -> PyResult<u32> {
-    look_around(py)?;
     let mut command = request.command()?;
+    command.look_around().map_err(|error| raised(py, &error))?;
     unlocked(py, || command.disown()).map(|process| process.id())
 }
 

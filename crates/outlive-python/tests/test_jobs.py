@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -60,6 +61,25 @@ def test_a_follower_gets_what_comes() -> None:
         assert seen == f"got {word}\n".encode()
     job.send("", eof=True)
     assert list(follower) == []
+
+
+def test_who_reads_no_more_is_named() -> None:
+    job = outlive.start(["sh", "-c", "exec <&-; echo closed; exec sleep 86399"], stdin="keep")
+    assert next(job.follow()) == b"closed\n"
+    with pytest.raises(outlive.InputClosedError, match="has closed its standard input") as raised:
+        job.send("more")
+    assert isinstance(raised.value, BrokenPipeError) and raised.value.errno == errno.EPIPE
+    job.stop(0)
+
+
+def test_a_signal_that_there_is_not_is_refused() -> None:
+    job = outlive.start(["sleep", "86399"])
+    for number in (999, -9):
+        with pytest.raises(outlive.InvalidError, match=f"signal {number}"):
+            job.kill(number)
+    job.stop(0)
+    with pytest.raises(ValueError):
+        job.kill(999)
 
 
 def test_stop_and_kill() -> None:

@@ -73,8 +73,9 @@ def test_the_child_outlives_a_killed_parent(line: Line) -> None:
     assert answer is not None and answer[0] == child
 
 
-def test_the_child_outlives_a_killed_cgroup(line: Line, cgroup: Cgroup) -> None:
-    p = started(cgroup.command(parent(line)), line)
+@pytest.mark.parametrize("how", [FLAGS, f"{FLAGS}, preexec_fn=lambda: None"])
+def test_the_child_outlives_a_killed_cgroup(how: str, line: Line, cgroup: Cgroup) -> None:
+    p = started(cgroup.command(parent(line, how)), line)
     child = pid_of_child(p)
     with open(f"/proc/{child}/cgroup") as file:
         assert cgroup.folder.name not in file.read()
@@ -108,7 +109,11 @@ import os, outlive, sys
 os.setgid(65534)
 os.setuid(65534)
 assert outlive.Popen(["true"], breakaway=True).wait() == 0
-for how in {"creationflags": outlive.CREATE_BREAKAWAY_FROM_JOB}, {"breakaway": "require"}:
+flag = outlive.CREATE_BREAKAWAY_FROM_JOB
+def never():
+    os.close(os.open(sys.argv[1], os.O_CREAT))
+forked = {"creationflags": flag, "preexec_fn": never}
+for how in {"creationflags": flag}, {"breakaway": "require"}, forked:
     try:
         outlive.Popen(["touch", sys.argv[1]], **how)
     except PermissionError as error:
@@ -116,6 +121,10 @@ for how in {"creationflags": outlive.CREATE_BREAKAWAY_FROM_JOB}, {"breakaway": "
         print(error)
     else:
         sys.exit("it was started")
+try:
+    os.waitpid(-1, 0)
+except ChildProcessError:
+    print("nothing is left")
 """
     if os.path.exists("/run/systemd/system"):
         pytest.skip("a systemd manager would move it to a scope")
@@ -126,7 +135,8 @@ for how in {"creationflags": outlive.CREATE_BREAKAWAY_FROM_JOB}, {"breakaway": "
         stdout=subprocess.PIPE,
         text=True,
     ).stdout
-    assert said.count("failed to leave what could end it: cgroup") == 2
+    assert said.count("failed to leave what could end it: cgroup") == 3
+    assert said.endswith("nothing is left\n")
     assert not never.exists()
 
 

@@ -1,6 +1,7 @@
 //! Level 1: a child that has left everything but us.
 
 mod apart;
+mod forked;
 
 pub(crate) use apart::scope_name;
 
@@ -184,6 +185,20 @@ impl Command {
     /// 6.15 on (PIDFD_GET_INFO); before that, [`Child::wait`] reports that it is not known.
     pub fn spawn(&mut self) -> Result<Child> {
         self.spawn_with(&stdio::Kind::Inherit, |spawn| spawn.spawn())
+    }
+
+    /// Looks at what surrounds this process as far as the start depends on it and it is not known
+    /// yet, which reads its environment: for a program that may change its own meanwhile, as with
+    /// [`env_take`](Command::env_take).
+    ///
+    /// # Errors
+    ///
+    /// If `/proc` can't be read.
+    pub fn look_around(&self) -> Result<()> {
+        match leave::is_simple(&self.wish(Level::Child))? {
+            true => Ok(()),
+            false => leave::survey().map(drop),
+        }
     }
 
     pub(crate) fn spawn_with(

@@ -29,6 +29,20 @@ fn folded(name: &OsStr) -> Option<OsString> {
     }
 }
 
+/// The variables in this process's environment by which CI runners hunt processes
+/// (`JENKINS_NODE_COOKIE` and so on), as it is now. What a [`Command`](crate::Command) starts does not
+/// inherit them; this is for those who start programs by other means.
+///
+/// ```
+/// for name in outlive::cookies() {
+///     println!("{} would be hunted", name.display());
+/// }
+/// ```
+pub fn cookies() -> Vec<OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| is_cookie(name).is_some()).collect()
+}
+
 impl Environment {
     /// The caller's, without what a program would be hunted by.
     pub(crate) fn inherited() -> Environment {

@@ -319,7 +319,13 @@ impl Job {
         stop::stop(self, grace)
     }
 
-    /// Sends a signal, by number, to its main process, or to every process of its tree.
+    /// Sends a signal, by number, to its main process, or to every process of its tree; 0 only asks
+    /// whether it runs, as with kill(2).
+    ///
+    /// # Errors
+    ///
+    /// If there is no such signal ([`Error::is_invalid`]), or it has ended
+    /// ([`Error::is_not_running`]).
     pub fn kill(&self, signal: i32, tree: bool) -> Result<()> {
         stop::signal(self, signal, tree)
     }

@@ -1,6 +1,7 @@
 //! What surrounds this process, and what is done about it at a launch.
 
 mod job_object;
+mod running;
 mod seen;
 
 pub(crate) use job_object::{job_exit, starter};

@@ -68,6 +68,7 @@ pub use attach::Attached;
 pub use child::{Child, ChildStderr, ChildStdin, ChildStdout, ExitStatus, Output as ChildOutput};
 pub use command::Command;
 pub use daemon::{Closed, Daemon, Daemonized};
+pub use environment::cookies;
 pub use error::{Error, Result};
 pub use events::{Event, EventKind, Events};
 pub use home::default_home;

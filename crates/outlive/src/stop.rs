@@ -270,6 +270,11 @@ fn runs(job: &Job) -> Result<bool> {
 }
 
 pub(crate) fn signal(job: &Job, signal: i32, tree: bool) -> Result<()> {
+    // 0 asks whether it runs, as with kill(2).
+    if signal != 0 && !signal::exists(signal) {
+        let what = format!("failed to send signal {signal}: there is none of this number");
+        return Err(Error::new(Kind::Invalid, what));
+    }
     let seen = match job.look_here() {
         Err(error) if error.is_damaged() => {
             return job

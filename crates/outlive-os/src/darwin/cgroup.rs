@@ -1,5 +1,6 @@
 //! Containers that service managers end as a whole: there are none here.
 
+use super::process::Process;
 use std::io;
 use std::path::Path;
 
@@ -13,8 +14,8 @@ impl Cgroup {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Nobody has one to join.
-    pub fn join(&self) -> io::Result<()> {
+    /// Nobody has one to be moved into.
+    pub fn admit(&self, _process: &Process) -> io::Result<()> {
         match *self {}
     }
 

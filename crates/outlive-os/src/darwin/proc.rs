@@ -121,6 +121,12 @@ pub fn writes_to(pid: i32, file: (u64, u64)) -> bool {
     (0..10).any(|descriptor| open_on(pid, descriptor) == Some(file))
 }
 
+/// The same of the first 256 descriptors, as many as a process may have unless it asks for more
+/// (getrlimit(2)).
+pub fn holds(pid: i32, file: (u64, u64)) -> bool {
+    (0..256).any(|descriptor| open_on(pid, descriptor) == Some(file))
+}
+
 /// The file that a descriptor of a process is open for writing on (`PROC_PIDFDVNODEINFO`,
 /// sys/proc_info.h).
 fn open_on(pid: i32, descriptor: i32) -> Option<(u64, u64)> {

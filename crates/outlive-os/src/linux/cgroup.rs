@@ -53,14 +53,15 @@ impl Cgroup {
         Cgroup::open(path, unified)
     }
 
-    /// Moves this process into it: 0 is whoever writes it (cgroups(7)).
-    pub fn join(&self) -> io::Result<()> {
+    /// Moves a process into it (cgroups(7)): this one, or one whose id can't come to mean another
+    /// meanwhile, such as a child that nobody waits for.
+    pub fn admit(&self, process: &Process) -> io::Result<()> {
         let file = rustix::fs::open(
             &*self.processes,
             OFlags::WRONLY | OFlags::CLOEXEC,
             Mode::empty(),
         )?;
-        rustix::io::write(&file, b"0")?;
+        rustix::io::write(&file, process.pid().to_string().as_bytes())?;
         Ok(())
     }
 

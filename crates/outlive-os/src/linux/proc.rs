@@ -128,11 +128,21 @@ pub fn bounds(pid: Option<i32>) -> Bounds {
 /// Whether one of the first descriptors (0 to 9) of a process is open for writing on the file with
 /// this device and inode.
 pub fn writes_to(pid: i32, file: (u64, u64)) -> bool {
-    (0..10).any(|fd| {
-        fs::metadata(format!("/proc/{pid}/fd/{fd}"))
-            .is_ok_and(|found| (found.dev(), found.ino()) == file)
-            && is_writable(pid, fd)
-    })
+    (0..10).any(|fd| is_open_on(pid, fd, file))
+}
+
+/// The same of all of its descriptors, as far as they may be looked at.
+pub fn holds(pid: i32, file: (u64, u64)) -> bool {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd"));
+    let names = entries.into_iter().flatten().flatten();
+    let mut numbers = names.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.any(|fd| is_open_on(pid, fd, file))
+}
+
+fn is_open_on(pid: i32, fd: i32, file: (u64, u64)) -> bool {
+    fs::metadata(format!("/proc/{pid}/fd/{fd}"))
+        .is_ok_and(|found| (found.dev(), found.ino()) == file)
+        && is_writable(pid, fd)
 }
 
 fn is_writable(pid: i32, fd: i32) -> bool {

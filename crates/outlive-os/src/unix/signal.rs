@@ -24,17 +24,13 @@ pub const INTERRUPT: i32 = libc::SIGINT;
 /// The terminal is gone.
 pub const HANG_UP: i32 = libc::SIGHUP;
 
-/// Whether a process can be sent a signal of this number.
-pub fn can_be_sent(signal: i32) -> bool {
-    (1..=LAST).contains(&signal)
-}
 /// The terminal has another size.
 pub const WINDOW: i32 = libc::SIGWINCH;
 
 /// The signal of this name (`TERM`, `SIGTERM`, in any case) or number (from 1 on).
 pub fn parse(text: &str) -> Option<i32> {
     if let Ok(number) = text.parse() {
-        return can_be_sent(number).then_some(number);
+        return exists(number).then_some(number);
     }
     let upper = text.to_ascii_uppercase();
     let short = upper.strip_prefix("SIG").unwrap_or(&upper);
@@ -42,6 +38,16 @@ pub fn parse(text: &str) -> Option<i32> {
         .iter()
         .find(|(name, _)| *name == short)
         .map(|(_, number)| *number)
+}
+
+/// Whether a process can be sent a signal of this number: each that there is.
+pub fn can_be_sent(signal: i32) -> bool {
+    exists(signal)
+}
+
+/// Whether there is a signal of this number.
+pub fn exists(signal: i32) -> bool {
+    (1..=LAST).contains(&signal)
 }
 
 /// The signal's name, such as `SIGTERM`.

@@ -38,7 +38,7 @@ impl Cgroup {
     }
 
     /// An error of kind `Unsupported`: only a new process is put into one.
-    pub fn join(&self) -> io::Result<()> {
+    pub fn admit(&self, _process: &Process) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

@@ -38,12 +38,17 @@ pub fn can_be_sent(signal: i32) -> bool {
 /// The signal of this name (`TERM`, `SIGTERM`, in any case) or number (1 to 64).
 pub fn parse(text: &str) -> Option<i32> {
     if let Ok(number) = text.parse() {
-        return (1..=64).contains(&number).then_some(number);
+        return exists(number).then_some(number);
     }
     let upper = text.to_ascii_uppercase();
     let short = upper.strip_prefix("SIG").unwrap_or(&upper);
     let found = NAMES.iter().find(|(name, _)| *name == short);
     found.map(|(_, number)| *number)
+}
+
+/// Whether there is a signal of this number.
+pub fn exists(signal: i32) -> bool {
+    (1..=64).contains(&signal)
 }
 
 /// The signal's name, such as `SIGTERM`.

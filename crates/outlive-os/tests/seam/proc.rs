@@ -166,10 +166,13 @@ fn who_can_write_to_a_file_is_known() {
             ..shell(HELD)
         };
         let held = Held::start(spawn, as_child);
-        proc::writes_to(held.process.pid(), file)
+        let pid = held.process.pid();
+        (proc::writes_to(pid, file), proc::holds(pid, file))
     };
-    assert!(writes(&writer, 2) && writes(&writer, 9));
-    assert!(!writes(&reader, 2) && !writes(&writer, 10));
+    assert_eq!(writes(&writer, 2), (true, true));
+    assert_eq!(writes(&writer, 9), (true, true));
+    assert_eq!(writes(&reader, 2), (false, false));
+    assert_eq!(writes(&writer, 10), (false, true));
     assert!(!proc::writes_to(-1, file));
 }
 

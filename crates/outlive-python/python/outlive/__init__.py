@@ -2,6 +2,7 @@
 
 - `Popen`, `run` and all else of `subprocess`: ``import outlive as subprocess`` runs existing
   programs, and `Popen` takes ``detach=True`` and ``breakaway=True``.
+- `create_subprocess_exec` and `create_subprocess_shell`: the same for asyncio.
 - `spawnl` … `spawnvpe`: `os.spawn*`, with `P_DETACH` on every system.
 - `start` starts a `Job`: its exit code and its output are there for whoever comes later. `job` finds
   one, `jobs` lists them.
@@ -10,83 +11,154 @@
 """
 
 import subprocess as _subprocess
+import sys as _sys
 from subprocess import (
-    DEVNULL as DEVNULL,
-    PIPE as PIPE,
-    STDOUT as STDOUT,
-    CalledProcessError as CalledProcessError,
-    CompletedProcess as CompletedProcess,
-    SubprocessError as SubprocessError,
-    TimeoutExpired as TimeoutExpired,
-    list2cmdline as list2cmdline,
+    DEVNULL,
+    PIPE,
+    STDOUT,
+    CalledProcessError,
+    CompletedProcess,
+    SubprocessError,
+    TimeoutExpired,
+    list2cmdline,
 )
 
-from outlive import flags as flags
-from outlive._bin import find_outlive_bin as find_outlive_bin
+from outlive import flags
+from outlive._asyncio import create_subprocess_exec, create_subprocess_shell
+from outlive._bin import find_outlive_bin
 from outlive._daemon import (
-    Closed as Closed,
-    Daemonized as Daemonized,
-    daemonize as daemonize,
+    Closed,
+    Daemonized,
+    daemonize,
 )
-from outlive._daemon_context import DaemonContext as DaemonContext
+from outlive._daemon_context import DaemonContext
 from outlive._errors import (
-    DamagedError as DamagedError,
-    ElsewhereError as ElsewhereError,
-    Error as Error,
-    FolderError as FolderError,
-    InvalidError as InvalidError,
-    NameInUseError as NameInUseError,
-    NoSuchJobError as NoSuchJobError,
-    NotExecutableError as NotExecutableError,
-    NotFoundError as NotFoundError,
-    NotRunningError as NotRunningError,
-    RemainsError as RemainsError,
-    RunningError as RunningError,
-    SystemCallError as SystemCallError,
-    UnsupportedError as UnsupportedError,
-    WaitTimeoutError as WaitTimeoutError,
+    DamagedError,
+    ElsewhereError,
+    Error,
+    FolderError,
+    InputClosedError,
+    InvalidError,
+    NameInUseError,
+    NoSuchJobError,
+    NotExecutableError,
+    NotFoundError,
+    NotRunningError,
+    RemainsError,
+    RunningError,
+    SystemCallError,
+    UnsupportedError,
+    WaitTimeoutError,
 )
 from outlive._jobs import (
-    Job as Job,
-    job as job,
-    jobs as jobs,
-    prune as prune,
-    start as start,
+    Job,
+    job,
+    jobs,
+    prune,
+    start,
 )
-from outlive._popen import Popen as Popen
+from outlive._popen import Popen
 from outlive._report import (
-    Escape as Escape,
-    Report as Report,
-    Survey as Survey,
-    doctor as doctor,
-    survey as survey,
+    Escape,
+    Report,
+    Survey,
+    doctor,
+    survey,
 )
 from outlive._run import (
-    call as call,
-    check_call as check_call,
-    check_output as check_output,
-    getoutput as getoutput,
-    getstatusoutput as getstatusoutput,
-    run as run,
+    call,
+    check_call,
+    check_output,
+    getoutput,
+    getstatusoutput,
+    run,
 )
 from outlive._spawn import (
-    P_DETACH as P_DETACH,
-    P_NOWAIT as P_NOWAIT,
-    P_NOWAITO as P_NOWAITO,
-    P_WAIT as P_WAIT,
-    spawnl as spawnl,
-    spawnle as spawnle,
-    spawnlp as spawnlp,
-    spawnlpe as spawnlpe,
-    spawnv as spawnv,
-    spawnve as spawnve,
-    spawnvp as spawnvp,
-    spawnvpe as spawnvpe,
+    P_DETACH,
+    P_NOWAIT,
+    P_NOWAITO,
+    P_WAIT,
+    spawnl,
+    spawnle,
+    spawnlp,
+    spawnlpe,
+    spawnv,
+    spawnve,
+    spawnvp,
+    spawnvpe,
 )
-from outlive._status import Run as Run, Status as Status, Stopped as Stopped
-from outlive.flags import CREATE_BREAKAWAY_FROM_JOB as CREATE_BREAKAWAY_FROM_JOB
+from outlive._status import Run, Status, Stopped
+from outlive.flags import CREATE_BREAKAWAY_FROM_JOB
 
-# On Windows `subprocess` has constants that other systems lack.
-globals().update(
-    {name: getattr(_subprocess, name) for name in _subprocess.__all__ if name not in globals()}
-)
+__all__ = [
+    "CREATE_BREAKAWAY_FROM_JOB",
+    "CalledProcessError",
+    "Closed",
+    "CompletedProcess",
+    "DEVNULL",
+    "DaemonContext",
+    "Daemonized",
+    "DamagedError",
+    "ElsewhereError",
+    "Error",
+    "Escape",
+    "FolderError",
+    "InputClosedError",
+    "InvalidError",
+    "Job",
+    "NameInUseError",
+    "NoSuchJobError",
+    "NotExecutableError",
+    "NotFoundError",
+    "NotRunningError",
+    "PIPE",
+    "P_DETACH",
+    "P_NOWAIT",
+    "P_NOWAITO",
+    "P_WAIT",
+    "Popen",
+    "RemainsError",
+    "Report",
+    "Run",
+    "RunningError",
+    "STDOUT",
+    "Status",
+    "Stopped",
+    "SubprocessError",
+    "Survey",
+    "SystemCallError",
+    "TimeoutExpired",
+    "UnsupportedError",
+    "WaitTimeoutError",
+    "call",
+    "check_call",
+    "check_output",
+    "create_subprocess_exec",
+    "create_subprocess_shell",
+    "daemonize",
+    "doctor",
+    "find_outlive_bin",
+    "flags",
+    "getoutput",
+    "getstatusoutput",
+    "job",
+    "jobs",
+    "list2cmdline",
+    "prune",
+    "run",
+    "spawnl",
+    "spawnle",
+    "spawnlp",
+    "spawnlpe",
+    "spawnv",
+    "spawnve",
+    "spawnvp",
+    "spawnvpe",
+    "start",
+    "survey",
+]
+
+if _sys.platform == "win32":
+    # It has constants there that other systems lack.
+    __all__ += _subprocess.__all__
+    globals().update({name: getattr(_subprocess, name) for name in __all__ if name not in globals()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import io
 import os
 import signal
 import subprocess
@@ -275,7 +276,7 @@ def become(
             os.close(number)
     for name in native.lost:
         os.environ.pop(name, None)
-    if streams[1] is not None and hasattr(sys.stdout, "reconfigure"):
+    if streams[1] is not None and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
     return Daemonized(native)
 

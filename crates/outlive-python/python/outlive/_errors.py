@@ -64,6 +64,10 @@ class NotRunningError(Error, ProcessLookupError):
     """The job, or the process, would have had to run."""
 
 
+class InputClosedError(Error, BrokenPipeError):
+    """The job runs, and reads no more from its standard input."""
+
+
 class RemainsError(Error, PermissionError):
     """Something that could end it would have remained although it was required to be left."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import errno
 import os
 import select
 import signal as signals
@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from datetime import timedelta
 from typing import (
+    TYPE_CHECKING,
     Any,
     AsyncIterator,
     Callable,
@@ -30,9 +31,12 @@ from typing import (
 
 from outlive import _errors, _native
 from outlive._bin import find_outlive_bin
-from outlive._popen import _bytes
+from outlive._child import encoded
 from outlive._report import Report
 from outlive._status import Status, Stopped
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 Text = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 Folder = Union[str, "os.PathLike[str]"]
@@ -127,7 +131,7 @@ class Job:
 
     async def _wait_async(self) -> Status:
         if _WINDOWS:
-            return await asyncio.get_running_loop().run_in_executor(None, self.wait)
+            return await _loop().run_in_executor(None, self.wait)
         waiting = self._native.waiting()
         descriptors = waiting.descriptors()
         while descriptors:
@@ -170,7 +174,7 @@ class Job:
         while True:
             block = following.read()
             if block is None and _WINDOWS:
-                await asyncio.get_running_loop().run_in_executor(None, following.wait)
+                await _loop().run_in_executor(None, following.wait)
             elif block is None:
                 await _wait_for_async(following.descriptors())
             elif block:
@@ -185,16 +189,28 @@ class Job:
             eof: whether it then reads to the end: nobody can send it more.
 
         Raises:
+            InputClosedError: if it has closed it.
             NotRunningError: if it has ended.
             UnsupportedError: if its standard input is not open.
         """
         if data:
             sent = data.encode() if isinstance(data, str) else data
-            _heard(lambda: self._native.send(sent))
+            try:
+                _heard(lambda: self._native.send(sent))
+            except BrokenPipeError as error:
+                raise self._closed() from error
         if eof:
             # What was sent may have been its last word.
             with suppress(_errors.NotRunningError):
                 self._native.close_stdin()
+
+    def _closed(self) -> _errors.Error:
+        """Why nobody reads what is sent."""
+        what = f"failed to write to `{self.id}`"
+        if self.status().state != "running":
+            return _errors._make("NotRunningError", f"{what}: it has ended", None, None, [])
+        what = f"{what}: it has closed its standard input"
+        return _errors._make("InputClosedError", what, errno.EPIPE, None, [])
 
     def stop(self, grace: Optional[float] = None) -> Stopped:
         """Ends it with all of its processes: they are asked to (SIGTERM), and what is left after
@@ -206,6 +222,7 @@ class Job:
         """Sends a signal to its main process, or to every process of it.
 
         Raises:
+            InvalidError: if there is no such signal.
             NotRunningError: if it has ended.
         """
         self._native.kill(signal, tree)
@@ -262,9 +279,16 @@ def _heard(work: Callable[[], T]) -> T:
     return result.result()
 
 
+def _loop() -> AbstractEventLoop:
+    # Few programs want to wait for this import; whoever has a loop has done so.
+    import asyncio
+
+    return asyncio.get_running_loop()
+
+
 async def _wait_for_async(descriptors: Sequence[int]) -> None:
     """The same by the event loop."""
-    loop = asyncio.get_running_loop()
+    loop = _loop()
     readable = loop.create_future()
 
     def wake() -> None:
@@ -283,7 +307,7 @@ async def _wait_for_async(descriptors: Sequence[int]) -> None:
 def _changes(env: Optional[Mapping[Any, Any]]) -> Dict[bytes, Optional[bytes]]:
     given = (env or {}).items()
     return {
-        _bytes(name): None if value is None else _bytes(value) for name, value in given
+        encoded(name): None if value is None else encoded(value) for name, value in given
     }
 
 
@@ -354,12 +378,12 @@ def start(
         {
             "home": home,
             "keeper": find_outlive_bin(),
-            "argv": [_bytes(arg) for arg in argv],
+            "argv": [encoded(arg) for arg in argv],
             "name": name,
-            "cwd": None if cwd is None else _bytes(cwd),
+            "cwd": None if cwd is None else encoded(cwd),
             "env": _changes(env),
             "clear_env": clear_env,
-            "secret_env": [_bytes(variable) for variable in secret_env],
+            "secret_env": [encoded(variable) for variable in secret_env],
             "umask": umask,
             "keep_stdin": stdin == "keep",
             "stdin": None if stdin in ("null", "keep") else stdin,

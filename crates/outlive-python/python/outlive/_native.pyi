@@ -11,6 +11,7 @@ __all__ = [
     "Job",
     "Output",
     "Waiting",
+    "cookies",
     "daemonize",
     "disown",
     "doctor",
@@ -21,6 +22,7 @@ __all__ = [
     "spawn",
     "start",
     "survey",
+    "take_out",
 ]
 
 _Path = Union[str, "PathLike[str]"]
@@ -33,6 +35,7 @@ class SpawnRequest(TypedDict):
     cwd: Optional[bytes]
     umask: Optional[int]
     streams: List[Optional[int]]
+    null_input: bool
     kept: List[int]
     session: bool
     group: bool
@@ -127,6 +130,8 @@ class Job:
     def remove(self) -> None: ...
 
 def spawn(request: SpawnRequest) -> Child: ...
+def cookies() -> List[str]: ...
+def take_out(pid: int, program: bytes, session: bool, way: str) -> Child: ...
 def disown(request: SpawnRequest) -> int: ...
 def daemonize(request: DaemonRequest) -> Daemonized: ...
 def start(request: StartRequest) -> Job: ...

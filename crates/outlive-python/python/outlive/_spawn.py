@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from typing import Any, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Optional, Tuple, Union
 
 from outlive import _errors, _native
-from outlive._popen import _bytes, _pairs
+from outlive._child import encoded, pairs
+
+if TYPE_CHECKING:
+    from outlive._arguments import Argv, Environment, Path
 
 #: Waits for the program's end; its exit code, or the negative number of the signal that ended it.
 P_WAIT: int = os.P_WAIT
@@ -24,19 +27,20 @@ P_DETACH: int = 4
 _WINDOWS = sys.platform == "win32"
 
 
-def _detached(file: Any, args: Any, env: Optional[Mapping[Any, Any]]) -> int:
+def _detached(file: Path, args: Argv, env: Optional[Environment]) -> int:
     # As `os.spawnv` has it, in the same order.
     if not isinstance(args, (tuple, list)):
         raise TypeError("argv must be a tuple or a list")
     if not args or not args[0]:
         raise ValueError("argv first element cannot be empty")
     request: _native.SpawnRequest = {
-        "program": _bytes(file),
-        "argv": [_bytes(arg) for arg in args],
-        "env": None if env is None else _pairs(env),
+        "program": encoded(file),
+        "argv": [encoded(arg) for arg in args],
+        "env": None if env is None else pairs(env),
         "cwd": None,
         "umask": None,
         "streams": [None, None, None],
+        "null_input": False,
         "kept": [],
         "session": True,
         "group": False,
@@ -50,7 +54,7 @@ def _detached(file: Any, args: Any, env: Optional[Mapping[Any, Any]]) -> int:
 
 
 def _spawn(
-    name: str, mode: int, file: Any, args: Sequence[Any], env: Optional[Mapping[Any, Any]]
+    name: str, mode: int, file: Path, args: Argv, env: Optional[Environment]
 ) -> int:
     searched = name.endswith(("p", "pe"))
     given = (file, args) if env is None else (file, args, env)
@@ -66,17 +70,20 @@ def _spawn(
         return code
     if not searched and not os.path.dirname(os.fspath(file)):
         # What is not searched for is taken from the working folder.
-        folder = os.curdir if isinstance(os.fspath(file), str) else os.fsencode(os.curdir)
-        file = os.path.join(folder, file)
+        path = os.fspath(file)
+        if isinstance(path, str):
+            file = os.path.join(os.curdir, path)
+        else:
+            file = os.path.join(os.fsencode(os.curdir), path)
     return _detached(file, args, env)
 
 
-def _split(args: Tuple[Any, ...]) -> Tuple[Tuple[Any, ...], Mapping[Any, Any]]:
+def _split(args: Tuple[Any, ...]) -> Tuple[Tuple[Any, ...], Any]:
     """The arguments, and the environment that stands behind them."""
     return args[:-1], args[-1]
 
 
-def spawnv(mode: int, file: Any, args: Sequence[Any]) -> int:
+def spawnv(mode: int, file: Path, args: Argv) -> int:
     """Runs the program at the path `file` with `args`, its own name first, as `os.spawnv` does.
 
     Args:
@@ -97,38 +104,38 @@ def spawnv(mode: int, file: Any, args: Sequence[Any]) -> int:
     return _spawn("spawnv", mode, file, args, None)
 
 
-def spawnve(mode: int, file: Any, args: Sequence[Any], env: Mapping[Any, Any]) -> int:
+def spawnve(mode: int, file: Path, args: Argv, env: Environment) -> int:
     """`spawnv`, with an environment of its own."""
     return _spawn("spawnve", mode, file, args, env)
 
 
-def spawnvp(mode: int, file: Any, args: Sequence[Any]) -> int:
+def spawnvp(mode: int, file: Path, args: Argv) -> int:
     """`spawnv`, of a program that is looked for in ``PATH``."""
     return _spawn("spawnvp", mode, file, args, None)
 
 
-def spawnvpe(mode: int, file: Any, args: Sequence[Any], env: Mapping[Any, Any]) -> int:
+def spawnvpe(mode: int, file: Path, args: Argv, env: Environment) -> int:
     """`spawnvp`, with an environment of its own, in whose ``PATH`` it is looked for."""
     return _spawn("spawnvpe", mode, file, args, env)
 
 
-def spawnl(mode: int, file: Any, *args: Any) -> int:
+def spawnl(mode: int, file: Path, *args: Path) -> int:
     """`spawnv`, with the arguments one by one."""
     return spawnv(mode, file, args)
 
 
-def spawnle(mode: int, file: Any, *args: Any) -> int:
+def spawnle(mode: int, file: Path, *args: Union[Path, Environment]) -> int:
     """`spawnve`, with the arguments one by one and the environment as the last."""
     rest, env = _split(args)
     return spawnve(mode, file, rest, env)
 
 
-def spawnlp(mode: int, file: Any, *args: Any) -> int:
+def spawnlp(mode: int, file: Path, *args: Path) -> int:
     """`spawnvp`, with the arguments one by one."""
     return spawnvp(mode, file, args)
 
 
-def spawnlpe(mode: int, file: Any, *args: Any) -> int:
+def spawnlpe(mode: int, file: Path, *args: Union[Path, Environment]) -> int:
     """`spawnvpe`, with the arguments one by one and the environment as the last."""
     rest, env = _split(args)
     return spawnvpe(mode, file, rest, env)

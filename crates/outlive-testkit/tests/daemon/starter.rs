@@ -2,7 +2,9 @@
 
 use crate::{finish, option, path, run, start, words};
 use outlive_testkit::{Home, Pidfd, Puppet, Running, Terminal, skipped};
+use std::ffi::OsString;
 use std::fs;
+use std::path::Path;
 
 #[test]
 fn a_daemon_that_gives_up_ends_by_itself() {
@@ -129,6 +131,32 @@ fn a_daemon_that_drops_its_handle_and_goes_on_is_ended() {
     assert_eq!(said.code, 1, "{said}");
     assert!(said.errors().contains("went on without a word"), "{said}");
     daemon.ended();
+}
+
+#[test]
+fn a_starter_with_its_standard_descriptors_closed_makes_a_whole_daemon() {
+    let home = Home::new();
+    for closed in ["<&-", ">&-", "<&- >&- 2>&-"] {
+        let mut puppet = Puppet::new(&home);
+        let pid_file = option("pid-file", &home, "pid");
+        let mut program = words(&puppet, &[&pid_file]);
+        let around = format!("exec \"$@\" {closed}");
+        program.splice(0..0, ["sh", "-c", &around, "sh"].map(OsString::from));
+        let said = finish(&mut home.command(program));
+        assert_eq!(said.code, 0, "{closed}: {said}");
+        let pid = puppet.ready();
+        for number in 0..3 {
+            let stream = fs::read_link(format!("/proc/{pid}/fd/{number}"));
+            assert_eq!(
+                stream.expect("it is open"),
+                Path::new("/dev/null"),
+                "{closed}"
+            );
+        }
+        let text = fs::read_to_string(path(&home, "pid")).expect("it is there");
+        assert_eq!(text.trim(), pid.to_string());
+        crate::ends(puppet);
+    }
 }
 
 #[test]

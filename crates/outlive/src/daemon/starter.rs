@@ -139,9 +139,14 @@ impl Starter {
                     ))
                 }
                 Ok(Heard::TimeUp) => {
+                    // One that has not said who it is ends by itself once nobody lets it go on.
+                    let end = match self.daemon {
+                        Some(_) => "was ended",
+                        None => "does not go on",
+                    };
                     self.put_an_end();
                     fail(&format!(
-                        "{}: the daemon was not ready after {:?}, and was ended",
+                        "{}: the daemon was not ready after {:?}, and {end}",
                         program(),
                         self.patience
                     ))
