@@ -8,6 +8,7 @@ use crate::escape::{Own, cgroup_paths};
 use crate::start::Refusal;
 use outlive_escape::survey;
 use outlive_os::cgroup::Cgroup;
+use outlive_os::process::Process;
 use outlive_os::{limits as os, usage};
 use outlive_record::{Answer, CgroupFolder, Launch, Limit, Unlimited};
 use std::fmt::Display;
@@ -142,7 +143,8 @@ pub(crate) fn unit_of(mut folder: PathBuf) -> PathBuf {
 
 /// Moves this keeper out of the way, within the unit that a manager has given it.
 fn step_aside(bases: &[(PathBuf, bool)]) -> io::Result<()> {
+    let this = Process::open(std::process::id().cast_signed())?;
     bases
         .iter()
-        .try_for_each(|(unit, unified)| Cgroup::make(&unit.join(KEEPER), *unified)?.join())
+        .try_for_each(|(unit, unified)| Cgroup::make(&unit.join(KEEPER), *unified)?.admit(&this))
 }
