@@ -142,7 +142,8 @@ enum Verb {
 
     /// Watch all jobs: what they use, and the last line that each has printed
     ///
-    /// A live picture. The selected job's output is shown by l, s stops it and r restarts it.
+    /// A live picture. Of the job that is selected l shows the output and a attaches to the terminal;
+    /// s stops it and r restarts it. What it uses is looked at every two seconds.
     Top(top::Args),
 
     /// Write to a job's standard input

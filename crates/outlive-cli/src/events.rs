@@ -15,7 +15,7 @@ use serde::Serialize;
 #[command(after_help = examples!(
     "  outlive events
   outlive events web db
-  outlive events --json | jq -c 'select(.event == \"ended\") | [.job.id, .job.exit_code]'"
+  outlive events --json | jq -c '[.event, .job.id, .job.exit_code]'"
 ))]
 pub(crate) struct Args {
     /// Only of these jobs: names, ids or beginnings of ids

@@ -8,6 +8,7 @@ use crate::report::{self, Result};
 use crate::status;
 use jiff::Timestamp;
 use outlive::{Event, EventKind, Events, Job, Jobs, Output, Status, Stream};
+use outlive_os::signal;
 use regex::bytes::Regex;
 
 #[derive(clap::Args)]
@@ -76,6 +77,14 @@ pub(crate) struct Args {
 
 pub(crate) fn main(args: &Args) -> Result<i32> {
     let jobs = Jobs::open()?;
+    if args.follow || args.follow_restarts {
+        // Whoever has started this may have blocked Ctrl-C, as `outlive top` has.
+        follow::on_interrupt(|signal| {
+            if signal == signal::INTERRUPT {
+                report::after_typed_key();
+            }
+        })?;
+    }
     // Before the job is looked at: what happens after that is told of.
     let mut events = args.follow_restarts.then(|| jobs.events()).transpose()?;
     let job = jobs.get(&args.job)?;

@@ -30,7 +30,7 @@ use std::path::PathBuf;
   outlive run --follow -- make -j8          watch it; Ctrl-C leaves it running
   outlive run --restart on-failure:5 --timeout 8h -- ./sync.sh
   outlive run -i --name repl -- python3 -i  then: outlive send repl 'print(6*7)'
-  outlive run --ready port:8080 --ready-timeout 30s -- ./server && curl localhost:8080
+  outlive run --ready port:8080 --ready-timeout 30s -- ./server
   id=$(outlive run -- ./backup.sh) && outlive wait \"$id\""
 ))]
 pub(crate) struct Args {

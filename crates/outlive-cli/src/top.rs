@@ -25,8 +25,8 @@ use std::time::{Duration, Instant};
 #[derive(clap::Args)]
 #[command(after_help = examples!(
     "  outlive top
-  outlive top web                            only what has `web` in its name or command
-  outlive top --once | sort -t$'\\t' -k6 -rn   the table in a pipe: by memory, in bytes"
+  outlive top web     only what has `web` in its name or command
+  outlive top --once | sort -t$'\\t' -k6 -rn   by memory"
 ))]
 pub(crate) struct Args {
     /// Only jobs with this in their name, id or command
@@ -225,6 +225,14 @@ impl Top {
                     show_instead(terminal, &["logs", "--follow", "--lines", "200", &id])?;
                 }
             }
+            KeyCode::Char('a') => match picture.selected() {
+                Some(row) if row.status.terminal.is_some() => {
+                    let id = row.status.id.clone();
+                    show_instead(terminal, &["attach", &id])?;
+                }
+                Some(_) => picture.say("it has no terminal of its own (run --tty)".to_owned()),
+                None => {}
+            },
             _ => {}
         }
         Ok(ControlFlow::Continue(()))
@@ -271,5 +279,5 @@ fn show_instead(terminal: &mut DefaultTerminal, words: &[&str]) -> Result<()> {
         while !matches!(event::read().map_err(failed)?, event::Event::Key(_)) {}
     }
     *terminal = ratatui::try_init().map_err(failed)?;
-    terminal.clear().map_err(failed)
+    Ok(())
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
     "  outlive wait build && outlive run -- ./deploy.sh
   outlive wait --timeout 10m build      exits with 124 if it still runs then
   outlive wait --any tests-1 tests-2    prints the one that ended first
-  outlive wait --ready db && ./migrate  waits until it is ready, not until it has ended"
+  outlive wait --ready db && ./migrate   until it is ready, not until its end"
 ))]
 pub(crate) struct Args {
     /// Names, ids or beginnings of ids

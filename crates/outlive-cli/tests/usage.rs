@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output, Stdio};
 
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 17] = [
     "run",
     "list",
     "show",
@@ -16,6 +16,10 @@ const VERBS: [&str; 13] = [
     "prune",
     "completions",
     "man",
+    "attach",
+    "top",
+    "events",
+    "doctor",
 ];
 
 fn outlive(arguments: &[&str]) -> Output {

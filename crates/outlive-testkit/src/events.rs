@@ -98,6 +98,15 @@ impl Stream {
         }
     }
 
+    /// What has come and was not read; waits for something if there is nothing.
+    pub fn more(&mut self, waiting_for: &str) -> Vec<u8> {
+        if self.unread.is_empty() {
+            assert!(!self.ended, "{} ended without {waiting_for}", self.what);
+            self.fill(waiting_for);
+        }
+        std::mem::take(&mut self.unread)
+    }
+
     /// The next line, without its end; `None` at end of file.
     pub fn line(&mut self) -> Option<String> {
         loop {

@@ -157,14 +157,14 @@ fn a_watchdog_begins_when_the_job_is_ready_and_can_be_triggered() {
     puppet.does("notify WATCHDOG=1");
     // A shorter time counts at once.
     puppet.tell("notify WATCHDOG_USEC=1000");
-    puppet.gone();
     assert_eq!(home.call(["wait", "job"]).code, 128 + libc::SIGABRT);
+    drop(puppet.let_go());
 
     let mut puppet = Puppet::new(&home);
     home.start(&["--name", "other", "--watchdog", "1h"], &mut puppet);
     puppet.tell("notify WATCHDOG=trigger");
-    puppet.gone();
     assert_eq!(home.call(["wait", "other"]).code, 128 + libc::SIGABRT);
+    drop(puppet.let_go());
 }
 
 #[test]

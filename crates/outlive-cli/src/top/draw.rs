@@ -97,7 +97,7 @@ fn footer(picture: &Picture) -> Paragraph<'static> {
     } else if picture.typing {
         format!("/{}▏ Enter keep  Esc all", text::plain(picture.filter()))
     } else if picture.message().is_empty() {
-        "↑↓ select  l logs  s stop  r restart  / filter  q quit".to_owned()
+        "↑↓ select  l logs  a attach  s stop  r restart  / filter  q quit".to_owned()
     } else {
         picture.message().to_owned()
     };
