@@ -97,13 +97,13 @@ impl JobOptions {
     }
 
     /// Has its keeper write down when each line was printed, which [`Output::since`] and
-    /// [`Output::next_line`] tell: the job prints into a pipe then, as in the mode
+    /// [`Output::lines`] tell: the job prints into a pipe then, as in the mode
     /// [`OutputMode::Pipe`], and times are those at which its keeper read them, to the microsecond. On
     /// Linux it holds a spare reading end of the pipe, descriptor 30, so
     /// that a killed keeper costs it nothing.
     ///
     /// [`Output::since`]: crate::Output::since
-    /// [`Output::next_line`]: crate::Output::next_line
+    /// [`Output::lines`]: crate::Output::lines
     pub fn timestamps(&mut self, timestamps: bool) -> &mut JobOptions {
         self.output_form.timestamps = timestamps;
         self
