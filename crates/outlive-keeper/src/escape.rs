@@ -15,6 +15,11 @@ use outlive_os::{KERNEL, Kernel, bytes, os_string, proc, settings};
 use outlive_record::{Answer, Caller, CgroupFolder, Launch, Report, Setting, Text, Unlimited};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a program may take to have its environment, and how long to look away meanwhile.
+const EXEC: Duration = Duration::from_millis(100);
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// What is to be compared once the job runs.
 pub(crate) struct Expected {
@@ -68,7 +73,7 @@ impl Expected {
         let Some(line) = line else {
             return self.report.clone();
         };
-        let environment = proc::environment(pid);
+        let environment = environment_of(main);
         let now = proc::line(pid).ok().flatten();
         let running = now.filter(|now| !now.has_ended()).map(|_| Running {
             cgroups: proc::cgroups(pid).unwrap_or_default(),
@@ -85,6 +90,23 @@ impl Expected {
             in_job: proc::in_job(None).ok(),
         };
         verify(&self.report, &self.caller, &seen)
+    }
+}
+
+/// The environment that a program has which was executed just now.
+///
+/// Its parent goes on when the new program's memory is there, which is before that has an environment
+/// (`mm->env_end`, set by create_elf_tables in the kernel's fs/binfmt_elf.c), and nothing tells when it
+/// has. That is within microseconds, unless the machine is busy. Of one that has become another user's
+/// it can't be read at all.
+fn environment_of(main: &Process) -> Vec<u8> {
+    let begun = Instant::now();
+    loop {
+        let environment = proc::environment(main.pid());
+        let is_late = begun.elapsed() > EXEC;
+        if is_late || !environment.is_empty() || main.wait_end(Some(GLANCE)).unwrap_or(true) {
+            return environment;
+        }
     }
 }
 
