@@ -74,10 +74,16 @@ fn a_question_over_http_is_asked_until_the_answer_is_right() {
 
 #[test]
 fn a_line_of_output_shows_it() {
-    for options in [&["--output-mode", "file"], &["--output-mode", "pipe"]] {
+    for options in [
+        &["--output-mode", "file"][..],
+        &["--output-mode", "pipe"],
+        &["--timestamps"],
+        &["--timestamps", "--split"],
+        &["--tty"],
+    ] {
         let home = Home::new();
         let mut puppet = Puppet::new(&home);
-        let options = [&options[..], &["--ready", "log:^listening on [0-9]+$"]].concat();
+        let options = [options, &["--ready", "log:^listening on [0-9]+$"]].concat();
         let run = starting(&home, &options, &mut puppet);
         puppet.does("say not listening on 80");
         puppet.does("complain listening on 80");

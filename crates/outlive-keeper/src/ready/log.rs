@@ -5,7 +5,7 @@ use crate::store::OUTPUT;
 use outlive_os::folder::Folder;
 use outlive_os::output::{first_data, read_exact_at};
 use outlive_os::{AsDescriptor, os_string};
-use outlive_record::{LinePattern, Record};
+use outlive_record::{Decoder, Form, LinePattern, Record, Stream};
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
@@ -22,8 +22,12 @@ pub(super) struct Log {
     /// Whether it is the job's own file, of which the oldest part may be given back.
     own: bool,
     position: u64,
-    /// What has come of a line that is not complete, up to its limit.
-    line: Vec<u8>,
+    /// Tells what was printed from what was written down with it.
+    form: Form,
+    decoder: Decoder,
+    /// What has come of a line that is not complete, up to its limit: of the one stream, and of the
+    /// other where they are told apart.
+    lines: [Vec<u8>; 2],
 }
 
 impl Log {
@@ -42,12 +46,15 @@ impl Log {
                 File::open(path)?
             }
         };
+        let form = record.spec.output.form;
         Ok(Log {
             pattern,
             file,
             own,
             position: record.newest().output_start,
-            line: Vec::new(),
+            form,
+            decoder: Decoder::new(form),
+            lines: Default::default(),
         })
     }
 
@@ -76,18 +83,16 @@ impl Log {
         }
         read_exact_at(&self.file, &mut chunk, self.position)?;
         self.position += chunk.len() as u64;
-        for part in chunk.split_inclusive(|byte| *byte == b'\n') {
-            let (text, is_whole) = match part.strip_suffix(b"\n") {
-                Some(text) => (text, true),
-                None => (part, false),
-            };
-            let room = LONGEST_LINE.saturating_sub(self.line.len());
-            self.line.extend_from_slice(&text[..text.len().min(room)]);
-            if is_whole {
-                if self.pattern.is_in(&self.line) {
+        let mut rest = chunk.as_slice();
+        while let Some(piece) = self.decoder.next(&mut rest) {
+            let line = &mut self.lines[usize::from(piece.stream == Some(Stream::Stderr))];
+            let room = LONGEST_LINE.saturating_sub(line.len());
+            line.extend_from_slice(&piece.text[..piece.text.len().min(room)]);
+            if piece.ends_line {
+                if self.pattern.is_in(line) {
                     return Ok(Seen::Ready);
                 }
-                self.line.clear();
+                line.clear();
             }
         }
         Ok(match left > chunk.len() as u64 {
@@ -98,6 +103,7 @@ impl Log {
 
     fn go_to(&mut self, position: u64) {
         self.position = position;
-        self.line.clear();
+        self.decoder = Decoder::new(self.form);
+        self.lines = Default::default();
     }
 }
