@@ -92,7 +92,7 @@ fn worker(home: &Home, ledger: &Path, seed: u64) -> Running {
 fn end_all(home: &Home, ledger: &Ledger) {
     for job in home.list() {
         let id = job["id"].as_str().expect("an id is text");
-        if job["state"] == "running" {
+        if job["state"] == "running" || job["state"] == "waiting" {
             ledger.write(id, &Entry::About(Deed::End));
         }
         home.ok(["stop", id, "--grace", "300ms"]);

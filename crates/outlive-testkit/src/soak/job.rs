@@ -1,6 +1,6 @@
 //! The program that every job of a soak is.
 
-use super::ledger::{Entry, Ledger};
+use super::ledger::{Deed, Entry, Ledger};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
@@ -8,14 +8,33 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
-/// `LEDGER CODE MILLISECONDS LINES TREE`: writes down that it runs, prints its lines, starts what
-/// belongs to its tree, works for its time, and exits with its code: each of it written down.
+/// `LEDGER CODE MILLISECONDS LINES TREE AGAIN DEEDS OUTPUT`: writes down what its options may do to it
+/// (how often it may be started again; whether it may be ended or removed), and that it runs, prints
+/// its lines, starts what belongs to its tree, works for its time, and exits with its code: each of it
+/// written down, its lines if they go to a file as they are.
 pub(super) fn job(words: &[OsString]) -> ExitCode {
     let id = std::env::var("OUTLIVE_JOB").expect("every job has an id");
-    let [ledger, code, milliseconds, lines, tree] = words else {
-        panic!("a job of a soak takes five words: {words:?}");
+    let [
+        ledger,
+        code,
+        milliseconds,
+        lines,
+        tree,
+        again,
+        deeds,
+        output,
+    ] = words
+    else {
+        panic!("a job of a soak takes eight words: {words:?}");
     };
     let ledger = Ledger::open(ledger.as_ref());
+    // First of all, so that it holds whenever it is said that the job runs.
+    ledger.write(&id, &Entry::Again(number(again)));
+    for (word, deed) in [("end", Deed::End), ("remove", Deed::Remove)] {
+        if deeds.to_string_lossy().contains(word) {
+            ledger.write(&id, &Entry::About(deed));
+        }
+    }
     ledger.write(&id, &Entry::Began);
     let running = File::options()
         .write(true)
@@ -26,7 +45,10 @@ pub(super) fn job(words: &[OsString]) -> ExitCode {
     if running.try_lock().is_err() {
         ledger.write(&id, &Entry::Twice);
     }
-    ledger.write(&id, &Entry::Printed(print(&id, number(lines))));
+    let printed = print(&id, number(lines));
+    if output == "file" {
+        ledger.write(&id, &Entry::Printed(printed));
+    }
     grow(tree.to_str().unwrap_or_default());
     std::thread::sleep(Duration::from_millis(number(milliseconds)));
     let code = u8::try_from(number(code)).expect("an exit code has eight bits");

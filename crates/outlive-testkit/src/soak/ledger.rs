@@ -14,6 +14,8 @@ pub(super) struct Ledger {
 /// One thing that happened to a job, or was about to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Entry {
+    /// Each time that somebody starts it its keeper may start it again so many times.
+    Again(u64),
     /// Its program runs.
     Began,
     /// Another of its runs had not ended.
@@ -92,6 +94,7 @@ const DEEDS: [(&str, Deed); 4] = [
 impl Entry {
     fn text(&self) -> String {
         match self {
+            Entry::Again(times) => format!("again {times}"),
             Entry::Began => "began".to_owned(),
             Entry::Twice => "twice".to_owned(),
             Entry::Printed(lines) => format!("printed {lines}"),
@@ -108,6 +111,7 @@ impl Entry {
     fn parse(text: &str) -> Option<Entry> {
         let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
         Some(match word {
+            "again" => Entry::Again(rest.parse().ok()?),
             "began" => Entry::Began,
             "twice" => Entry::Twice,
             "printed" => Entry::Printed(rest.parse().ok()?),
@@ -130,6 +134,7 @@ mod tests {
         let ledger = Ledger::open(&folder.path().join("ledger"));
         let deeds = DEEDS.map(|(_, deed)| Entry::About(deed));
         let others = [
+            Entry::Again(2),
             Entry::Began,
             Entry::Twice,
             Entry::Printed(7),

@@ -13,6 +13,8 @@ struct Account {
     began: u64,
     twice: bool,
     restarts: u64,
+    /// How many times its keeper may start it again after each of these, and after its start.
+    again: u64,
     /// Of the run that began last: the code that it was about to exit with.
     ends: Option<i32>,
     /// Of any run.
@@ -48,9 +50,11 @@ impl<'a> Verdict<'a> {
             }
             let account = accounts.entry(job.clone()).or_default();
             match entry {
+                Entry::Again(times) => account.again = *times,
                 Entry::Began => {
                     // The id of a job that was removed may come again.
-                    if account.remove && account.restarts == 0 {
+                    let once = account.restarts == 0 && account.again == 0;
+                    if account.began > 0 && account.remove && once {
                         *account = Account::default();
                     }
                     account.began += 1;
@@ -89,7 +93,7 @@ impl<'a> Verdict<'a> {
             if account.twice {
                 self.complain(job, "ran twice at a time");
             }
-            if account.began > 1 + account.restarts {
+            if account.began > (1 + account.restarts) * (1 + account.again) {
                 self.complain(job, &format!("was started too often: {account:?}"));
             }
             // Its code is the same in each run.
@@ -170,7 +174,12 @@ fn right_end(job: &Value, account: &Account) -> Result<(), String> {
     match state {
         "exited" if code == account.ends && code.is_some() => Ok(()),
         "exited" => Err(format!("exited with {code:?} as outlive says")),
-        "signaled" if account.ended => Ok(()),
+        "signaled" | "timed-out" if account.ended => Ok(()),
+        // It was ended before it could say what its options may do to it.
+        "timed-out" if account.began == 0 => Ok(()),
+        "signaled" if account.began == 0 && account.bereaved => Ok(()),
+        // The disk was full when its keeper started it again.
+        "failed" if account.again > 0 => Ok(()),
         "lost" if account.bereaved => Ok(()),
         _ => Err(format!("should not be {state}")),
     }

@@ -83,16 +83,42 @@ impl Worker {
         let own = std::env::current_exe().expect("a program knows its path");
         let mut words: Vec<OsString> = vec!["run".into()];
         let name = format!("name-{}", self.random.u8(0..8));
-        let options: [(f64, &[&str]); 4] = [
+        let timeout = format!("{}ms", self.random.u64(0..1_000));
+        let options: [(f64, &[&str]); 12] = [
+            (0.1, &["--restart", "on-failure:2"]),
+            (0.1, &["--timeout", &timeout]),
+            (0.05, &["--expire", "1s"]),
+            (0.1, &["--timestamps"]),
+            (0.1, &["--output-mode", "pipe"]),
+            (0.05, &["--tty"]),
+            (0.1, &["--ready", "cmd:true"]),
+            (0.1, &["--on-end", "true"]),
             (0.2, &["--until", "tree"]),
             (0.1, &["--interactive"]),
             (0.1, &["--env", "SOAK=1"]),
             (0.3, &["--name", &name]),
         ];
+        let (mut again, mut deeds, mut output) = ("0", String::new(), "file");
         for (chance, option) in options {
-            if self.random.f64() < chance {
-                words.extend(option.iter().map(OsString::from));
+            // A terminal is all of its streams.
+            let is_taken = match option[0] {
+                "--tty" => output != "file",
+                "--interactive" => output == "terminal",
+                _ => false,
+            };
+            if is_taken || self.random.f64() >= chance {
+                continue;
             }
+            match option[0] {
+                "--restart" => again = "2",
+                "--timeout" => deeds += "end,",
+                "--expire" => deeds += "remove,",
+                "--timestamps" | "--output-mode" => output = "passed",
+                // It is hung up if its keeper is killed.
+                "--tty" => (output, deeds) = ("terminal", deeds + "end,"),
+                _ => {}
+            }
+            words.extend(option.iter().map(OsString::from));
         }
         words.push("--".into());
         let stubborn = self.random.f64() < 0.1;
@@ -126,7 +152,7 @@ impl Worker {
             ]
             .map(OsString::from),
         );
-        words.push(tree.unwrap_or("none").into());
+        words.extend([tree.unwrap_or("none"), again, &deeds, output].map(OsString::from));
         self.outlive(&words);
     }
 
