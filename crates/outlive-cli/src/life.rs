@@ -2,6 +2,7 @@
 
 use crate::parse;
 use outlive::{JobOptions, RestartPolicy, Success};
+use std::ffi::OsString;
 use std::time::Duration;
 
 #[derive(clap::Args)]
@@ -37,6 +38,14 @@ pub(crate) struct Args {
     /// The exit codes and signals that count as success: 0,3,SIGTERM [default: 0]
     #[arg(long, value_name = "END,…", value_delimiter = ',', value_parser = success)]
     success_codes: Vec<Success>,
+
+    /// Run this line by the shell once it has ended for good
+    ///
+    /// As the job's user, with its environment and in its folder; what it prints is added to the job's
+    /// output. It finds OUTLIVE_JOB, OUTLIVE_NAME, OUTLIVE_STATE, OUTLIVE_EXIT_CODE, OUTLIVE_SIGNAL,
+    /// OUTLIVE_SUCCESS, OUTLIVE_STOPPED and OUTLIVE_RUNS in its environment, and has a minute.
+    #[arg(long, value_name = "LINE")]
+    on_end: Option<OsString>,
 }
 
 impl Args {
@@ -53,6 +62,9 @@ impl Args {
         }
         if let Some(after) = self.expire {
             options.expire(after);
+        }
+        if let Some(line) = &self.on_end {
+            options.on_end(line);
         }
         options.restart(self.restart);
         options.success_codes(self.success_codes.iter().copied());

@@ -33,8 +33,8 @@ pub(crate) struct Args {
         value_parser = OsStringValueParser::new().try_map(ready))]
     ready: Option<Ready>,
 
-    /// How long it may take to become ready [default: for ever]; then it is stopped, and the exit
-    /// code is 124
+    /// How long it may take to become ready [default: for ever]; then it is stopped, or started
+    /// again (--restart); the exit code is 124
     #[arg(long, value_name = "TIME", value_parser = parse::duration, requires = "ready")]
     ready_timeout: Option<Duration>,
 

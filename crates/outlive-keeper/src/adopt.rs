@@ -6,8 +6,10 @@ use crate::arrive::Arrival;
 use crate::cap::Cap;
 use crate::escape::cgroup_paths;
 use crate::marks;
+use crate::on_end::OnEnd;
 use crate::pump::Pump;
-use crate::ready::{Means, Readying};
+use crate::ready::Readying;
+use crate::shell::Means;
 use crate::start::{During, Refusal, Started, home_of};
 use crate::store::{
     CONTROL, Claim, LOCK, OUTPUT, RECORD, Seen, Unseen, printed_to, replace_keeper_line,
@@ -70,11 +72,8 @@ pub(crate) fn adopt(arrival: &Arrival, place: &Place) -> Result<Started, Refusal
         .remove(CONTROL)
         .during("remove the old control socket")?;
     let listener = Listener::new(&folder, CONTROL).during("make the control socket")?;
-    let means = Means {
-        environment: proc::environment(main.pid()),
-        heritage: arrival.heritage,
-        settings: launch.settings.clone(),
-    };
+    let means = Means::new(launch, proc::environment(main.pid()), arrival.heritage);
+    let on_end = OnEnd::resume(&mut record, means.clone());
     let ready = Readying::resume(&mut record, &folder, means);
     let lost = record.spec.output.mode == OutputMode::Pty;
     let run = record.newest_mut();
@@ -104,6 +103,7 @@ pub(crate) fn adopt(arrival: &Arrival, place: &Place) -> Result<Started, Refusal
         terminal: None,
         stdin: None,
         ready,
+        on_end,
         expected: None,
         // The environment of its first start has gone with the keeper that had it.
         unlimited: Vec::new(),

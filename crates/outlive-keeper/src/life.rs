@@ -33,7 +33,10 @@ impl Keeper {
         let was_killed = |by| *end == End::Signaled(by) || by == stop_signal;
         self.job.again.is_some()
             && !self.killed_by.is_some_and(was_killed)
-            && record.spec.life.goes_on(end, record.course.restarts)
+            && record.spec.life.goes_on(
+                record.has_succeeded(record.newest(), end),
+                record.course.restarts,
+            )
     }
 
     /// The signal by which the job is asked to end.
@@ -81,7 +84,13 @@ impl Keeper {
 
     /// Stops the job since its time is over, unless it is being stopped.
     fn stop_for_time(&mut self) {
-        if matches!(self.phase, Phase::Stopping | Phase::Killing | Phase::Done) {
+        let phases = [
+            Phase::Stopping,
+            Phase::Killing,
+            Phase::Concluding,
+            Phase::Done,
+        ];
+        if phases.contains(&self.phase) {
             return;
         }
         self.job.record.newest_mut().timed_out = true;

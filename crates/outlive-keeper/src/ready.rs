@@ -10,9 +10,8 @@ mod log;
 mod notices;
 mod probe;
 
-pub(crate) use probe::Means;
-
 use crate::arrive::Heritage;
+use crate::shell::Means;
 use crate::start::{During, Refusal};
 use crate::table;
 use crate::watch::Keeper;
@@ -72,14 +71,11 @@ impl Readying {
             .transpose()
             .during(&what)?;
         // Only a command needs any of it.
-        let means = Means {
-            environment: match &wish.when {
-                Some(Ready::Command(_)) => environment.clone(),
-                _ => Vec::new(),
-            },
-            heritage,
-            settings: launch.settings.clone(),
+        let its_environment = match &wish.when {
+            Some(Ready::Command(_)) => environment.clone(),
+            _ => Vec::new(),
         };
+        let means = Means::new(launch, its_environment, heritage);
         let probe = Probe::new(record, folder, means, None).during(&what)?;
         if let Some(probe) = &probe
             && probe.is_taken().during(&what)?
@@ -147,9 +143,8 @@ impl Readying {
         let (decided, tell_decided) = match &probe {
             Some(_) => {
                 let (decided, tell) = events::ending()?;
-                let readiness = &record.newest().readiness;
-                let is_decided = readiness.is_decided(&record.spec.ready);
-                (Some(decided), (!is_decided).then_some(tell))
+                let is_open = !record.is_readiness_decided();
+                (Some(decided), is_open.then_some(tell))
             }
             None => (None, None),
         };
@@ -275,15 +270,17 @@ impl Keeper {
         self.job.record.newest_mut().readiness.timed_out = true;
         self.write_record();
         if !self.job.ready.keep_going {
-            self.job.ready.tell_decided = None;
             self.give_up();
         }
     }
 
-    /// Stops a job that does not do what it has to, which nobody has asked for.
+    /// Ends a run that does not do what it has to: it has failed, and another one may follow.
     fn give_up(&mut self) {
+        if self.job.record.is_readiness_decided() {
+            self.job.ready.tell_decided = None;
+        }
         self.job.ready.stand_down();
         self.grace = self.job.record.spec.life.grace();
-        self.on(table::Event::StopAsked);
+        self.on(table::Event::GivenUp);
     }
 }

@@ -4,6 +4,7 @@ use crate::again::Provision;
 use crate::arrive::{Arrival, Heritage};
 use crate::cap::Cap;
 use crate::escape::{Expected, Own};
+use crate::on_end::OnEnd;
 use crate::pump::{OutputPipe, Pump, Source};
 use crate::ready::Readying;
 use crate::store::{CONTROL, Claim, Home, LOCK, NEW, NoHome, NotClaimed, OUTPUT, RECORD, Seen};
@@ -57,6 +58,8 @@ pub(crate) struct Started {
     pub(crate) stdin: Option<Descriptor>,
     /// What tells whether it is ready.
     pub(crate) ready: Readying,
+    /// What is run once it has ended for good.
+    pub(crate) on_end: Option<OnEnd>,
     /// What it is to have left, until that has been looked at.
     pub(crate) expected: Option<Expected>,
     /// Limits that it could not be given, and that were not required.
@@ -163,6 +166,7 @@ pub(crate) fn home_of(launch: &Launch) -> Result<Home, Refusal> {
 /// Starts the job. When it comes back with a refusal, nothing of the job is left.
 pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> {
     let mut arrival = arrival;
+    let on_end = OnEnd::prepare(&arrival)?;
     // Another run needs it once more.
     let mut environment = match arrival.launch.spec.life.restart {
         RestartPolicy::No => std::mem::take(&mut arrival.environment),
@@ -275,6 +279,7 @@ pub(crate) fn start(arrival: Arrival, place: Place) -> Result<Started, Refusal> 
                 terminal,
                 stdin,
                 ready,
+                on_end,
                 expected: Some(expected),
                 unlimited,
                 again,

@@ -13,12 +13,18 @@ pub(crate) enum Phase {
     Stopping,
     /// Its time to end politely is over.
     Killing,
+    /// Its run does not do what it has to, and was asked to end: another one may follow.
+    Aborting,
+    /// The same, and the time for that is over.
+    Felling,
     /// It is to be started again, and what its last run has left was asked to end.
     Clearing,
     /// The same, and the time for that is over.
     Sweeping,
     /// Nothing of its last run is left, and the time for the next one has not come.
     Pausing,
+    /// It has ended, and what is to be run after that runs.
+    Concluding,
     /// Nothing is left to be done.
     Done,
 }
@@ -34,12 +40,16 @@ pub(crate) enum Event {
     TreeEmpty,
     /// Somebody asks for the job to stop, or the time that it may run is over.
     StopAsked,
-    /// The time to end politely is over.
+    /// It is not ready in time, or does not tell that it lives.
+    GivenUp,
+    /// The time to end politely is over, or that of what is run after its end.
     GraceOver,
     /// The time for the next run has come.
     PauseOver,
     /// The next run could not be started.
     NotStarted,
+    /// What is run after its end has ended.
+    Concluded,
 }
 
 /// What is to be done, in this order.
@@ -59,6 +69,8 @@ pub(crate) enum Action {
     NewGrace,
     /// End every process of the tree.
     Kill,
+    /// End what is run after its end.
+    CutShort,
 }
 
 /// What the job's owner chose.
@@ -73,9 +85,11 @@ pub(crate) struct Choice {
 
 /// The next phase and what is to be done on the way there.
 pub(crate) fn next(phase: Phase, event: Event, choice: Choice) -> (Phase, &'static [Action]) {
-    use Action::{Ask, AskNew, Kill, NewGrace, RecordEnd, RecordRun, Start};
-    use Event::{GraceOver, MainEnded, NotStarted, OtherEnded, PauseOver, StopAsked, TreeEmpty};
-    use Phase::{Clearing, Done, Killing, Pausing, Running, Stopping, Sweeping, Trailing};
+    use Action::{Ask, AskNew, CutShort, Kill, NewGrace, RecordEnd, RecordRun, Start};
+    use Event::{Concluded, GivenUp, GraceOver, MainEnded, NotStarted, OtherEnded, PauseOver};
+    use Event::{StopAsked, TreeEmpty};
+    use Phase::{Aborting, Clearing, Concluding, Done, Felling, Killing, Pausing, Running};
+    use Phase::{Stopping, Sweeping, Trailing};
     let until_main = choice.until == Until::Main;
     match (phase, event) {
         // A tree is found empty only after its main process has ended.
@@ -84,6 +98,19 @@ pub(crate) fn next(phase: Phase, event: Event, choice: Choice) -> (Phase, &'stat
         (Running, MainEnded) if choice.leftover == Leftover::Leave => (Done, &[RecordEnd]),
         (Running, MainEnded) => (Stopping, &[RecordEnd, Ask]),
         (Running | Trailing, StopAsked) => (Stopping, &[Ask]),
+
+        (Running | Trailing, GivenUp) => (Aborting, &[Ask]),
+        (Aborting, MainEnded) if until_main && choice.again => (Clearing, &[RecordRun, AskNew]),
+        (Aborting, MainEnded) if until_main => (Stopping, &[RecordEnd, AskNew]),
+        (Aborting, MainEnded | OtherEnded) => (Aborting, &[AskNew]),
+        (Aborting, GraceOver) => (Felling, &[Kill]),
+        (Aborting, StopAsked) => (Stopping, &[NewGrace]),
+        (Felling, MainEnded) if until_main && choice.again => (Sweeping, &[RecordRun]),
+        (Felling, MainEnded) if until_main => (Killing, &[RecordEnd]),
+        (Felling, OtherEnded) => (Felling, &[Kill]),
+        (Felling, StopAsked) => (Killing, &[]),
+        (Aborting | Felling, TreeEmpty) if choice.again => (Pausing, &[RecordRun]),
+        (Aborting | Felling, TreeEmpty) => (Done, &[RecordEnd]),
 
         (Running, NotStarted) if choice.again => (Pausing, &[RecordRun]),
         (Running, NotStarted) => (Done, &[RecordEnd]),
@@ -113,6 +140,10 @@ pub(crate) fn next(phase: Phase, event: Event, choice: Choice) -> (Phase, &'stat
         (Sweeping, StopAsked) => (Killing, &[RecordEnd]),
         (Pausing, StopAsked) => (Done, &[RecordEnd]),
 
+        // The keeper begins to conclude where it would be done and something is to be run.
+        (Concluding, Concluded) => (Done, &[]),
+        (Concluding, StopAsked | GraceOver) => (Done, &[CutShort]),
+
         _ => (phase, &[]),
     }
 }
@@ -120,8 +151,9 @@ pub(crate) fn next(phase: Phase, event: Event, choice: Choice) -> (Phase, &'stat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Action::{Ask, AskNew, Kill, NewGrace, RecordEnd, RecordRun, Start};
-    use Event::{GraceOver, MainEnded, NotStarted, OtherEnded, PauseOver, StopAsked, TreeEmpty};
+    use Action::{Ask, AskNew, CutShort, Kill, NewGrace, RecordEnd, RecordRun, Start};
+    use Event::{Concluded, GivenUp, GraceOver, MainEnded, NotStarted, OtherEnded, PauseOver};
+    use Event::{StopAsked, TreeEmpty};
 
     const DEFAULT: Choice = Choice {
         until: Until::Main,
@@ -236,6 +268,35 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_is_given_up_is_followed_by_another_one() {
+        let tree = Choice {
+            until: Until::Tree,
+            ..AGAIN
+        };
+        for choice in [AGAIN, tree] {
+            let (phase, done) = play(choice, &[GivenUp, MainEnded, TreeEmpty, PauseOver]);
+            let starts = done.ends_with(&[Start]) && done.contains(&RecordRun);
+            assert!(phase == Phase::Running && starts, "{done:?}");
+            let (phase, done) = play(choice, &[GivenUp, GraceOver, MainEnded, TreeEmpty]);
+            assert_eq!((phase, done), (Phase::Pausing, vec![Ask, Kill, RecordRun]));
+            let (phase, _) = play(choice, &[GivenUp, StopAsked, MainEnded, TreeEmpty]);
+            assert_eq!(phase, Phase::Done);
+        }
+        let (phase, done) = play(DEFAULT, &[GivenUp, MainEnded, GraceOver, TreeEmpty]);
+        let ended = vec![Ask, RecordEnd, AskNew, Kill];
+        assert_eq!((phase, done), (Phase::Done, ended));
+    }
+
+    #[test]
+    fn what_runs_after_the_end_ends_or_is_ended() {
+        let concluding = |event| play_from(Phase::Concluding, DEFAULT, &[event]);
+        assert_eq!(concluding(Concluded), (Phase::Done, vec![]));
+        for event in [StopAsked, GraceOver] {
+            assert_eq!(concluding(event), (Phase::Done, vec![CutShort]));
+        }
+    }
+
+    #[test]
     fn a_run_that_can_not_be_started_is_one() {
         assert_eq!(
             play(AGAIN, &[NotStarted, PauseOver]),
@@ -261,7 +322,7 @@ mod tests {
     fn each_way(until: Until, mut see: impl FnMut(&[Event], Phase, &[Action])) {
         let choice = Choice { until, ..AGAIN };
         let all = [
-            MainEnded, OtherEnded, TreeEmpty, StopAsked, GraceOver, PauseOver, NotStarted,
+            MainEnded, OtherEnded, TreeEmpty, StopAsked, GivenUp, GraceOver, PauseOver, NotStarted,
         ];
         for way in 0..all.len().pow(6) {
             let event = |i| all[way / all.len().pow(i) % all.len()];
@@ -321,11 +382,15 @@ mod tests {
     #[test]
     fn the_end_is_recorded_exactly_once_on_every_way() {
         // Every way of up to six events that can happen: main ends once, empty comes after it.
-        let all = [MainEnded, OtherEnded, TreeEmpty, StopAsked, GraceOver];
+        let all = [
+            MainEnded, OtherEnded, TreeEmpty, StopAsked, GivenUp, GraceOver,
+        ];
         for until in [Until::Main, Until::Tree] {
             for leftover in [Leftover::Stop, Leftover::Leave] {
-                for way in 0..5usize.pow(6) {
-                    let events: Vec<_> = (0..6).map(|i| all[way / 5usize.pow(i) % 5]).collect();
+                for way in 0..all.len().pow(6) {
+                    let events: Vec<_> = (0..6)
+                        .map(|i| all[way / all.len().pow(i) % all.len()])
+                        .collect();
                     let main = events.iter().position(|it| *it == MainEnded);
                     let empty = events.iter().position(|it| *it == TreeEmpty);
                     let once = events.iter().filter(|it| **it == MainEnded).count() == 1;

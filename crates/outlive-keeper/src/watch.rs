@@ -10,6 +10,7 @@ use crate::table::{Action, Event, Phase, next};
 use jiff::Timestamp;
 use outlive_os::events;
 use outlive_os::output::Activity;
+use outlive_os::process::Process;
 use outlive_os::socket::Connection;
 use outlive_os::tree::Tree;
 use outlive_os::{AsDescriptor, Borrowed, Exit, News, Reaped, role};
@@ -35,6 +36,7 @@ pub(crate) fn watch(job: Started) -> i32 {
         to_sync: false,
         look_at: None,
         activity: None,
+        concluding: None,
         connections: Vec::new(),
         job,
     };
@@ -78,6 +80,8 @@ pub(crate) struct Keeper {
     pub(crate) look_at: Option<Instant>,
     /// What tells that something was printed.
     pub(crate) activity: Option<Activity>,
+    /// What is run after the job's end.
+    pub(crate) concluding: Option<Process>,
     pub(crate) connections: Vec<Connection>,
     pub(crate) job: Started,
 }
@@ -96,6 +100,8 @@ impl Keeper {
         watched.extend(self.job.ready.descriptor());
         let activity_at = watched.len();
         watched.extend(self.activity.as_ref().and_then(Activity::descriptor));
+        // That one has ended is seen below.
+        watched.extend(self.conclusion());
         let ready = events::wait(&watched, timeout)?;
 
         let ready_in =
@@ -131,6 +137,7 @@ impl Keeper {
             self.reap();
         }
         self.ready_turn();
+        self.concluding_turn();
         let now = Instant::now();
         if self.look_at.take_if(|at| *at <= now).is_some() {
             self.look();
@@ -160,7 +167,11 @@ impl Keeper {
                 Action::AskNew => self.ask(),
                 Action::NewGrace => self.grace_over = Instant::now().checked_add(self.grace),
                 Action::Kill => self.kill_tree(),
+                Action::CutShort => self.cut_short(),
             }
+        }
+        if self.phase == Phase::Done {
+            self.conclude();
         }
     }
 
@@ -173,6 +184,10 @@ impl Keeper {
     /// Reaps every process that has ended, the main one or an orphan of the tree, and tells the
     /// table what has happened.
     fn reap(&mut self) {
+        if self.phase == Phase::Concluding {
+            // What is run after the end is reaped by itself, so that it is told how that ended.
+            return;
+        }
         self.job.ready.notice_end();
         if let Some(end) = reap_all(&mut self.job.tree) {
             self.main_has_ended(end);

@@ -1,6 +1,6 @@
 //! How long a job lives: its time, how it is asked to end, and whether it is started again.
 
-use crate::End;
+use crate::{End, Text};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -13,6 +13,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long a run must have lasted for the next pause to be a first one again.
 const GOOD_RUN: Duration = Duration::from_secs(10);
+/// How long what is run after a job's end may take.
+const ON_END: Duration = Duration::from_secs(60);
 
 /// How long a job lives, as it was asked for. Times are in milliseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,9 @@ pub struct Life {
     /// The ends that count as success; exit code 0 alone if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub success: Vec<Success>,
+    /// What its keeper runs once it has ended for good: a line for the shell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_end: Option<Text>,
 }
 
 /// Whether a job is started again by its keeper when it has ended.
@@ -98,17 +103,22 @@ impl Life {
         self.grace_ms.map_or(GRACE, Duration::from_millis)
     }
 
-    /// Whether it is started again after this end, if nobody stops it; `restarts` times it was.
-    pub fn goes_on(&self, end: &End, restarts: u32) -> bool {
+    /// How long its keeper may take once the job has ended: for what is run then, if anything is.
+    pub fn after_end(&self) -> Duration {
+        self.on_end.as_ref().map_or(Duration::ZERO, |_| ON_END)
+    }
+
+    /// Whether it is started again after a run, if nobody stops it; `restarts` times it was.
+    pub fn goes_on(&self, has_succeeded: bool, restarts: u32) -> bool {
         let max = match self.restart {
             RestartPolicy::No => return false,
-            RestartPolicy::OnFailure { .. } if self.is_success(end) => return false,
+            RestartPolicy::OnFailure { .. } if has_succeeded => return false,
             RestartPolicy::OnFailure { max } | RestartPolicy::Always { max } => max,
         };
         max.is_none_or(|max| restarts < max)
     }
 
-    /// Whether a run that ended so has done what it was for.
+    /// Whether an end is one of success.
     pub fn is_success(&self, end: &End) -> bool {
         let end = match *end {
             End::Exited(code) => Success::Code(code),
@@ -162,10 +172,11 @@ mod tests {
             .zip([true, false, false, true, true, true])
             .map(|((end, after), chosen)| (end, after, chosen))
         {
-            assert_eq!(plain.goes_on(&end, 1), after, "{end:?}");
-            assert_eq!(chosen.goes_on(&end, 1), after_chosen, "{end:?}");
-            assert!(!plain.goes_on(&end, 2), "{end:?}");
-            assert!(!Life::default().goes_on(&end, 0));
+            let goes_on = |life: &Life, restarts| life.goes_on(life.is_success(&end), restarts);
+            assert_eq!(goes_on(&plain, 1), after, "{end:?}");
+            assert_eq!(goes_on(&chosen, 1), after_chosen, "{end:?}");
+            assert!(!goes_on(&plain, 2), "{end:?}");
+            assert!(!goes_on(&Life::default(), 0));
         }
     }
 
@@ -175,10 +186,10 @@ mod tests {
             restart: RestartPolicy::Always { max },
             ..Life::default()
         };
-        assert!(life(None).goes_on(&End::Exited(0), u32::MAX));
-        assert!(life(Some(1)).goes_on(&End::Exited(0), 0));
-        assert!(!life(Some(1)).goes_on(&End::Exited(1), 1));
-        assert!(!life(Some(0)).goes_on(&End::Exited(1), 0));
+        assert!(life(None).goes_on(true, u32::MAX));
+        assert!(life(Some(1)).goes_on(true, 0));
+        assert!(!life(Some(1)).goes_on(false, 1));
+        assert!(!life(Some(0)).goes_on(false, 0));
     }
 
     #[test]

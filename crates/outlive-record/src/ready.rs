@@ -129,11 +129,10 @@ impl Readiness {
         *self == Readiness::default()
     }
 
-    /// Whether there is nothing to be waited for any more: it is ready, or was not in time and is not
-    /// to go on, or nobody looks.
-    pub fn is_decided(&self, wish: &ReadyWish) -> bool {
-        let given_up = self.timed_out && !wish.keep_going;
-        self.ready_at.is_some() || given_up || self.unknown.is_some()
+    /// Whether the run is ended over it: it was not ready in time and is not to go on, or has not said
+    /// that it lives.
+    pub fn is_given_up(&self, wish: &ReadyWish) -> bool {
+        self.watchdog_expired || (self.timed_out && !wish.keep_going)
     }
 }
 

@@ -237,6 +237,9 @@ pub struct Run {
     /// How far it is with becoming ready, and what it says of itself.
     #[serde(default, skip_serializing_if = "Readiness::is_unknown")]
     pub readiness: Readiness,
+    /// Why what was to be run after its end ([`Life::on_end`]) was not, or how that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_end_failed: Option<String>,
 }
 
 /// How a run ended.
@@ -379,6 +382,22 @@ impl Record {
         self.add_run(started_at);
     }
 
+    /// Whether this run, which ended so, has done what it was for.
+    pub fn has_succeeded(&self, run: &Run, end: &End) -> bool {
+        let given_up = run.timed_out || run.readiness.is_given_up(&self.spec.ready);
+        self.spec.life.is_success(end) && !given_up
+    }
+
+    /// Whether there is nothing to be waited for any more of whoever waits until it is ready: it is,
+    /// or nobody looks, or it was not in time and there will be no other run.
+    pub fn is_readiness_decided(&self) -> bool {
+        let (readiness, spec) = (&self.newest().readiness, &self.spec);
+        let too_late = readiness.timed_out && !spec.ready.keep_going;
+        readiness.ready_at.is_some()
+            || readiness.unknown.is_some()
+            || (too_late && !spec.life.goes_on(false, self.course.restarts))
+    }
+
     fn add_run(&mut self, started_at: Timestamp) {
         self.report = None;
         self.run_count = self.run_count.saturating_add(1);
@@ -407,6 +426,7 @@ impl Run {
             output_lost: None,
             oom_kills: 0,
             readiness: Readiness::default(),
+            on_end_failed: None,
         }
     }
 }

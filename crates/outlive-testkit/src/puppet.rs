@@ -201,6 +201,11 @@ impl Puppet {
         let last = self.answers.line();
         assert_eq!(last, None, "it still had something to say");
     }
+
+    /// The same of one that is ended over what it was told, and may have answered before.
+    pub fn cut_off(&mut self) {
+        while self.answers.line().is_some() {}
+    }
 }
 
 /// The reading end of the answers, opened anew.

@@ -273,8 +273,9 @@ impl Job {
     /// [`JobOptions::ready`](crate::JobOptions::ready) is ready as soon as it runs.
     ///
     /// [`Status::readiness`] tells what was decided: it has a `ready_at`; or it was not ready within
-    /// its own time (`timed_out`) and is being stopped; or it can't be told (`unknown`); or the job has
-    /// ended before. One that is to [keep going](crate::JobOptions::keep_going) is waited for further.
+    /// its own time (`timed_out`) and is being stopped, for good; or it can't be told (`unknown`); or the job has
+    /// ended before. One that is to [keep going](crate::JobOptions::keep_going) is waited for further, and so is one that is
+    /// [started again](crate::JobOptions::restart) after a run that failed.
     ///
     /// ```standalone_crate
     /// use outlive::{Command, JobOptions, Jobs};

@@ -62,6 +62,11 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
         let what = "failed to start a job under another name than its program's";
         return Err(Error::new(Kind::Invalid, what).hint_at("a restart would not know of it"));
     }
+    let on_end = options.life.on_end.as_ref();
+    if on_end.is_some_and(|line| line.0.contains(&0)) {
+        let what = "failed to have a line run at the job's end: it contains a NUL byte";
+        return Err(Error::new(Kind::Invalid, what));
+    }
     let name = options.name.as_deref().map(parse_name).transpose()?;
     let here = proc::own_folder().during(|| "failed to tell this folder".to_owned())?;
     let folder = match &command.folder {
@@ -196,6 +201,8 @@ pub(crate) fn adopt(home: &Path, spec: &Spec) -> Result<()> {
     let keeper = keeper::find(None)?;
     let mut order = Order::new(home, keeper, spec.clone(), Environment::default());
     order.purpose = Purpose::Adopt;
+    // Of a user who is gone the job goes on; what needs to become that one is refused.
+    order.credentials = account::credentials(&spec.account).unwrap_or_default();
     if order.wish.breakaway == Breakaway::Require {
         order.wish.breakaway = Breakaway::Prefer;
     }

@@ -1,8 +1,9 @@
 //! How a job is kept.
 
+use outlive_os::bytes;
 use outlive_record::{
     Account, Form, Leftover, Life, Limits, OutputMode, Ready, ReadyWish, RestartPolicy, Size,
-    Success, Until,
+    Success, Text, Until,
 };
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -265,7 +266,7 @@ impl JobOptions {
     /// What shows that it is ready to be used; by default it is so as soon as it runs. Its keeper looks
     /// at it from the start on, at first every few milliseconds and later four times a second, and
     /// [`Job::wait_ready`](crate::Job::wait_ready) waits for it. A relative path is taken from the
-    /// folder that the job starts in. With each [`restart`](crate::Job::restart) it is looked at anew.
+    /// folder that the job starts in. Each run is looked at anew.
     ///
     /// - `"port:8080"`, `"port:10.0.0.1:8080"`, `"unix:/run/app.sock"`: a connection is accepted. If
     ///   somebody else accepts one before the job is started, it is not started, since that one would
@@ -292,8 +293,10 @@ impl JobOptions {
         self
     }
 
-    /// How long it may take to become ready, by default for ever; then it is stopped. A job may ask
-    /// for more (`EXTEND_TIMEOUT_USEC=`, sd_notify(3)). It counts from the start, in milliseconds.
+    /// How long it may take to become ready, by default for ever; then its run is ended, and has failed:
+    /// it is started again where a failure is followed by that ([`JobOptions::restart`]). A job may ask
+    /// for more (`EXTEND_TIMEOUT_USEC=`, sd_notify(3)). It counts from the start of each run, in
+    /// milliseconds.
     pub fn ready_timeout(&mut self, time: Duration) -> &mut JobOptions {
         self.ready.timeout_ms = Some(milliseconds(time));
         self
@@ -307,9 +310,40 @@ impl JobOptions {
 
     /// Has it say at least this often that it lives, from when it is ready on (`WATCHDOG=1`,
     /// sd_notify(3)); it finds how often in `WATCHDOG_USEC`. If it does not, its main process is
-    /// aborted (SIGABRT) and the rest stopped. Linux alone.
+    /// aborted (SIGABRT) and the rest stopped; that run has failed. Linux alone.
     pub fn watchdog(&mut self, period: Duration) -> &mut JobOptions {
         self.ready.watchdog_ms = Some(milliseconds(period));
+        self
+    }
+
+    /// Runs a line, by `/bin/sh`, or `cmd.exe` on Windows, once it has ended for good: by itself,
+    /// stopped, or after its last [restart](JobOptions::restart); not after one that failed to start.
+    ///
+    /// Its keeper runs it when everybody has been told of the end, as the job's user, with its
+    /// environment and in its folder, but outside of its limits. What it prints goes where the job's
+    /// output does, after all of that. It finds the result in these variables:
+    ///
+    /// | variable | |
+    /// |---|---|
+    /// | `OUTLIVE_JOB`, `OUTLIVE_NAME` | its id and its name, which is empty if it has none |
+    /// | `OUTLIVE_STATE` | [`State::word`](crate::State::word): `exited`, `signaled`, `timed-out`, `failed`, `lost` |
+    /// | `OUTLIVE_EXIT_CODE` | its exit code, or empty |
+    /// | `OUTLIVE_SIGNAL` | the number of the signal that has ended it, or empty |
+    /// | `OUTLIVE_SUCCESS` | `true` or `false` ([`JobOptions::success_codes`]) |
+    /// | `OUTLIVE_STOPPED` | `true` if somebody has stopped it, or `false` |
+    /// | `OUTLIVE_RUNS` | how many runs it has had |
+    ///
+    /// It has a minute, and is ended then, as it is when somebody stops, removes or restarts the job
+    /// meanwhile. That it failed is said in the job's [notes](crate::Status::notes). A killed keeper
+    /// can't run it; one that has adopted the job does, with the environment of the job's main process
+    /// as far as that can be read.
+    ///
+    /// ```
+    /// let mut options = outlive::JobOptions::new();
+    /// options.on_end(r#"echo "$OUTLIVE_NAME: $OUTLIVE_STATE $OUTLIVE_EXIT_CODE" >>ends"#);
+    /// ```
+    pub fn on_end(&mut self, line: impl AsRef<OsStr>) -> &mut JobOptions {
+        self.life.on_end = Some(Text(bytes(line.as_ref()).to_vec()));
         self
     }
 

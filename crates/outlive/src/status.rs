@@ -229,6 +229,11 @@ impl Status {
             notes.push("what it printed after its keeper had been ended is lost".to_owned());
         }
         notes.extend(unready(&run.readiness));
+        if let Some(why) = &run.on_end_failed {
+            notes.push(format!(
+                "what was to be run after its end (run --on-end): {why}"
+            ));
+        }
         let output = match &record.spec.output.path {
             Some(path) => PathBuf::from(os_string(path.0.clone())),
             None => folder.join(OUTPUT),
@@ -267,7 +272,7 @@ impl Status {
             group: record.spec.account.group.clone(),
             limits: record.spec.limits,
             oom_kills: run.oom_kills,
-            success: success.map(|end| record.spec.life.is_success(end) && !run.timed_out),
+            success: success.map(|end| record.has_succeeded(run, end)),
             grace: record.spec.life.grace(),
             times_out_at: times_out_at(record).filter(|_| goes_on),
             restarts_at: record.course.again_at.filter(|_| state == State::Waiting),

@@ -69,7 +69,9 @@ pub(crate) fn stop(job: &Job, grace: Option<Duration>) -> Result<Stopped> {
 /// Waits until a keeper that has recorded its job's end has gone too.
 pub(crate) fn settle(job: &Job, timeout: Duration) -> Result<()> {
     let waiting = || format!("failed to wait for the keeper of `{}`", job.label());
-    let keeper = job.look()?.living_keeper().during(waiting)?;
+    let seen = job.look()?;
+    let timeout = timeout.saturating_add(seen.record.spec.life.after_end());
+    let keeper = seen.living_keeper().during(waiting)?;
     let gone = keeper.is_none_or(|keeper| keeper.wait_end(Some(timeout)).unwrap_or(false));
     if gone && !job.look()?.kept {
         return Ok(());
@@ -103,7 +105,10 @@ fn wait_for_keeper(
     before: Option<&Seen>,
 ) -> Result<Stopped> {
     let stopping = || format!("failed to stop `{}`", job.label());
-    let gone = keeper.wait_end(grace.checked_add(FORCE)).during(stopping)?;
+    // What is run after the end has its own time.
+    let after_end = before.map_or(Duration::ZERO, |it| it.record.spec.life.after_end());
+    let time = grace.checked_add(FORCE.saturating_add(after_end));
+    let gone = keeper.wait_end(time).during(stopping)?;
     let Some(before) = before else {
         return if gone {
             Ok(Stopped::Whole)

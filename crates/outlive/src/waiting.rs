@@ -28,8 +28,8 @@ impl Goal {
     }
 
     fn is_reached(self, seen: &Seen) -> bool {
-        let wish = &seen.record.spec.ready;
-        let decided = wish.when.is_none() || seen.record.newest().readiness.is_decided(wish);
+        let record = &seen.record;
+        let decided = record.spec.ready.when.is_none() || record.is_readiness_decided();
         seen.has_ended() || (self == Goal::Ready && decided)
     }
 }

@@ -4,11 +4,11 @@ use super::command::Command;
 use super::dialing::Dialing;
 use super::http::Http;
 use super::log::Log;
-use crate::arrive::Heritage;
+use crate::shell::Means;
 use jiff::Timestamp;
 use outlive_os::folder::Folder;
 use outlive_os::{dial, os_string};
-use outlive_record::{Ready, Record, Setting};
+use outlive_record::{Ready, Record};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -103,11 +103,4 @@ impl Probe {
             _ => Ok(false),
         }
     }
-}
-
-/// What a command is run with, as the job is.
-pub(crate) struct Means {
-    pub(crate) environment: Vec<u8>,
-    pub(crate) heritage: Heritage,
-    pub(crate) settings: Vec<Setting>,
 }

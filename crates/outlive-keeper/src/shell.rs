@@ -1,0 +1,135 @@
+//! Running a line with the shell as the job is run: as its user, with its environment, in its folder.
+
+use crate::account;
+use crate::arrive::Heritage;
+use outlive_os::cgroup::Cgroup;
+use outlive_os::process::Process;
+use outlive_os::spawn::{Spawn, Step, Strings, candidates};
+use outlive_os::{Borrowed, KERNEL, Kernel, os_string, proc, role};
+use outlive_record::{Credentials, Launch, Setting, Spec, Text};
+use std::ffi::OsStr;
+use std::io;
+
+/// The variable that holds the line for cmd.exe, which has no quotation in which it could be passed
+/// as an argument.
+const LINE_VARIABLE: &str = "OUTLIVE_LINE";
+
+/// What something is run with that is run as the job is.
+#[derive(Clone)]
+pub(crate) struct Means {
+    pub(crate) environment: Vec<u8>,
+    heritage: Heritage,
+    settings: Vec<Setting>,
+    credentials: Option<Credentials>,
+}
+
+impl Means {
+    pub(crate) fn new(launch: &Launch, environment: Vec<u8>, heritage: Heritage) -> Means {
+        Means {
+            environment,
+            heritage,
+            settings: launch.settings.clone(),
+            credentials: launch.credentials.clone(),
+        }
+    }
+}
+
+/// A line for the shell, and all that it is run with.
+pub(crate) struct Shell {
+    line: Vec<u8>,
+    folder: Vec<u8>,
+    nice: Option<i32>,
+    means: Means,
+    /// Whether the job is another user's than its keeper.
+    is_anothers: bool,
+}
+
+impl Shell {
+    pub(crate) fn new(line: &Text, spec: &Spec, means: Means) -> Shell {
+        Shell {
+            line: line.0.clone(),
+            folder: spec.cwd.0.clone(),
+            nice: spec.limits.nice,
+            means,
+            is_anothers: !spec.account.is_none(),
+        }
+    }
+
+    /// Sets a variable, in the place of any that it was.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        let block = std::mem::take(&mut self.means.environment);
+        let start = [name.as_bytes(), b"="].concat();
+        let all = block.split_inclusive(|byte| *byte == 0);
+        let others = all.filter(|it| !it.starts_with(&start)).flatten().copied();
+        let ours = start.iter().chain(value.as_bytes()).chain(b"\0").copied();
+        self.means.environment = others.chain(ours).collect();
+    }
+
+    /// Starts it in a session of its own, in these cgroups if they can be had, reading nothing and
+    /// printing here.
+    pub(crate) fn start(
+        &self,
+        [stdout, stderr]: [Option<Borrowed<'_>>; 2],
+        cgroups: &[Cgroup],
+    ) -> io::Result<Process> {
+        if self.is_anothers && self.means.credentials.is_none() {
+            return Err(io::Error::other("the job's user is not known any more"));
+        }
+        let (programs, arguments, environment) = self.words()?;
+        let mut folder = Strings::default();
+        folder.push(&[&self.folder])?;
+        let null = role::standard_input();
+        let mut spawn = Spawn {
+            programs,
+            arguments,
+            environment: Some(environment),
+            folder: Some(folder),
+            umask: Some(self.means.heritage.umask),
+            descriptor_limit: self.means.heritage.descriptor_limit,
+            new_session: true,
+            descriptors: vec![
+                (null, 0),
+                (stdout.unwrap_or(null), 1),
+                (stderr.unwrap_or(null), 2),
+            ],
+            cgroups,
+            settings: &self.means.settings,
+            nice: self.nice,
+            identity: self.means.credentials.as_ref().map(account::identity),
+            ..Spawn::default()
+        };
+        loop {
+            match spawn.spawn() {
+                // What the job could not be given it can't be given either.
+                Err(error) if error.step == Step::Cgroup && !spawn.cgroups.is_empty() => {
+                    spawn.cgroups = &[];
+                }
+                Err(error) if error.step == Step::Nice && spawn.nice.is_some() => spawn.nice = None,
+                Err(error) => return Err(io::Error::other(format!("{error}: {}", error.cause))),
+                Ok(process) => return Ok(process),
+            }
+        }
+    }
+
+    /// The shell, its arguments and its environment.
+    fn words(&self) -> io::Result<(Strings, Strings, Strings)> {
+        let strings = |words: &[&[u8]]| {
+            let mut strings = Strings::default();
+            let pushed = words.iter().try_for_each(|word| strings.push(&[word]));
+            pushed.map(|()| strings)
+        };
+        let mut environment = Strings::from_block(self.means.environment.clone());
+        if KERNEL != Kernel::Windows {
+            let arguments = strings(&[b"sh", b"-c", &self.line])?;
+            return Ok((strings(&[b"/bin/sh"])?, arguments, environment));
+        }
+        environment.push(&[LINE_VARIABLE.as_bytes(), b"=", &self.line])?;
+        let path = proc::variable(&self.means.environment, "PATH");
+        let path = path.map(|path| os_string(path.to_vec()));
+        let found = candidates(OsStr::new("cmd.exe"), path.as_deref());
+        let found: Vec<&[u8]> = found.iter().map(Vec::as_slice).collect();
+        let expanded = format!("%{LINE_VARIABLE}%");
+        let arguments = strings(&[b"cmd.exe", b"/d", b"/c", expanded.as_bytes()])?;
+        Ok((strings(&found)?, arguments, environment))
+    }
+}
