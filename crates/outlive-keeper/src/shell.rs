@@ -10,10 +10,6 @@ use outlive_record::{Credentials, Launch, Setting, Spec, Text};
 use std::ffi::OsStr;
 use std::io;
 
-/// The variable that holds the line for cmd.exe, which has no quotation in which it could be passed
-/// as an argument.
-const LINE_VARIABLE: &str = "OUTLIVE_LINE";
-
 /// What something is run with that is run as the job is.
 #[derive(Clone)]
 pub(crate) struct Means {
@@ -75,14 +71,15 @@ impl Shell {
         if self.is_anothers && self.means.credentials.is_none() {
             return Err(io::Error::other("the job's user is not known any more"));
         }
-        let (programs, arguments, environment) = self.words()?;
+        let (programs, arguments, raw_argument) = self.words()?;
         let mut folder = Strings::default();
         folder.push(&[&self.folder])?;
         let null = role::standard_input();
         let mut spawn = Spawn {
             programs,
             arguments,
-            environment: Some(environment),
+            raw_argument,
+            environment: Some(Strings::from_block(self.means.environment.clone())),
             folder: Some(folder),
             umask: Some(self.means.heritage.umask),
             descriptor_limit: self.means.heritage.descriptor_limit,
@@ -111,25 +108,24 @@ impl Shell {
         }
     }
 
-    /// The shell, its arguments and its environment.
-    fn words(&self) -> io::Result<(Strings, Strings, Strings)> {
+    /// The shell, its arguments, and what it takes as it stands.
+    fn words(&self) -> io::Result<(Strings, Strings, Option<Vec<u8>>)> {
         let strings = |words: &[&[u8]]| {
             let mut strings = Strings::default();
             let pushed = words.iter().try_for_each(|word| strings.push(&[word]));
             pushed.map(|()| strings)
         };
-        let mut environment = Strings::from_block(self.means.environment.clone());
         if KERNEL != Kernel::Windows {
             let arguments = strings(&[b"sh", b"-c", &self.line])?;
-            return Ok((strings(&[b"/bin/sh"])?, arguments, environment));
+            return Ok((strings(&[b"/bin/sh"])?, arguments, None));
         }
-        environment.push(&[LINE_VARIABLE.as_bytes(), b"=", &self.line])?;
         let path = proc::variable(&self.means.environment, "PATH");
         let path = path.map(|path| os_string(path.to_vec()));
         let found = candidates(OsStr::new("cmd.exe"), path.as_deref());
         let found: Vec<&[u8]> = found.iter().map(Vec::as_slice).collect();
-        let expanded = format!("%{LINE_VARIABLE}%");
-        let arguments = strings(&[b"cmd.exe", b"/d", b"/c", expanded.as_bytes()])?;
-        Ok((strings(&found)?, arguments, environment))
+        // With /s it takes the first and the last quotation mark away, and nothing else.
+        let arguments = strings(&[b"cmd.exe", b"/d", b"/s", b"/c"])?;
+        let line = [b"\"", &*self.line, b"\""].concat();
+        Ok((strings(&found)?, arguments, Some(line)))
     }
 }

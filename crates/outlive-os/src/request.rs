@@ -49,6 +49,9 @@ pub struct Spawn<'a> {
     pub programs: Strings,
     /// Its arguments, its own name first.
     pub arguments: Strings,
+    /// What stands behind them in its command line, with no quotation marks added: for cmd.exe, which
+    /// takes a line apart in its own way. Of no effect on Unix, where there are no command lines.
+    pub raw_argument: Option<Vec<u8>>,
     /// Its environment, `KEY=value`, if not the caller's as it stands.
     pub environment: Option<Strings>,
     /// The folder to start in (one string), if not the caller's.

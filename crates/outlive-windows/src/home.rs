@@ -1,15 +1,13 @@
 //! A home for jobs that is the test's own.
 
-use crate::{GUARD, Puppet, Stage};
+use crate::{GUARD, Puppet, Running, Stage};
 use outlive_os::process::Process;
 use outlive_os::{proc, signal};
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::channel;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 use tempfile::TempDir;
 
@@ -75,7 +73,13 @@ impl Home {
     /// Runs `outlive` with `arguments` to its end.
     #[track_caller]
     pub fn call<W: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = W>) -> Said {
-        finish(started(&mut self.command(arguments)))
+        self.begin(arguments).finish()
+    }
+
+    /// Starts `outlive` with `arguments`.
+    #[track_caller]
+    pub fn begin<W: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = W>) -> Running {
+        Running::start(&mut self.command(arguments))
     }
 
     /// Runs `outlive` with `arguments`, which must succeed; what it printed, trimmed.
@@ -171,47 +175,10 @@ impl Drop for Home {
 }
 
 /// The words of `run` with `options` for a program.
-pub(crate) fn run<W: AsRef<str>>(options: &[&str], words: &[W]) -> Vec<String> {
+pub fn run<W: AsRef<str>>(options: &[&str], words: &[W]) -> Vec<String> {
     let words = words.iter().map(|word| word.as_ref());
     let all = ["run"].into_iter().chain(options.iter().copied());
     all.chain(["--"]).chain(words).map(str::to_owned).collect()
-}
-
-/// Starts a command.
-#[track_caller]
-pub(crate) fn started(command: &mut Command) -> Child {
-    let hint = "build it: cargo build -p outlive-cli --target x86_64-pc-windows-gnu";
-    command
-        .spawn()
-        .unwrap_or_else(|error| panic!("{command:?}: {error} ({hint})"))
-}
-
-/// Reads what a command says until nobody holds its output any more, and waits for its end.
-#[track_caller]
-pub(crate) fn finish(mut child: Child) -> Said {
-    fn read(mut pipe: impl Read + Send + 'static) -> impl FnOnce() -> Option<Vec<u8>> {
-        let (sender, receiver) = channel();
-        std::thread::spawn(move || {
-            let mut all = Vec::new();
-            let _ = pipe.read_to_end(&mut all);
-            let _ = sender.send(all);
-        });
-        move || receiver.recv_timeout(GUARD).ok()
-    }
-    let out = read(child.stdout.take().expect("it is a pipe"));
-    let err = read(child.stderr.take().expect("it is a pipe"));
-    let (Some(out), Some(err)) = (out(), err()) else {
-        let ended = child.try_wait();
-        let _ = child.kill();
-        panic!("still no end of file after {GUARD:?}; its end: {ended:?}");
-    };
-    let status = child.wait().expect("a child can be waited for");
-    let code = status.code().expect("Windows has no signals");
-    Said {
-        code: code.cast_unsigned(),
-        out,
-        err,
-    }
 }
 
 impl Said {

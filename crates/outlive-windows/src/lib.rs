@@ -7,6 +7,7 @@
 //!
 //! - `Home`: an `OUTLIVE_HOME` of the test's own, the commands run on it, and the check at the
 //!   end that no process of it is left.
+//! - `Running`: a command that goes on beside the test.
 //! - `Stage` and `Puppet`: a job that does what the test tells it, and says when it has.
 //! - `Foreign`: somebody else's job object, with the command or a puppet inside of it.
 #![cfg(windows)]
@@ -14,10 +15,12 @@
 mod foreign;
 mod home;
 mod puppet;
+mod running;
 
 pub use foreign::Foreign;
-pub use home::{Home, Said};
+pub use home::{Home, Said, run};
 pub use puppet::{Puppet, Stage};
+pub use running::Running;
 pub use windows_sys::Win32::System::JobObjects::{
     JOB_OBJECT_LIMIT_BREAKAWAY_OK as BREAKAWAY, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE as KILL,
     JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK as SILENT,

@@ -244,7 +244,8 @@ impl Request<'_> {
             let line = quote::of_batch_file(file.for_cmd()?, arguments.skip(1))?;
             (command_interpreter()?, line)
         } else {
-            (file.application(), quote::of_program(arguments)?)
+            let raw = self.spawn.raw_argument.as_deref();
+            (file.application(), quote::of_program(arguments, raw)?)
         };
         self.create(&application, line, inheritance)
     }

@@ -15,9 +15,11 @@ const QUOTE: u16 = b'"' as u16;
 const BACKSLASH: u16 = b'\\' as u16;
 const PERCENT: u16 = b'%' as u16;
 
-/// The command line of a program, from its arguments, its own name first.
+/// The command line of a program, from its arguments, its own name first, and what stands behind them
+/// as it is.
 pub(super) fn of_program<'a>(
     mut arguments: impl Iterator<Item = &'a [u8]>,
+    raw: Option<&[u8]>,
 ) -> io::Result<Vec<u16>> {
     let mut line = Vec::new();
     // The name is taken apart in a simpler way, in which no quotation mark can be part of it.
@@ -31,6 +33,10 @@ pub(super) fn of_program<'a>(
     for argument in arguments {
         line.push(b' '.into());
         append(&mut line, &units(argument));
+    }
+    if let Some(raw) = raw {
+        line.push(b' '.into());
+        line.extend(units(raw));
     }
     ended(line, LONGEST)
 }

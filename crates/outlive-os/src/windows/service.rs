@@ -86,7 +86,7 @@ impl Service {
         let whose = format!("{FOR}{}:{}", line.pid, line.start_time);
         let own = super::bytes(program.as_os_str());
         let words = arguments.iter().copied().chain([&*whose, pipe]);
-        let command = quote::of_program([own].into_iter().chain(words.map(str::as_bytes)))?;
+        let command = quote::of_program([own].into_iter().chain(words.map(str::as_bytes)), None)?;
         let name = call::wide(pipe.rsplit('\\').next().unwrap_or(pipe))?;
         let manager = Scm::open(SC_MANAGER_CREATE_SERVICE)?;
         // SAFETY: strings that end with a NUL; without an account it is the system's.
@@ -222,7 +222,7 @@ fn start_for_launcher() -> io::Result<()> {
     let name = arguments.first().cloned().unwrap_or_default();
     let words = [name].into_iter().chain(arguments);
     let words: Vec<Vec<u8>> = words.map(|it| super::bytes(&it).to_vec()).collect();
-    let mut line = quote::of_program(words.iter().map(Vec::as_slice))?;
+    let mut line = quote::of_program(words.iter().map(Vec::as_slice), None)?;
     let program: Vec<u16> = program.as_os_str().encode_wide().chain([0]).collect();
     let block = environment::block(&Strings::default())?;
     let mut desktop = [0];

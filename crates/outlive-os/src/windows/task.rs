@@ -82,7 +82,10 @@ fn definition(program: &Path, arguments: &[&str], pipe: &str) -> io::Result<Stri
     let user = security::Sid::own()?.text()?;
     let all = arguments.iter().copied().chain([pipe]);
     // The first is the name, which stands in an element of its own.
-    let line = quote::of_program(std::iter::once(&b""[..]).chain(all.map(str::as_bytes)))?;
+    let line = quote::of_program(
+        std::iter::once(&b""[..]).chain(all.map(str::as_bytes)),
+        None,
+    )?;
     let line = String::from_utf16_lossy(line.get(3..line.len() - 1).unwrap_or_default());
     let program = program.to_str().ok_or(io::ErrorKind::InvalidFilename)?;
     let (program, line) = (escaped(program), escaped(&line));

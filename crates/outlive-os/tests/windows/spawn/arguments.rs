@@ -67,6 +67,18 @@ fn arguments_arrive_as_they_are() {
     }
 }
 
+#[test]
+fn what_is_raw_is_left_to_the_program() {
+    let spawn = Spawn {
+        arguments: strings([crate::puppet::NAME, "arguments", "a b"]),
+        raw_argument: Some(br#"c "d e"f \\g"#.to_vec()),
+        ..puppet(&[])
+    };
+    let said = printed(spawn, as_child);
+    let expected = ["a b", "c", "d ef", "\\\\g"].map(|it| hexadecimal(it.as_ref()));
+    assert_eq!(said.lines().collect::<Vec<_>>(), expected);
+}
+
 fn batch_file(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
     fs::write(&path, text).expect("our own folder");

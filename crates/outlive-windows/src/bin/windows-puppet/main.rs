@@ -4,7 +4,7 @@
 use outlive::{Breakaway, Child, Command, Daemon, ExitStatus, Stdio};
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 fn main() {
@@ -63,6 +63,7 @@ fn obey(port: &str, name: &str) {
     };
     answer(&format!("{name} {}", std::process::id()));
     let mut child: Option<Child> = None;
+    let mut listener: Option<TcpListener> = None;
     for order in orders.lines().map_while(Result::ok) {
         let (verb, rest) = order.split_once(' ').unwrap_or((&order, ""));
         match verb {
@@ -72,6 +73,18 @@ fn obey(port: &str, name: &str) {
                 println!("{rest}");
                 io::stdout().flush().expect("its output can be written");
                 answer("done");
+            }
+            "complain" => {
+                eprintln!("{rest}");
+                answer("done");
+            }
+            "listen" => {
+                listener = Some(TcpListener::bind(rest).expect("nobody else listens there"));
+                answer("done");
+            }
+            "answer" => {
+                let listener = listener.as_ref().expect("it was told to listen");
+                answer(&answer_once(listener, rest).expect("whoever asks waits for the answer"));
             }
             "read" => {
                 let mut line = String::new();
@@ -84,10 +97,11 @@ fn obey(port: &str, name: &str) {
                 let program = env::current_exe().expect("a program knows its path");
                 let mut command = std::process::Command::new(program);
                 command.args(["at", port, rest]);
-                let child = command.spawn().expect("this program can be started");
-                // It ends by itself, and whoever waits for it is the test.
-                drop(child);
-                answer("done");
+                match command.spawn() {
+                    // It ends by itself, and whoever waits for it is the test.
+                    Ok(_) => answer("done"),
+                    Err(error) => answer(&error.to_string()),
+                }
             }
             "spawn" => match library(port, rest).spawn() {
                 Ok(started) => {
@@ -108,6 +122,21 @@ fn obey(port: &str, name: &str) {
             _ => panic!("{order}"),
         }
     }
+}
+
+/// Answers the first question over HTTP with a status; its first line.
+fn answer_once(listener: &TcpListener, status: &str) -> io::Result<String> {
+    let (mut stream, _) = listener.accept()?;
+    let mut question = BufReader::new(stream.try_clone()?).lines();
+    let first = question.next().unwrap_or_else(|| Ok(String::new()))?;
+    // What is closed with something unread in it is cut off, and not ended.
+    for line in question {
+        if line?.is_empty() {
+            break;
+        }
+    }
+    write!(stream, "HTTP/1.1 {status} \r\nConnection: close\r\n\r\n")?;
+    Ok(first)
 }
 
 /// This program by the library: "NAME" or "NAME require".
