@@ -74,6 +74,7 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
         None if command.reset.cwd => root_folder(),
         None => here,
     };
+    let credentials = account::credentials(&options.account)?;
     let mut environment = command.environment();
     account::move_in(&options.account, &mut environment, |name| {
         command.env.contains_key(name)
@@ -134,7 +135,7 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
     };
     let keeper = keeper::find(options.keeper.as_deref())?;
     let mut order = Order::new(home, keeper, spec, environment);
-    order.credentials = account::credentials(&options.account)?;
+    order.credentials = credentials;
     order.folder = (command.folder.is_some() || command.reset.cwd).then_some(folder);
     order.wish.reset.cwd = order.folder.is_some();
     order.set_input(command, options)?;

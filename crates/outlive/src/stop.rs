@@ -6,7 +6,7 @@ use crate::job::Job;
 use outlive_keeper::store::{self, Seen};
 use outlive_keeper::{cgroup_paths, marks};
 use outlive_os::process::Process;
-use outlive_os::{AsDescriptor, Borrowed, Found, cgroup, events, proc, signal};
+use outlive_os::{AsDescriptor, Borrowed, Found, KERNEL, Kernel, cgroup, events, proc, signal};
 use outlive_record::{Leftover, Life, Request};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -274,11 +274,28 @@ fn runs(job: &Job) -> Result<bool> {
         .is_some())
 }
 
+/// Refuses a signal that this system doesn't have.
+pub(crate) fn require_signal(signal: i32, to_do: &str) -> Result<()> {
+    if signal::can_be_sent(signal) {
+        return Ok(());
+    }
+    let name = signal::name(signal);
+    let what = format!("failed to {to_do} {name}: there is no such signal");
+    let error = Error::new(Kind::Unsupported, what);
+    Err(match KERNEL {
+        Kernel::Windows => error.hint_at("Windows has TERM, BREAK and KILL"),
+        Kernel::Linux | Kernel::Darwin => error,
+    })
+}
+
 pub(crate) fn signal(job: &Job, signal: i32, tree: bool) -> Result<()> {
     // 0 asks whether it runs, as with kill(2).
-    if signal != 0 && !signal::exists(signal) {
-        let what = format!("failed to send signal {signal}: there is none of this number");
-        return Err(Error::new(Kind::Invalid, what));
+    if signal != 0 {
+        if !signal::exists(signal) {
+            let what = format!("failed to send signal {signal}: there is none of this number");
+            return Err(Error::new(Kind::Invalid, what));
+        }
+        require_signal(signal, "send")?;
     }
     let seen = match job.look_here() {
         Err(error) if error.is_damaged() => {

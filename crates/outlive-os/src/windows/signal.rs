@@ -1,4 +1,5 @@
-//! Signals by name: those of Unix that have a counterpart here, by their numbers there.
+//! Signals by name, with Linux's numbers. Those without a counterpart here have a name too, so that
+//! whoever asks for one is told that it can't be sent.
 
 /// Ends a process at once (TerminateProcess).
 pub const KILL: i32 = 9;
@@ -23,11 +24,20 @@ pub const HANG_UP: i32 = 1;
 /// The terminal has another size: not there.
 pub const WINDOW: i32 = 28;
 
-const NAMES: [(&str, i32); 4] = [
+const NAMES: [(&str, i32); 13] = [
+    ("HUP", HANG_UP),
     ("INT", INTERRUPT),
+    ("QUIT", 3),
     ("KILL", KILL),
+    ("USR1", 10),
+    ("USR2", 12),
     ("TERM", TERM),
+    ("CHLD", CHILD),
+    ("CONT", CONTINUE),
+    ("STOP", STOP),
     ("BREAK", BREAK),
+    ("ABRT", ABORT),
+    ("WINCH", WINDOW),
 ];
 
 /// Whether there is something that a process can be sent in place of this signal.

@@ -5,9 +5,10 @@ use super::hand::Keeper;
 use crate::command;
 use crate::error::{Error, Kind, Result};
 use crate::leave::{self, Begun, Leaving};
+use crate::stop;
 use outlive_escape::cookies::is_cookie;
 use outlive_escape::plan::{Breakaway, Plan};
-use outlive_os::{KERNEL, Kernel, bytes, os_string, proc, settings, signal, spawn};
+use outlive_os::{KERNEL, Kernel, bytes, os_string, proc, settings, spawn};
 use outlive_record::{
     Answer, Delegated, InputPlan, Launch, Leftover, OutputMode, OutputPlan, RestartPolicy, Setting,
     Text, Way,
@@ -95,6 +96,12 @@ impl Order {
             let hint = "the terminal is all three of them: Job::stdin writes to it";
             return Err(Error::new(Kind::Invalid, what).hint_at(hint));
         }
+        if mode == OutputMode::Pty && KERNEL == Kernel::Windows {
+            let what = "failed to give it a terminal of its own: ConPTY is not used";
+            let hint = "leave `--tty` away: its output is kept all the same, and with `-i` \
+                        (JobOptions::keep_stdin) it can be written to";
+            return Err(Error::new(Kind::Unsupported, what).hint_at(hint));
+        }
         if self.spec.terminal.is_some() && mode != OutputMode::Pty {
             let what = "failed to combine a terminal with an output mode of another kind";
             let hint =
@@ -125,17 +132,10 @@ impl Order {
             let hint = "with each run there would be more of them";
             return Err(Error::new(Kind::Invalid, what).hint_at(hint));
         }
-        if let Some(signal) = life.stop_signal.filter(|it| !signal::can_be_sent(*it)) {
-            let name = signal::name(signal);
-            let what =
-                format!("failed to have the job asked to end by {name}: there is no such signal");
-            let error = Error::new(Kind::Unsupported, what);
-            return Err(match KERNEL {
-                Kernel::Windows => error.hint_at("Windows has TERM, BREAK and KILL"),
-                Kernel::Linux | Kernel::Darwin => error,
-            });
+        match life.stop_signal {
+            Some(signal) => stop::require_signal(signal, "have the job asked to end by"),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// What was set on purpose is in the environment whatever it is, and would be hunted by.
