@@ -2,6 +2,7 @@
 
 use crate::output;
 use crate::report::{Failure, Result};
+use crate::status;
 use crate::text;
 use jiff::Timestamp;
 use outlive::{
@@ -44,7 +45,7 @@ pub(crate) struct JobObject<'a> {
     out_of_memory: bool,
     oom_kills: u64,
     runs: Vec<RunObject<'a>>,
-    notes: &'a [String],
+    notes: Vec<&'a str>,
     way: Option<&'static str>,
     manager: Option<&'static str>,
     report: Option<Vec<HazardObject<'a>>>,
@@ -152,7 +153,7 @@ impl<'a> JobObject<'a> {
             out_of_memory: job.is_out_of_memory(),
             oom_kills: job.oom_kills,
             runs: job.runs.iter().map(RunObject::from).collect(),
-            notes: &job.notes,
+            notes: status::notes(job).collect(),
             way: job.report.as_ref().map(|report| report.way.words().0),
             manager: job.report.as_ref().and_then(|report| report.way.words().1),
             report: job

@@ -116,13 +116,10 @@ fn describe(job: &Status, usage: Option<&Usage>, now: Timestamp) -> String {
             line(if at == 0 { "Runs" } else { "" }, &run_line(run));
         }
     }
-    for note in &job.notes {
+    for note in status::notes(job) {
         line("Note", &text::plain(note));
     }
     if let Some(report) = &job.report {
-        for note in &report.notes {
-            line("Note", &text::plain(note));
-        }
         out.push_str(&hazards::describe(report, Tense::Was));
     }
     out

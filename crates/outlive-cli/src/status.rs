@@ -77,6 +77,12 @@ pub(crate) fn out_of_memory(status: &Status) -> String {
     }
 }
 
+/// What else a person should know: of the job, and of its launch if the report on that was asked for.
+pub(crate) fn notes(status: &Status) -> impl Iterator<Item = &str> {
+    let of_launch = status.report.iter().flat_map(|report| &report.notes);
+    status.notes.iter().chain(of_launch).map(String::as_str)
+}
+
 /// Tells whoever has read the output what else there is to know: that it is not whole, say.
 pub(crate) fn tell_notes(status: &Status) {
     status.notes.iter().for_each(|note| report::note(note));
