@@ -75,7 +75,9 @@ fn obey(port: &str, name: &str) {
                 answer("done");
             }
             "complain" => {
-                eprintln!("{rest}");
+                // At once: what eprintln! writes comes in parts.
+                let written = io::stderr().write_all(format!("{rest}\n").as_bytes());
+                written.expect("its output can be written");
                 answer("done");
             }
             "listen" => {
