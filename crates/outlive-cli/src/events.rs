@@ -60,7 +60,7 @@ fn tell(event: &Event, as_json: bool) -> Result<()> {
     let job = &event.status;
     if as_json {
         return json::write(&EventObject {
-            event: word(event.kind),
+            event: event.kind.word(),
             at: event.at(),
             job: JobObject::new(job),
         });
@@ -73,23 +73,13 @@ fn tell(event: &Event, as_json: bool) -> Result<()> {
         writeln!(
             out,
             "{at}\t{}\t{}\t{}\t{}\t{}",
-            word(event.kind),
+            event.kind.word(),
             text::plain(&job.id),
             text::plain(job.name.as_deref().unwrap_or_default()),
             status::exit(job),
             text::command(&job.command),
         )
     })
-}
-
-fn word(kind: EventKind) -> &'static str {
-    match kind {
-        EventKind::Started => "started",
-        EventKind::Restarted => "restarted",
-        EventKind::Ready => "ready",
-        EventKind::Ended => "ended",
-        EventKind::Removed => "removed",
-    }
 }
 
 /// For a person: when, which job, and what has happened to it.
@@ -101,7 +91,7 @@ fn line(event: &Event) -> String {
         EventKind::Started | EventKind::Restarted => {
             let command = text::command(&job.command);
             let green = Style::new().fg_color(Some(AnsiColor::Green.into()));
-            (green, format!("{}: {command}", word(event.kind)))
+            (green, format!("{}: {command}", event.kind.word()))
         }
         EventKind::Ready => {
             let green = Style::new().fg_color(Some(AnsiColor::Green.into()));

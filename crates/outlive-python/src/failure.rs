@@ -38,12 +38,25 @@ pub(crate) fn raised(py: Python<'_>, error: &Error) -> PyErr {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
     };
-    let made = py.import("outlive._errors").and_then(|errors| {
-        errors.call_method1(
-            "_make",
-            (class(error), what, number, error.hint(), error.near()),
-        )
-    });
+    made(py, class(error), &what, number, error.hint(), error.near())
+}
+
+/// The exception for what makes no sense.
+pub(crate) fn invalid(py: Python<'_>, what: &str) -> PyErr {
+    made(py, "InvalidError", what, None, None, &[])
+}
+
+fn made(
+    py: Python<'_>,
+    class: &str,
+    what: &str,
+    number: Option<i32>,
+    hint: Option<&str>,
+    near: &[String],
+) -> PyErr {
+    let errors = py.import("outlive._errors");
+    let made =
+        errors.and_then(|errors| errors.call_method1("_make", (class, what, number, hint, near)));
     made.map_or_else(|error| error, PyErr::from_value)
 }
 

@@ -1,126 +1,37 @@
 //! Jobs.
 
-use crate::failure::{raised, unlocked};
-use crate::program::{self, Changes};
+use crate::attach::Attached;
+use crate::events::Events;
+use crate::failure::{invalid, raised, unlocked};
+use crate::program;
 use crate::report;
-use crate::watch::{Following, Output, Waiting};
-use outlive::{Command, JobOptions, Jobs, Leftover, OutputMode, RestartOptions, Stopped, Until};
-use outlive_os::os_string;
-use pyo3::exceptions::PyValueError;
+use crate::usage;
+use crate::watch::{Following, Lines, Output, Waiting};
+use outlive::{Jobs, RestartOptions, Stopped, Stream};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-/// What is to be started, a dictionary with all of these keys; text comes as bytes.
+/// Which part of an output is asked for, a dictionary with all of these keys.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-pub(crate) struct Request {
-    home: Option<PathBuf>,
-    keeper: PathBuf,
-    argv: Vec<Vec<u8>>,
-    name: Option<String>,
-    cwd: Option<Vec<u8>>,
-    env: Changes,
-    clear_env: bool,
-    secret_env: Vec<Vec<u8>>,
-    umask: Option<u32>,
-    keep_stdin: bool,
-    stdin: Option<PathBuf>,
-    output: Option<PathBuf>,
-    output_limit: u64,
-    output_mode: String,
-    until: String,
-    leftover: String,
-    breakaway: String,
-    leave_sandbox: bool,
-    linger: bool,
-    reset: Vec<String>,
+pub(crate) struct Part {
+    latest: bool,
+    lines: Option<u64>,
+    since: Option<SystemTime>,
+    until: Option<SystemTime>,
+    stream: Option<String>,
 }
 
-/// One of a few words, each of which means a value.
-fn word<T: Copy>(given: &str, words: &[(&str, T)]) -> PyResult<T> {
-    let found = words.iter().find(|(word, _)| *word == given);
-    let found = found.map(|(_, value)| *value);
-    found.ok_or_else(|| {
-        let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        PyValueError::new_err(format!("{given:?} is none of {}", words.join(", ")))
-    })
-}
-
-impl Request {
-    fn options(&self) -> PyResult<JobOptions> {
-        let modes = [
-            ("file", OutputMode::File),
-            ("pipe", OutputMode::Pipe),
-            ("pty", OutputMode::Pty),
-        ];
-        let ends = [("main", Until::Main), ("tree", Until::Tree)];
-        let leftovers = [("stop", Leftover::Stop), ("leave", Leftover::Leave)];
-        let mut options = JobOptions::new();
-        options
-            .keeper(&self.keeper)
-            .keep_stdin(self.keep_stdin)
-            .output_limit(self.output_limit)
-            .output_mode(word(&self.output_mode, &modes)?)
-            .until(word(&self.until, &ends)?)
-            .leftover(word(&self.leftover, &leftovers)?);
-        if let Some(name) = &self.name {
-            options.name(name);
-        }
-        if let Some(file) = &self.stdin {
-            options.stdin_file(file);
-        }
-        if let Some(file) = &self.output {
-            options.output_file(file);
-        }
-        for name in &self.secret_env {
-            options.secret_env(os_string(name.clone()));
-        }
-        Ok(options)
-    }
-
-    fn command(self) -> PyResult<Command> {
-        let mut argv = self.argv.into_iter().map(os_string);
-        let mut command = Command::new(argv.next().unwrap_or_default());
-        command.args(argv);
-        match self.clear_env {
-            true => command.env_clear(),
-            false => command.env_take(),
-        };
-        program::change(&mut command, self.env);
-        if let Some(folder) = self.cwd {
-            command.current_dir(os_string(folder));
-        }
-        if let Some(mask) = self.umask {
-            command.umask(mask);
-        }
-        command
-            .breakaway(program::breakaway(&self.breakaway)?)
-            .leave_sandbox(self.leave_sandbox)
-            .linger(self.linger)
-            .reset(program::reset(&self.reset)?);
-        Ok(command)
-    }
-}
-
-fn jobs(py: Python<'_>, home: Option<PathBuf>) -> PyResult<Jobs> {
+pub(crate) fn jobs(py: Python<'_>, home: Option<PathBuf>) -> PyResult<Jobs> {
     let jobs = match home {
         Some(home) => Jobs::at(home),
         None => Jobs::open(),
     };
     jobs.map_err(|error| raised(py, &error))
-}
-
-/// Starts a job.
-#[pyfunction]
-pub(crate) fn start(py: Python<'_>, request: Request) -> PyResult<Job> {
-    program::look_around(py)?;
-    let jobs = jobs(py, request.home.clone())?;
-    let options = request.options()?;
-    let command = request.command()?;
-    unlocked(py, || jobs.start(&command, &options)).map(Job)
 }
 
 /// How all jobs stand, the oldest first.
@@ -138,6 +49,27 @@ pub(crate) fn find(py: Python<'_>, key: &str, home: Option<PathBuf>) -> PyResult
     unlocked(py, || jobs.get(key)).map(Job)
 }
 
+/// What all running jobs use, by their ids.
+#[pyfunction]
+pub(crate) fn usage_of_all(
+    py: Python<'_>,
+    home: Option<PathBuf>,
+) -> PyResult<HashMap<String, Bound<'_, PyDict>>> {
+    let jobs = jobs(py, home)?;
+    let all = unlocked(py, || jobs.usage())?;
+    let said = all
+        .into_iter()
+        .map(|(id, it)| Ok((id, usage::used(py, &it)?)));
+    said.collect()
+}
+
+/// What happens to jobs from now on.
+#[pyfunction]
+pub(crate) fn events(py: Python<'_>, home: Option<PathBuf>) -> PyResult<Events> {
+    let jobs = jobs(py, home)?;
+    unlocked(py, || jobs.events()).map(Events::from)
+}
+
 /// Forgets jobs that have ended; their ids.
 #[pyfunction]
 pub(crate) fn prune(
@@ -151,7 +83,7 @@ pub(crate) fn prune(
 
 /// A job.
 #[pyclass(frozen, module = "outlive._native")]
-pub(crate) struct Job(outlive::Job);
+pub(crate) struct Job(pub(crate) outlive::Job);
 
 #[pymethods]
 impl Job {
@@ -184,12 +116,48 @@ impl Job {
         unlocked(py, || self.0.waiting()).map(Waiting::from)
     }
 
-    fn output(&self, py: Python<'_>, latest: bool, lines: Option<u64>) -> PyResult<Output> {
-        unlocked(py, || self.open(latest, lines)).map(Output::from)
+    /// A wait until it is ready, or can't become so any more.
+    fn waiting_ready(&self, py: Python<'_>) -> PyResult<Waiting> {
+        unlocked(py, || self.0.waiting_ready()).map(Waiting::from)
     }
 
-    fn follow(&self, py: Python<'_>, latest: bool, lines: Option<u64>) -> PyResult<Following> {
-        unlocked(py, || self.0.follow(self.open(latest, lines)?)).map(Following::from)
+    /// How it stands when it is ready, or can't become so; nothing if the time is up first.
+    fn wait_ready<'py>(
+        &self,
+        py: Python<'py>,
+        timeout: Option<Duration>,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let status = unlocked(py, || self.0.wait_ready(timeout))?;
+        status.map(|status| report::status(py, &status)).transpose()
+    }
+
+    /// What it uses now; nothing if it does not run.
+    fn usage<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let usage = unlocked(py, || self.0.usage())?;
+        usage.map(|usage| usage::used(py, &usage)).transpose()
+    }
+
+    fn output(&self, py: Python<'_>, part: Part) -> PyResult<Output> {
+        self.open(py, part).map(Output::from)
+    }
+
+    fn follow(&self, py: Python<'_>, part: Part) -> PyResult<Following> {
+        let output = self.open(py, part)?;
+        unlocked(py, || self.0.follow(output)).map(Following::from)
+    }
+
+    fn lines(&self, py: Python<'_>, part: Part) -> PyResult<Lines> {
+        self.open(py, part).map(|it| Lines::from(it.lines()))
+    }
+
+    fn follow_lines(&self, py: Python<'_>, part: Part) -> PyResult<Lines> {
+        let output = self.open(py, part)?;
+        unlocked(py, || self.0.follow(output)).map(|it| Lines::from(it.lines()))
+    }
+
+    fn attach(&self, py: Python<'_>, part: Part) -> PyResult<Attached> {
+        let output = self.open(py, part)?;
+        unlocked(py, || self.0.attach(output)).map(Attached::from)
     }
 
     fn send(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
@@ -220,13 +188,40 @@ impl Job {
 }
 
 impl Job {
-    fn open(&self, latest: bool, lines: Option<u64>) -> outlive::Result<outlive::Output> {
-        let mut output = match latest {
-            true => self.0.latest_output()?,
-            false => self.0.output()?,
+    fn open(&self, py: Python<'_>, part: Part) -> PyResult<outlive::Output> {
+        let only = match part.stream.as_deref() {
+            None => None,
+            Some("stdout") => Some(Stream::Stdout),
+            Some("stderr") => Some(Stream::Stderr),
+            Some(other) => {
+                return Err(invalid(
+                    py,
+                    &format!("{other:?} is neither stdout nor stderr"),
+                ));
+            }
         };
-        if let Some(lines) = lines {
-            output.tail(lines)?;
+        let mut output = unlocked(py, || match part.latest {
+            true => self.0.latest_output(),
+            false => self.0.output(),
+        })?;
+        let failed = |error| raised(py, &error);
+        let outside = |error: jiff::Error| invalid(py, &format!("that is no time: {error}"));
+        if let Some(since) = part.since {
+            output
+                .since(since.try_into().map_err(outside)?)
+                .map_err(failed)?;
+        }
+        if let Some(until) = part.until {
+            output
+                .until(until.try_into().map_err(outside)?)
+                .map_err(failed)?;
+        }
+        if let Some(only) = only {
+            output.only(only).map_err(failed)?;
+        }
+        // It is read for that, to its beginning if need be.
+        if let Some(lines) = part.lines {
+            unlocked(py, || output.tail(lines))?;
         }
         Ok(output)
     }

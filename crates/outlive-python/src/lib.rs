@@ -5,11 +5,15 @@
 //! start. What is started gets
 //! the environment as it was while the lock was still held, since other threads may change it.
 
+mod attach;
 mod daemon;
+mod events;
 mod failure;
 mod job;
 mod program;
 mod report;
+mod start;
+mod usage;
 mod watch;
 
 use pyo3::exceptions::PyImportError;
@@ -26,15 +30,21 @@ mod _native {
     }
 
     #[pymodule_export]
+    use crate::attach::Attached;
+    #[pymodule_export]
     use crate::daemon::{Daemonized, daemonize};
     #[pymodule_export]
-    use crate::job::{Job, find, list, prune, restart, start};
+    use crate::events::Events;
+    #[pymodule_export]
+    use crate::job::{Job, events, find, list, prune, restart, usage_of_all};
     #[pymodule_export]
     use crate::program::{Child, cookies, disown, spawn, take_out};
     #[pymodule_export]
     use crate::report::{doctor, survey};
     #[pymodule_export]
-    use crate::watch::{Following, Output, Waiting};
+    use crate::start::start;
+    #[pymodule_export]
+    use crate::watch::{Following, Lines, Output, Waiting};
 }
 
 /// An interpreter within the process has a lock of its own from Python 3.12 on, which refuses this

@@ -2,7 +2,8 @@
 
 use crate::failure::unlocked;
 use crate::program::look_around;
-use outlive::{HazardKind, HazardState, Run, Status, Survey, Wish};
+use crate::usage;
+use outlive::{HazardKind, HazardState, Phase, Run, Status, Survey, Wish};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -56,10 +57,34 @@ pub(crate) fn status<'py>(py: Python<'py>, status: &Status) -> PyResult<Bound<'p
     all.set_item("exit_code", status.exit_code)?;
     all.set_item("signal", status.signal)?;
     all.set_item("command", &status.command)?;
+    all.set_item("success", status.success)?;
     all.set_item("cwd", &status.cwd)?;
     all.set_item("started_at", status.started_at.map(seconds))?;
     all.set_item("ended_at", status.ended_at.map(seconds))?;
+    all.set_item("times_out_at", status.times_out_at.map(seconds))?;
+    all.set_item("restarts_at", status.restarts_at.map(seconds))?;
+    all.set_item("restarts", status.restarts)?;
+    all.set_item("expires_at", status.expires_at.map(seconds))?;
+    all.set_item("grace", status.grace.as_secs_f64())?;
+    let readiness = &status.readiness;
+    all.set_item("ready", status.ready.when.as_ref().map(ToString::to_string))?;
+    all.set_item("ready_at", readiness.ready_at.map(seconds))?;
+    all.set_item("ready_timed_out", readiness.timed_out)?;
+    all.set_item("status_text", &readiness.status_text)?;
+    all.set_item("phase", readiness.phase.map(Phase::word))?;
+    all.set_item("main_pid", readiness.main_pid)?;
+    all.set_item("watchdog_expired", readiness.watchdog_expired)?;
+    all.set_item("user", &status.user)?;
+    all.set_item("group", &status.group)?;
+    all.set_item("limits", usage::limits(py, &status.limits)?)?;
+    all.set_item("oom_kills", status.oom_kills)?;
+    all.set_item("is_out_of_memory", status.is_out_of_memory())?;
     all.set_item("output", &status.output)?;
+    let form = PyDict::new(py);
+    form.set_item("timestamps", status.output_form.timestamps)?;
+    form.set_item("split", status.output_form.split)?;
+    all.set_item("output_form", form)?;
+    all.set_item("terminal", status.terminal.map(|it| (it.columns, it.rows)))?;
     all.set_item("keeper_pid", status.keeper.pid)?;
     all.set_item("keeper_alive", status.keeper.alive)?;
     all.set_item("stopped", status.stopped)?;
@@ -77,12 +102,16 @@ fn run<'py>(py: Python<'py>, run: &Run) -> PyResult<Bound<'py, PyDict>> {
     all.set_item("exit_code", run.exit_code)?;
     all.set_item("signal", run.signal)?;
     all.set_item("started_at", seconds(run.started_at))?;
+    all.set_item("ready_at", run.ready_at.map(seconds))?;
     all.set_item("ended_at", run.ended_at.map(seconds))?;
+    all.set_item("failure", &run.failure)?;
+    all.set_item("stopped", run.stopped)?;
+    all.set_item("timed_out", run.timed_out)?;
     Ok(all)
 }
 
 /// Seconds since 1970 in UTC.
-fn seconds(at: impl Into<std::time::SystemTime>) -> f64 {
+pub(crate) fn seconds(at: impl Into<std::time::SystemTime>) -> f64 {
     let at = at.into();
     match at.duration_since(std::time::UNIX_EPOCH) {
         Ok(since) => since.as_secs_f64(),

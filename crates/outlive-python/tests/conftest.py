@@ -180,7 +180,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("OUTLIVE_HOME", str(home))
     yield home
     for status in outlive.jobs():
-        if status.state == "running":
+        if status.state in ("running", "waiting"):
             outlive.job(status.id).stop(0)
 
 

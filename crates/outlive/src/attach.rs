@@ -87,6 +87,11 @@ impl Attached {
         self.output.descriptors()
     }
 
+    /// What becomes writable when there is room for what is [typed](Attached::try_write).
+    pub fn input(&self) -> Borrowed<'_> {
+        self.input.as_fd()
+    }
+
     /// Reads what there is, 0 bytes at the job's end; `None` if there is nothing yet, which is to be
     /// asked again when one of the [`descriptors`](Attached::descriptors) is readable.
     pub fn try_read(&mut self, bytes: &mut [u8]) -> io::Result<Option<usize>> {

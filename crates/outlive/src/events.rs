@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use outlive_keeper::store::{Home, NEW, RECORD};
 use outlive_os::changes::Changes;
 use outlive_os::folder::Folder;
-use outlive_os::{AsDescriptor, events};
+use outlive_os::{AsDescriptor, Borrowed, events};
 use outlive_record::JobId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -25,6 +25,19 @@ pub enum EventKind {
     Ended,
     /// Its record and its output were removed.
     Removed,
+}
+
+impl EventKind {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            EventKind::Started => "started",
+            EventKind::Restarted => "restarted",
+            EventKind::Ready => "ready",
+            EventKind::Ended => "ended",
+            EventKind::Removed => "removed",
+        }
+    }
 }
 
 /// Something that has happened to a job.
@@ -98,6 +111,12 @@ impl Jobs {
 }
 
 impl Events {
+    /// What becomes readable when something may have happened: then [`wait`](Events::wait), with no
+    /// time at all, tells what, until there is nothing more.
+    pub fn descriptor(&self) -> Borrowed<'_> {
+        self.changes.as_fd()
+    }
+
     /// The next event; `None` if `timeout` is over before there is any.
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<Event>> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));

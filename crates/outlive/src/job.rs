@@ -310,7 +310,12 @@ impl Job {
 
     /// A wait for its end that an event loop can take part in.
     pub fn waiting(&self) -> Result<Waiting> {
-        Waiting::new(self.clone())
+        Waiting::new(self.clone(), Goal::End)
+    }
+
+    /// The same as [`wait_ready`](Job::wait_ready), for an event loop.
+    pub fn waiting_ready(&self) -> Result<Waiting> {
+        Waiting::new(self.clone(), Goal::Ready)
     }
 
     /// Ends it with all of its processes: they are asked to by its

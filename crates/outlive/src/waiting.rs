@@ -114,13 +114,14 @@ pub(crate) fn next(job: &Job, goal: Goal, sign: &Sign) -> Result<Sign> {
     self::sign(job, goal)
 }
 
-/// A wait for a job's end, for a program that waits for other things too: its descriptor becomes
-/// readable when something has happened, which [`advance`](Waiting::advance) then looks at.
+/// A wait for a job's end, or for its being ready, for a program that waits for other things too: its
+/// descriptor becomes readable when something has happened, which [`advance`](Waiting::advance) then
+/// looks at.
 ///
 /// ```
 /// # fn wait(job: &outlive::Job) -> outlive::Result<()> {
 /// let mut waiting = job.waiting()?;
-/// while !waiting.has_ended() {
+/// while !waiting.is_over() {
 ///     // Here an event loop would wait until `waiting.descriptor()` is readable.
 ///     waiting.advance()?;
 /// }
@@ -129,44 +130,45 @@ pub(crate) fn next(job: &Job, goal: Goal, sign: &Sign) -> Result<Sign> {
 /// ```
 pub struct Waiting {
     job: Job,
+    goal: Goal,
     sign: Sign,
 }
 
 impl std::fmt::Debug for Waiting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ended = self.has_ended();
         f.debug_struct("Waiting")
             .field("job", &self.job)
-            .field("has_ended", &ended)
-            .finish()
+            .field("goal", &self.goal)
+            .field("is_over", &self.is_over())
+            .finish_non_exhaustive()
     }
 }
 
 impl Waiting {
-    pub(crate) fn new(job: Job) -> Result<Waiting> {
-        let sign = sign(&job, Goal::End)?;
-        Ok(Waiting { job, sign })
+    pub(crate) fn new(job: Job, goal: Goal) -> Result<Waiting> {
+        let sign = sign(&job, goal)?;
+        Ok(Waiting { job, goal, sign })
     }
 
-    /// Whether it has ended, as far as was seen.
-    pub fn has_ended(&self) -> bool {
+    /// Whether what is waited for has come, as far as was seen.
+    pub fn is_over(&self) -> bool {
         matches!(self.sign, Sign::Come)
     }
 
-    /// What becomes readable next; none once it has ended. It is another one after each
+    /// What becomes readable next; none once the wait is over. It is another one after each
     /// [`advance`](Waiting::advance).
     pub fn descriptor(&self) -> Option<Borrowed<'_>> {
-        (!self.has_ended()).then(|| self.sign.as_fd())
+        (!self.is_over()).then(|| self.sign.as_fd())
     }
 
-    /// Looks at what has happened, and waits for it if nothing has. Whether the job has ended: if
-    /// not, there is another thing to wait for.
+    /// Looks at what has happened, and waits for it if nothing has. Whether the wait is over: if not,
+    /// there is another thing to wait for.
     pub fn advance(&mut self) -> Result<bool> {
         if let Some(descriptor) = self.descriptor() {
             events::wait(&[descriptor], None).during(|| "failed to wait".to_owned())?;
-            self.sign = next(&self.job, Goal::End, &self.sign)?;
+            self.sign = next(&self.job, self.goal, &self.sign)?;
         }
-        Ok(self.has_ended())
+        Ok(self.is_over())
     }
 }
 

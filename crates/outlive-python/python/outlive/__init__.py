@@ -5,7 +5,7 @@
 - `create_subprocess_exec` and `create_subprocess_shell`: the same for asyncio.
 - `spawnl` … `spawnvpe`: `os.spawn*`, with `P_DETACH` on every system.
 - `start` starts a `Job`: its exit code and its output are there for whoever comes later. `job` finds
-  one, `jobs` lists them.
+  one, `jobs` lists them, `events` tells what happens to them, `usage` what they use.
 - `daemonize` makes this very program a daemon; `DaemonContext` is PEP 3143's.
 - `survey` and `doctor` tell what surrounds this process, and what would be done about it.
 """
@@ -25,6 +25,7 @@ from subprocess import (
 
 from outlive import flags
 from outlive._asyncio import create_subprocess_exec, create_subprocess_shell
+from outlive._attached import Attached
 from outlive._bin import find_outlive_bin
 from outlive._daemon import (
     Closed,
@@ -50,13 +51,16 @@ from outlive._errors import (
     UnsupportedError,
     WaitTimeoutError,
 )
+from outlive._events import Event, Events, events
 from outlive._jobs import (
     Job,
     job,
     jobs,
     prune,
-    start,
+    usage,
 )
+from outlive._limits import Limits, Usage
+from outlive._output import Line
 from outlive._popen import Popen
 from outlive._report import (
     Escape,
@@ -87,10 +91,12 @@ from outlive._spawn import (
     spawnvp,
     spawnvpe,
 )
-from outlive._status import Run, Status, Stopped
+from outlive._start import start
+from outlive._status import OutputForm, Run, Status, Stopped
 from outlive.flags import CREATE_BREAKAWAY_FROM_JOB
 
 __all__ = [
+    "Attached",
     "CREATE_BREAKAWAY_FROM_JOB",
     "CalledProcessError",
     "Closed",
@@ -102,15 +108,20 @@ __all__ = [
     "ElsewhereError",
     "Error",
     "Escape",
+    "Event",
+    "Events",
     "FolderError",
     "InputClosedError",
     "InvalidError",
     "Job",
+    "Limits",
+    "Line",
     "NameInUseError",
     "NoSuchJobError",
     "NotExecutableError",
     "NotFoundError",
     "NotRunningError",
+    "OutputForm",
     "PIPE",
     "P_DETACH",
     "P_NOWAIT",
@@ -129,6 +140,7 @@ __all__ = [
     "SystemCallError",
     "TimeoutExpired",
     "UnsupportedError",
+    "Usage",
     "WaitTimeoutError",
     "call",
     "check_call",
@@ -137,6 +149,7 @@ __all__ = [
     "create_subprocess_shell",
     "daemonize",
     "doctor",
+    "events",
     "find_outlive_bin",
     "flags",
     "getoutput",
@@ -156,6 +169,7 @@ __all__ = [
     "spawnvpe",
     "start",
     "survey",
+    "usage",
 ]
 
 if _sys.platform == "win32":

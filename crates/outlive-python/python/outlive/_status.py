@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Dict, Optional, Tuple
 
+from outlive._limits import Limits
 from outlive._report import Report
 
 
@@ -22,7 +23,34 @@ class Run:
     exit_code: Optional[int]
     signal: Optional[int]
     started_at: Optional[datetime]
+    #: When it was seen to be ready, if that was asked for.
+    ready_at: Optional[datetime]
     ended_at: Optional[datetime]
+    #: Why it could not be started, if so.
+    failure: Optional[str]
+    #: Whether somebody asked for it to stop.
+    stopped: bool
+    #: Whether it was stopped because the job's time was over.
+    timed_out: bool
+
+    @classmethod
+    def _of(cls, said: Dict[str, Any]) -> Run:
+        times = {name: _time(said[name]) for name in ("started_at", "ready_at", "ended_at")}
+        return cls(**{**said, **times})
+
+
+@dataclass(frozen=True)
+class OutputForm:
+    """What is written down with each line of a job's output."""
+
+    #: When it was printed.
+    timestamps: bool
+    #: To which stream.
+    split: bool
+
+
+#: Those of a status, which are ``None`` where there is no such time.
+_TIMES = ("started_at", "ended_at", "times_out_at", "restarts_at", "expires_at", "ready_at")
 
 
 @dataclass(frozen=True)
@@ -31,9 +59,10 @@ class Status:
 
     id: str
     name: Optional[str]
-    #: ``"running"``, ``"exited"``, ``"signaled"``, ``"failed"`` (could not be started), ``"lost"``
-    #: (how it ended is not known), ``"elsewhere"`` (of another host or container) or ``"damaged"``
-    #: (its record can't be read).
+    #: ``"running"``, ``"waiting"`` (to be started again), ``"exited"``, ``"signaled"``,
+    #: ``"timed-out"`` (it was stopped since its time was over), ``"failed"`` (could not be started),
+    #: ``"lost"`` (how it ended is not known), ``"elsewhere"`` (of another host or container) or
+    #: ``"damaged"`` (its record can't be read).
     state: str
     #: The main process of the newest run.
     pid: Optional[int]
@@ -41,12 +70,56 @@ class Status:
     exit_code: Optional[int]
     #: The signal that ended it, if one did.
     signal: Optional[int]
+    #: Whether it ended as it was meant to (`success_codes` of `start`); ``None`` while it runs, or if
+    #: it is not known how it ended.
+    success: Optional[bool]
     command: Tuple[str, ...]
     cwd: str
+    #: When its newest run started.
     started_at: Optional[datetime]
+    #: When its newest run ended.
     ended_at: Optional[datetime]
+    #: When it is stopped because its time is over.
+    times_out_at: Optional[datetime]
+    #: When it is started again, if it waits for that.
+    restarts_at: Optional[datetime]
+    #: How many times its keeper has started it again since somebody started it.
+    restarts: int
+    #: When it is removed, if it has ended and is to be.
+    expires_at: Optional[datetime]
+    #: How many seconds it may take to end when it is asked to.
+    grace: float
+    #: What shows that it is ready, as `start` was told.
+    ready: Optional[str]
+    #: When its newest run was seen to be ready.
+    ready_at: Optional[datetime]
+    #: Whether it was not ready when its time for that was over.
+    ready_timed_out: bool
+    #: What it says that it does (``STATUS=``, sd_notify(3); so the next two).
+    status_text: Optional[str]
+    #: What it says that it is about: ``"reloading"`` or ``"stopping"``.
+    phase: Optional[str]
+    #: Which of its processes it calls its main one.
+    main_pid: Optional[int]
+    #: Whether it was ended since it did not say in time that it lives.
+    watchdog_expired: bool
+    #: The user that it was started as, if not its starter's, as `start` was told.
+    user: Optional[str]
+    #: The group, likewise.
+    group: Optional[str]
+    #: What it may use.
+    limits: Limits
+    #: How many processes of its newest run the kernel has ended for lack of memory, as far as its own
+    #: cgroup tells (Linux).
+    oom_kills: int
+    #: Whether lack of memory was the reason of its end.
+    is_out_of_memory: bool
     #: The file with its output.
     output: str
+    #: What is written down with each line in that file.
+    output_form: OutputForm
+    #: The size that its own terminal had at first; ``None`` if it has none.
+    terminal: Optional[os.terminal_size]
     keeper_pid: Optional[int]
     keeper_alive: bool
     #: Whether somebody asked for it to stop.
@@ -59,29 +132,28 @@ class Status:
     report: Optional[Report]
 
     @property
+    def is_ready(self) -> bool:
+        """Whether its newest run runs and was seen to be ready; without `ready` it is so as soon as it
+        runs."""
+        return self.state == "running" and (self.ready is None or self.ready_at is not None)
+
+    @property
     def returncode(self) -> Optional[int]:
         """As `Popen.returncode`: the exit code, or the negative number of the signal."""
         return -self.signal if self.signal is not None else self.exit_code
 
     @classmethod
     def _of(cls, said: Dict[str, Any]) -> Status:
-        times = {name: _time(said[name]) for name in ("started_at", "ended_at")}
-        runs = tuple(
-            Run(
-                pid=run["pid"],
-                exit_code=run["exit_code"],
-                signal=run["signal"],
-                started_at=_time(run["started_at"]),
-                ended_at=_time(run["ended_at"]),
-            )
-            for run in said["runs"]
-        )
+        terminal = said["terminal"]
         changed = {
-            **times,
+            **{name: _time(said[name]) for name in _TIMES},
             "command": tuple(said["command"]),
             "cwd": os.fspath(said["cwd"]),
+            "limits": Limits(**said["limits"]),
             "output": os.fspath(said["output"]),
-            "runs": runs,
+            "output_form": OutputForm(**said["output_form"]),
+            "terminal": None if terminal is None else os.terminal_size(terminal),
+            "runs": tuple(Run._of(run) for run in said["runs"]),
             "notes": tuple(said["notes"]),
             "report": None if said["report"] is None else Report._of(said["report"]),
         }

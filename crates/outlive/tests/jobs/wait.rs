@@ -51,9 +51,9 @@ pub(crate) fn an_event_loop_can_wait() {
     let home = Home::new();
     let mut told = Told::start(&home, "", &JobOptions::new());
     let mut waiting = told.job.waiting().expect("it can be waited for");
-    assert!(!waiting.has_ended());
+    assert!(!waiting.is_over());
     told.tell(7);
-    while !waiting.has_ended() {
+    while !waiting.is_over() {
         let descriptor = waiting.descriptor().expect("there is more to come");
         outlive_os::events::wait(&[descriptor], LONG).expect("it can be waited for");
         waiting.advance().expect("it can be waited for");
@@ -61,7 +61,7 @@ pub(crate) fn an_event_loop_can_wait() {
     assert!(waiting.descriptor().is_none());
     assert_eq!(status(&told.job).exit_code, Some(7));
     let waiting = told.job.waiting().expect("it can be waited for");
-    assert!(waiting.has_ended());
+    assert!(waiting.is_over());
 }
 
 pub(crate) fn any_number_may_wait() {
