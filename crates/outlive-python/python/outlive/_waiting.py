@@ -45,6 +45,7 @@ class More(Protocol):
 
     def descriptors(self) -> List[int]:
         """What becomes readable then."""
+        ...
 
     def wait(self) -> None:
         """Waits for that."""
