@@ -8,8 +8,6 @@ from typing import Any, Dict, Literal, Optional, TypedDict
 
 from outlive._status import _time
 
-Stream = Literal["stdout", "stderr"]
-
 
 class Part(TypedDict, total=False):
     """Which part of an output is wanted; all of it if nothing is said."""
@@ -23,7 +21,7 @@ class Part(TypedDict, total=False):
     #: Only what was printed before this time.
     until: Optional[datetime]
     #: Only what was printed to this stream.
-    stream: Optional[Stream]
+    stream: Optional[Literal["stdout", "stderr"]]
 
 
 def part(
@@ -32,7 +30,7 @@ def part(
     lines: Optional[int] = None,
     since: Optional[datetime] = None,
     until: Optional[datetime] = None,
-    stream: Optional[Stream] = None,
+    stream: Optional[Literal["stdout", "stderr"]] = None,
 ) -> Dict[str, Any]:
     """As the extension module wants it."""
     if lines is not None and lines < 0:
@@ -54,7 +52,7 @@ class Line:
     #: of a job without `timestamps`.
     time: Optional[datetime]
     #: ``"stdout"`` or ``"stderr"``; ``None`` of a job without `split`.
-    stream: Optional[Stream]
+    stream: Optional[Literal["stdout", "stderr"]]
     #: What was printed, without the line's end; any bytes.
     text: bytes
     #: Whether the line ends here: if not, it goes on in the next one since it is longer than a

@@ -183,6 +183,7 @@ fn main() {
             any_number_may_wait
             the_first_to_end_is_told
             an_event_loop_can_wait
+            an_event_loop_can_wait_for_what_is_ready_and_what_happens
             all_are_waited_for
             waiting_for_nothing_is_over_at_once
             a_job_that_was_removed_is_told;

@@ -1,7 +1,7 @@
 //! Waiting for jobs.
 
 use crate::home::{Home, Told, named, status, waited};
-use outlive::{Job, JobOptions, State};
+use outlive::{EventKind, Job, JobOptions, State};
 use std::io::Write;
 use std::thread;
 use std::time::Duration;
@@ -62,6 +62,31 @@ pub(crate) fn an_event_loop_can_wait() {
     assert_eq!(status(&told.job).exit_code, Some(7));
     let waiting = told.job.waiting().expect("it can be waited for");
     assert!(waiting.is_over());
+}
+
+pub(crate) fn an_event_loop_can_wait_for_what_is_ready_and_what_happens() {
+    let home = Home::new();
+    let mut events = home.jobs.events().expect("they can be watched");
+    let mut options = JobOptions::new();
+    options.ready("file:never".parse().expect("that can be looked at"));
+    let mut told = Told::start(&home, "", &options);
+    let mut waiting = told.job.waiting_ready().expect("it can be waited for");
+    assert!(!waiting.is_over());
+    told.tell(7);
+    while !waiting.is_over() {
+        let descriptor = waiting.descriptor().expect("there is more to come");
+        outlive_os::events::wait(&[descriptor], LONG).expect("it can be waited for");
+        waiting.advance().expect("it can be waited for");
+    }
+    let mut seen = Vec::new();
+    while seen.last() != Some(&EventKind::Ended) {
+        outlive_os::events::wait(&[events.descriptor()], LONG).expect("it can be waited for");
+        let now = Some(Duration::ZERO);
+        while let Some(event) = events.wait(now).expect("they are watched") {
+            seen.push(event.kind);
+        }
+    }
+    assert_eq!(seen, [EventKind::Started, EventKind::Ended]);
 }
 
 pub(crate) fn any_number_may_wait() {
