@@ -5,6 +5,7 @@ use crate::job::{Job, jobs};
 use crate::program::{self, Changes};
 use outlive::{
     Command, JobOptions, Leftover, Limits, OutputMode, Ready, RestartPolicy, Size, Success, Until,
+    Via,
 };
 use outlive_os::os_string;
 use pyo3::prelude::*;
@@ -42,6 +43,7 @@ pub(crate) struct Request {
     user: Option<String>,
     group: Option<String>,
     breakaway: String,
+    via: Option<String>,
     leave_sandbox: bool,
     linger: bool,
     reset: Vec<String>,
@@ -228,7 +230,7 @@ impl Request {
         Ok(options)
     }
 
-    fn command(self) -> PyResult<Command> {
+    fn command(self, py: Python<'_>) -> PyResult<Command> {
         let mut argv = self.argv.into_iter().map(os_string);
         let mut command = Command::new(argv.next().unwrap_or_default());
         command.args(argv);
@@ -242,6 +244,14 @@ impl Request {
         }
         if let Some(mask) = self.umask {
             command.umask(mask);
+        }
+        if let Some(via) = self.via {
+            let ways = [
+                ("parent", Via::Parent),
+                ("service", Via::Service),
+                ("task", Via::Task),
+            ];
+            command.via(word(py, &via, &ways)?);
         }
         command
             .breakaway(program::breakaway(&self.breakaway)?)
@@ -258,6 +268,6 @@ pub(crate) fn start(py: Python<'_>, request: Request) -> PyResult<Job> {
     program::look_around(py)?;
     let jobs = jobs(py, request.home.clone())?;
     let options = request.options(py)?;
-    let command = request.command()?;
+    let command = request.command(py)?;
     unlocked(py, || jobs.start(&command, &options)).map(Job)
 }

@@ -231,3 +231,23 @@ def run_python(program: str, *args: str, **kwargs: object) -> subprocess.Complet
     """Runs a program in an interpreter of its own, and passes its errors on."""
     command = [sys.executable, "-c", program, *args]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **kwargs)  # type: ignore[call-overload, no-any-return]
+
+
+#: A program that is interrupted in each of some waits for a job, and then goes on.
+INTERRUPTED = """
+import outlive, signal, sys
+signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+job = outlive.job(sys.argv[1])
+for wait in {waits}:
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        wait()
+    except KeyboardInterrupt:
+        print("heard")
+"""
+
+
+def interrupted(job: str, *waits: str) -> List[str]:
+    """What comes of Ctrl-C in each of these waits for `job`."""
+    program = INTERRUPTED.format(waits=f"[{', '.join(waits)}]")
+    return run_python(program, job).stdout.split()

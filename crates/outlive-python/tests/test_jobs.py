@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from conftest import run_python
+from conftest import interrupted, run_python
 
 import outlive
 
@@ -110,21 +110,8 @@ def test_a_wait_that_times_out_harms_nothing() -> None:
 
 def test_a_wait_hears_ctrl_c() -> None:
     job = outlive.start(["sleep", "86399"])
-    said = run_python(
-        """
-import outlive, signal, sys
-signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
-job = outlive.job(sys.argv[1])
-for wait in job.wait, lambda: list(job.follow()):
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.01)
-        wait()
-    except KeyboardInterrupt:
-        print("heard")
-""",
-        job.id,
-    )
-    assert said.stdout == "heard\nheard\n"
+    waits = ["job.wait", "lambda: list(job.follow())"]
+    assert interrupted(job.id, *waits) == ["heard", "heard"]
     assert job.status().state == "running"
 
 

@@ -178,6 +178,7 @@ def test_what_makes_no_sense_is_refused() -> None:
         {"limits": outlive.Limits(nice=20)},
         {"tty": (0, 24)},
         {"tty": (80, 70000)},
+        {"via": "door"},
     ):
         with pytest.raises(ValueError):
             outlive.start(["true"], **wrong)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import run_python
+from conftest import interrupted
 
 import outlive
 
@@ -136,22 +136,9 @@ def test_a_terminal_in_an_event_loop() -> None:
 @on_terminals
 def test_a_terminal_hears_ctrl_c() -> None:
     job = outlive.start(["sleep", "86399"], tty=(80, 24))
-    said = run_python(
-        """
-import outlive, signal, sys
-signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
-job = outlive.job(sys.argv[1])
-with job.attach() as terminal:
-    for wait in lambda: terminal.read(1), lambda: next(outlive.events()):
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0.01)
-            wait()
-        except KeyboardInterrupt:
-            print("heard")
-""",
-        job.id,
-    )
-    assert said.stdout == "heard\nheard\n"
+    waits = ["lambda: job.attach().read(1)", "lambda: next(outlive.events())"]
+    assert interrupted(job.id, *waits) == ["heard", "heard"]
+    assert job.status().state == "running"
 
 
 def test_what_happens_is_told(tmp_path: Path) -> None:

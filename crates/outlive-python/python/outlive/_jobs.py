@@ -6,6 +6,7 @@ import errno
 import os
 import signal as signals
 from contextlib import suppress
+from itertools import chain
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -216,19 +217,18 @@ class Job:
         ...     print(line.stream, line.text, line.time <= status.ended_at)
         stderr b'trouble' True
         """
-        for several in pieces(self._native.lines(part(**wanted))):
-            yield from map(Line._of, several)
+        several = pieces(self._native.lines(part(**wanted)))
+        return map(Line._of, chain.from_iterable(several))
 
     def follow_lines(self, **wanted: Unpack[Part]) -> Iterator[Line]:
         """`lines`, and those that come, each when it has ended, until the job has."""
-        for several in pieces(self._native.follow_lines(part(**wanted))):
-            yield from map(Line._of, several)
+        several = pieces(self._native.follow_lines(part(**wanted)))
+        return map(Line._of, chain.from_iterable(several))
 
-    async def follow_lines_async(self, **wanted: Unpack[Part]) -> AsyncIterator[Line]:
+    def follow_lines_async(self, **wanted: Unpack[Part]) -> AsyncIterator[Line]:
         """`follow_lines` for asyncio."""
-        async for several in pieces_async(self._native.follow_lines(part(**wanted))):
-            for line in several:
-                yield Line._of(line)
+        coming = pieces_async(self._native.follow_lines(part(**wanted)))
+        return (Line._of(line) async for several in coming for line in several)
 
     def attach(self, *, lines: Optional[int] = None) -> Attached:
         """Sits down at its terminal (`tty` of `start`), and reads from the beginning of its newest

@@ -73,6 +73,7 @@ class StartRequest(TypedDict):
     user: Optional[str]
     group: Optional[str]
     breakaway: str
+    via: Optional[str]
     leave_sandbox: bool
     linger: bool
     reset: List[str]

@@ -77,6 +77,7 @@ def start(
     user: Union[str, int, None] = None,
     group: Union[str, int, None] = None,
     breakaway: Union[bool, Literal["require"]] = True,
+    via: Optional[Literal["parent", "service", "task"]] = None,
     leave_sandbox: bool = False,
     linger: bool = True,
     reset: Sequence[str] = (),
@@ -132,6 +133,9 @@ def start(
             may ask for another one. Linux.
         group: the group that it is in, instead of that user's own. Linux.
         breakaway: as for `Popen`.
+        via: the way out of a job object that lets nobody go (Windows): another process of yours is
+            made its parent, or the service control manager or the Task Scheduler starts it. Security
+            products may take it for an attack.
         leave_sandbox: whether it may leave a sandbox where that is the only way to outlive it.
         linger: whether lingering may be enabled for this user where it would otherwise end at the
             log-out.
@@ -194,6 +198,7 @@ def start(
             "user": None if user is None else str(user),
             "group": None if group is None else str(group),
             "breakaway": words[breakaway],
+            "via": via,
             "leave_sandbox": leave_sandbox,
             "linger": linger,
             "reset": list(reset),

@@ -1,7 +1,7 @@
 //! Waiting for jobs.
 
 use crate::home::{Home, Told, named, status, waited};
-use outlive::{EventKind, Job, JobOptions, State};
+use outlive::{EventKind, Job, JobOptions, State, Waiting};
 use std::io::Write;
 use std::thread;
 use std::time::Duration;
@@ -46,18 +46,21 @@ pub(crate) fn a_wait_that_times_out_does_no_harm() {
     }
 }
 
-/// More than the keeper talks to at once.
+fn wait_as_a_loop_does(waiting: &mut Waiting) {
+    while !waiting.is_over() {
+        let descriptor = waiting.descriptor().expect("there is more to come");
+        outlive_os::events::wait(&[descriptor], LONG).expect("it can be waited for");
+        waiting.advance().expect("it can be waited for");
+    }
+}
+
 pub(crate) fn an_event_loop_can_wait() {
     let home = Home::new();
     let mut told = Told::start(&home, "", &JobOptions::new());
     let mut waiting = told.job.waiting().expect("it can be waited for");
     assert!(!waiting.is_over());
     told.tell(7);
-    while !waiting.is_over() {
-        let descriptor = waiting.descriptor().expect("there is more to come");
-        outlive_os::events::wait(&[descriptor], LONG).expect("it can be waited for");
-        waiting.advance().expect("it can be waited for");
-    }
+    wait_as_a_loop_does(&mut waiting);
     assert!(waiting.descriptor().is_none());
     assert_eq!(status(&told.job).exit_code, Some(7));
     let waiting = told.job.waiting().expect("it can be waited for");
@@ -73,11 +76,7 @@ pub(crate) fn an_event_loop_can_wait_for_what_is_ready_and_what_happens() {
     let mut waiting = told.job.waiting_ready().expect("it can be waited for");
     assert!(!waiting.is_over());
     told.tell(7);
-    while !waiting.is_over() {
-        let descriptor = waiting.descriptor().expect("there is more to come");
-        outlive_os::events::wait(&[descriptor], LONG).expect("it can be waited for");
-        waiting.advance().expect("it can be waited for");
-    }
+    wait_as_a_loop_does(&mut waiting);
     let mut seen = Vec::new();
     while seen.last() != Some(&EventKind::Ended) {
         outlive_os::events::wait(&[events.descriptor()], LONG).expect("it can be waited for");
@@ -89,6 +88,7 @@ pub(crate) fn an_event_loop_can_wait_for_what_is_ready_and_what_happens() {
     assert_eq!(seen, [EventKind::Started, EventKind::Ended]);
 }
 
+/// More than the keeper talks to at once.
 pub(crate) fn any_number_may_wait() {
     let home = Home::new();
     let (job, mut tell) = Told::start(&home, "", &JobOptions::new()).apart();
