@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from typing import Any, Callable, Iterator, List, Optional, Tuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
+
+# Under nohup(1) it is ignored, by all that the tests start too, and nothing could be hung up.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 #: Answers each line that it gets by its own and its session's id, until there is nobody to ask.
 ANSWERING = """
