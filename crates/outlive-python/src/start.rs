@@ -61,6 +61,7 @@ struct Life {
     max_restarts: Option<i64>,
     success_codes: Vec<i64>,
     success_signals: Vec<i32>,
+    on_end: Option<Vec<u8>>,
 }
 
 /// What shows that it is ready, and that it lives.
@@ -128,6 +129,9 @@ impl Life {
         let codes = codes.collect::<PyResult<Vec<_>>>()?;
         let signals = self.success_signals.iter().copied().map(Success::Signal);
         options.success_codes(codes.into_iter().chain(signals));
+        if let Some(line) = &self.on_end {
+            options.on_end(os_string(line.clone()));
+        }
         Ok(())
     }
 }

@@ -37,6 +37,16 @@ def test_its_time_is_up() -> None:
     assert 3590 < (running.times_out_at - running.started_at).total_seconds() < 3610
 
 
+def test_its_end_is_told_to_a_line(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    os.mkfifo(told)
+    line = f'echo "$OUTLIVE_NAME $OUTLIVE_STATE $OUTLIVE_EXIT_CODE" >{told}'
+    outlive.start(["sh", "-c", "exit 3"], name="job", on_end=line)
+    assert told.read_text() == "job exited 3\n"
+    with pytest.raises(outlive.InvalidError):
+        outlive.start(["true"], on_end="a\0b")
+
+
 def test_what_is_over_expires() -> None:
     running = outlive.start(["sleep", "86399"], expire=3600)
     assert running.status().expires_at is None

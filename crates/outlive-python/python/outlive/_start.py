@@ -31,6 +31,7 @@ def _life(
     restart: str,
     max_restarts: Optional[int],
     success: Sequence[int],
+    on_end: Optional[Text],
 ) -> Dict[str, Any]:
     return {
         "timeout": span(timeout),
@@ -41,6 +42,7 @@ def _life(
         "max_restarts": max_restarts,
         "success_codes": [it for it in success if not isinstance(it, signals.Signals)],
         "success_signals": [it for it in success if isinstance(it, signals.Signals)],
+        "on_end": None if on_end is None else encoded(on_end),
     }
 
 
@@ -69,6 +71,7 @@ def start(
     restart: Literal["no", "on-failure", "always"] = "no",
     max_restarts: Optional[int] = None,
     success_codes: Sequence[int] = (),
+    on_end: Optional[Text] = None,
     ready: Optional[Text] = None,
     ready_timeout: Optional[float] = None,
     keep_going: bool = False,
@@ -120,6 +123,10 @@ def start(
         max_restarts: how many times at most.
         success_codes: the exit codes, and signals as `signal.Signals`, that count as success instead
             of 0 alone.
+        on_end: a line that its keeper has the shell run once it has ended for good, with the job's
+            environment and ``OUTLIVE_JOB``, ``OUTLIVE_NAME``, ``OUTLIVE_STATE``,
+            ``OUTLIVE_EXIT_CODE``, ``OUTLIVE_SIGNAL``, ``OUTLIVE_SUCCESS``, ``OUTLIVE_STOPPED`` and
+            ``OUTLIVE_RUNS``. It has a minute.
         ready: what shows that it is ready, which `Job.wait_ready` waits for:
             ``"port:[ADDRESS:]PORT"``, ``"unix:PATH"``, ``"log:REGEX"``, ``"file:PATH"``,
             ``"cmd:LINE"``, ``"http://ADDRESS[:PORT][/PATH[:STATUS]]"``, or ``"notify"`` (it sends
@@ -186,7 +193,14 @@ def start(
             "until": until,
             "leftover": leftover,
             "life": _life(
-                timeout, expire, stop_signal, grace, restart, max_restarts, success_codes
+                timeout,
+                expire,
+                stop_signal,
+                grace,
+                restart,
+                max_restarts,
+                success_codes,
+                on_end,
             ),
             "ready": {
                 "when": None if ready is None else encoded(ready),
