@@ -14,7 +14,8 @@ use outlive_os::cgroup::Cgroup;
 use outlive_os::{AsDescriptor, Descriptor, os_string, role};
 use outlive_record::{End, Input, InputPlan, Launch, RestartPolicy};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::io::Seek;
+use std::path::Path;
 use std::time::Instant;
 
 /// What another run takes. The job's environment is in it, which is stored nowhere else.
@@ -43,18 +44,19 @@ impl Provision {
         }
     }
 
-    /// Opens the file that it reads its standard input from anew: the first run has read this one.
-    fn rewind_input(&mut self) -> Result<(), Refusal> {
-        let Arrival { launch, slots, .. } = &mut self.arrival;
-        let (Input::File(path), InputPlan::Slot(number)) = (&launch.spec.input, launch.stdin)
-        else {
+    /// Goes back to the beginning of the file that it reads its standard input from: the run before has
+    /// read it. It is the file that whoever started the job has opened: what its path means by now may
+    /// be another user's choice, and to open a FIFO would wait for its writer.
+    fn rewind_input(&self) -> Result<(), Refusal> {
+        let Arrival { launch, slots, .. } = &self.arrival;
+        let (Input::File(_), InputPlan::Slot(number)) = (&launch.spec.input, launch.stdin) else {
             return Ok(());
         };
-        let path = PathBuf::from(os_string(path.0.clone()));
-        let file = File::open(&path).during(&format!("open `{}`", path.display()))?;
         let place = usize::try_from(number).ok();
-        if let Some(slot) = place.and_then(|place| slots.get_mut(place)) {
-            *slot = file.into();
+        if let Some(slot) = place.and_then(|place| slots.get(place)) {
+            let copy = slot.try_clone().during("copy its standard input")?;
+            // What can't go back, a pipe or a terminal, goes on where it is.
+            let _ = File::from(copy).rewind();
         }
         Ok(())
     }

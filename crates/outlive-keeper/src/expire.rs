@@ -12,7 +12,7 @@ use crate::escape::remove as remove_cgroups;
 use crate::store::{self, CONTROL, Home, Seen};
 use jiff::Timestamp;
 use outlive_os::folder::Folder;
-use outlive_record::{JobId, Place};
+use outlive_record::{JobId, Place, Record};
 use std::io;
 
 /// How many jobs a keeper removes at most: who has stopped its job waits for it to go. Since each of them
@@ -86,7 +86,8 @@ fn settle(
     {
         return Ok(false);
     }
-    let removed = store::remove(home, id, record.spec.name.as_ref())?;
+    let is_over = |record: &Record| record.expires_at().is_some_and(|at| at <= now);
+    let removed = store::remove(home, id, record.spec.name.as_ref(), is_over)?;
     if removed {
         remove_cgroups(&record.cgroups);
     }

@@ -48,6 +48,7 @@ impl Keeper {
     /// Writes down how a run ended that another one follows.
     pub(crate) fn record_run(&mut self) {
         self.note_end();
+        self.job.ready.renew();
         let random = proc::random().unwrap_or(0);
         let course = &mut self.job.record.course;
         let pause = course.pause_after(self.run_began.elapsed(), random);

@@ -204,6 +204,17 @@ impl Readying {
         }
     }
 
+    /// A run has ended, and another one is to follow: whoever waits from now on waits for that.
+    pub(crate) fn renew(&mut self) {
+        self.stand_down();
+        if self.decided.is_some()
+            && self.tell_decided.is_none()
+            && let Ok((decided, tell)) = events::ending()
+        {
+            (self.decided, self.tell_decided) = (Some(decided), Some(tell));
+        }
+    }
+
     /// Nothing is heard any more: the job has ended.
     pub(crate) fn end(&mut self) {
         *self = Readying {

@@ -383,8 +383,14 @@ fn is_absence(kind: io::ErrorKind) -> bool {
     matches!(kind, NotFound | NotADirectory | IsADirectory)
 }
 
-/// Removes a job whose keeper is gone, and its name if that means it; false if it has a keeper.
-pub fn remove(home: &Home, id: &JobId, name: Option<&JobName>) -> io::Result<bool> {
+/// Removes a job whose keeper is gone, and its name if that means it; false if it has a keeper, or if
+/// its record is not the one that is meant, as it is once nobody can start the job any more.
+pub fn remove(
+    home: &Home,
+    id: &JobId,
+    name: Option<&JobName>,
+    is_meant: impl FnOnce(&Record) -> bool,
+) -> io::Result<bool> {
     let jobs = home.jobs()?;
     let lock_name = format!("{id}/{LOCK}");
     // Held until it is gone: a restart that comes now finds it locked, then finds nothing.
@@ -399,6 +405,9 @@ pub fn remove(home: &Home, id: &JobId, name: Option<&JobName>) -> io::Result<boo
         Err(error) if is_absence(error.kind()) => None,
         Err(error) => return Err(error),
     };
+    if read_record(&jobs, id.as_str()).is_ok_and(|record| !is_meant(&record)) {
+        return Ok(false);
+    }
     if let Some(name) = name {
         let names = home.names()?;
         if names

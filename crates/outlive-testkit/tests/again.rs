@@ -398,3 +398,37 @@ fn a_stop_and_an_end_at_once_are_one_end() {
         assert_eq!(home.show("job")["keeper"]["alive"], false);
     }
 }
+
+#[test]
+fn a_fifo_is_not_waited_for_by_the_keeper() {
+    let home = Home::new();
+    let fifo = home.folder().join("in");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &fifo,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .expect("a FIFO can be made");
+    let mut writer = std::process::Command::new("sh")
+        .args(["-c", "echo line >\"$1\"", "sh"])
+        .arg(&fifo)
+        .spawn()
+        .expect("sh is there");
+    let input = fifo.to_str().expect("it is text");
+    let words = [
+        "run",
+        "--name",
+        "job",
+        "--stdin",
+        input,
+        "--restart",
+        "always",
+    ];
+    home.ok([&words[..], &["--", "cat"]].concat());
+    assert!(writer.wait().expect("our child").success());
+    // Nobody writes any more; each run finds the end.
+    home.prints("job", "line");
+    home.ok(["stop", "job"]);
+}

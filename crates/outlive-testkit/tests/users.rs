@@ -186,3 +186,26 @@ fn root_stops_what_somebody_else_runs() {
     home.ok(["stop", "job"]);
     assert_eq!(home.show("job")["state"], "signaled");
 }
+
+/// What a path means by the next run may be the other user's choice, and the keeper is root.
+#[test]
+fn a_further_run_reads_the_file_that_root_has_opened() {
+    if !may_become("a job of somebody else that is started again") {
+        return;
+    }
+    let home = Home::new();
+    let theirs = tempfile::tempdir().expect("a folder can be made");
+    let open = Permissions::from_mode(0o777);
+    fs::set_permissions(theirs.path(), open).expect("our own folder");
+    let (input, secret) = (theirs.path().join("in"), home.folder().join("secret"));
+    fs::write(&input, "first\n").expect("our own folder");
+    fs::write(&secret, "secret\n").expect("our own folder");
+    let script = format!("cat; ln -sf {} {}", secret.display(), input.display());
+    let stdin = input.to_str().expect("text");
+    let words = ["run", "--name", "job", "--user", "nobody", "--cwd", "/"];
+    let again = ["--restart", "always:1", "--stdin", stdin, "--", "sh", "-c"];
+    home.ok([&words[..], &again, &[&script]].concat());
+    assert_eq!(home.call(["wait", "job"]).code, 0);
+    assert!(input.is_symlink(), "the job may write to that folder");
+    assert_eq!(home.logs("job"), "first\nfirst\n");
+}

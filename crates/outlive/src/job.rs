@@ -15,7 +15,7 @@ use outlive_os::folder::Folder;
 use outlive_os::process::Process;
 use outlive_os::socket::Connection;
 use outlive_os::{AsDescriptor, Borrowed, Descriptor, events, role, socket};
-use outlive_record::{Input, JobId, MESSAGE_LIMIT, Reply, Report, Request};
+use outlive_record::{Input, JobId, MESSAGE_LIMIT, Record, Reply, Report, Request};
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -486,21 +486,22 @@ impl Job {
     }
 
     fn remove_ended(&self) -> Result<()> {
-        if self.remove_if_ended()? {
+        if self.remove_if_ended(|_| true)? {
             return Ok(());
         }
         let what = format!("failed to remove `{}`: it has a keeper", self.label);
         Err(Error::new(Kind::Running, what).hint_at(format!("outlive stop {}", self.label)))
     }
 
-    pub(crate) fn remove_if_ended(&self) -> Result<bool> {
+    /// Removes it if it has no keeper, and if this is the record that is meant.
+    pub(crate) fn remove_if_ended(&self, is_meant: impl FnOnce(&Record) -> bool) -> Result<bool> {
         let home = self.home()?;
         let (name, cgroups) = match self.look() {
             Ok(seen) => (seen.record.spec.name, seen.record.cgroups),
             Err(_) => (None, Vec::new()),
         };
         let id = JobId::parse(&self.id).map_err(|_| self.gone())?;
-        let removed = store::remove(&home, &id, name.as_ref());
+        let removed = store::remove(&home, &id, name.as_ref(), is_meant);
         if let Ok(true) = removed {
             outlive_keeper::remove_cgroups(&cgroups);
         }

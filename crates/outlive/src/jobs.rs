@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use outlive_keeper::store::{self, Home, NEW, NoHome, Seen};
 use outlive_os::folder::Folder;
 use outlive_os::proc;
-use outlive_record::{JobId, JobName, Place};
+use outlive_record::{JobId, JobName, Place, Record};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -127,9 +127,11 @@ impl Jobs {
             return false;
         }
         let job = Job::new(self.clone(), status.id.clone());
+        // Somebody may have started it again since it was looked at.
+        let is_over = |record: &Record| record.expires_at().is_some_and(|at| at <= now);
         // One that can't be removed is shown, and so is one whose keeper is about to go.
         stop::left_behind(&job).is_ok_and(|left| left == 0)
-            && job.remove_if_ended().unwrap_or(false)
+            && job.remove_if_ended(is_over).unwrap_or(false)
     }
 
     /// How the job with this id stands, if it is there.
@@ -228,7 +230,11 @@ impl Jobs {
                 // Somebody else has removed it, or it is to be stopped first.
                 _ => continue,
             }
-            if job.remove_if_ended()? || (stop::is_going(&job)? && job.remove_if_ended()?) {
+            // Not if somebody has started it again since it was looked at.
+            let is_same = |record: &Record| Some(record.newest().started_at) == status.started_at;
+            if job.remove_if_ended(is_same)?
+                || (stop::is_going(&job)? && job.remove_if_ended(is_same)?)
+            {
                 removed.push(status.id);
             }
         }

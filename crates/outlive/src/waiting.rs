@@ -29,7 +29,8 @@ impl Goal {
 
     fn is_reached(self, seen: &Seen) -> bool {
         let record = &seen.record;
-        let decided = record.spec.ready.when.is_none() || record.is_readiness_decided();
+        let decided = record.is_readiness_decided() && !record.is_between_runs();
+        let decided = record.spec.ready.when.is_none() || decided;
         seen.has_ended() || (self == Goal::Ready && decided)
     }
 }

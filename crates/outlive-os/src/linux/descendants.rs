@@ -102,6 +102,9 @@ impl Descendants {
     /// a look at all processes is not; it is gone again if one on it ends meanwhile.
     pub(super) fn has(&self, pid: i32) -> io::Result<bool> {
         let me = std::process::id().cast_signed();
+        if pid == me {
+            return Ok(false);
+        }
         for _ in 0..LOOKS {
             let mut at = Some(pid);
             while let Some(pid) = at.filter(|pid| *pid != me) {

@@ -5,6 +5,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, sockopt};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 /// A TCP connection that is being made, or has been. Nothing here waits.
 #[derive(Debug)]
@@ -37,10 +38,16 @@ impl Dial {
     /// decided by the time that it was begun.
     pub fn is_connected(&self) -> io::Result<bool> {
         sockopt::socket_error(&self.0)??;
-        match rustix::net::getpeername(&self.0) {
+        match self.0.peer_addr() {
+            // To itself, where nobody listens: the kernel has chosen that very port for its own end. It
+            // goes without a trace (SO_LINGER), since the job is about to take the port.
+            Ok(peer) if self.0.local_addr()? == peer => {
+                sockopt::set_socket_linger(&self.0, Some(Duration::ZERO))?;
+                Err(io::ErrorKind::ConnectionRefused.into())
+            }
             Ok(_) => Ok(true),
-            Err(Errno::NOTCONN) => Ok(false),
-            Err(error) => Err(error.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

@@ -41,7 +41,12 @@ impl Dial {
 
     /// Whether it has been made by now; an error, which is told once, if it was refused.
     pub fn is_connected(&self) -> io::Result<bool> {
-        match self.with(|_| Ok(true)) {
+        // To itself, where nobody listens: its own end has been given that very port.
+        let is_other = |stream: &mut TcpStream| match stream.local_addr()? == stream.peer_addr()? {
+            true => Err(io::ErrorKind::ConnectionRefused.into()),
+            false => Ok(true),
+        };
+        match self.with(is_other) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             other => other,
         }

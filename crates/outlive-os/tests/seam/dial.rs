@@ -54,6 +54,20 @@ fn a_port_that_nobody_listens_at_refuses() {
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
 }
 
+/// Who dials a port over and over at which nobody listens is given that very port for its own end in
+/// the end, and is connected to itself.
+#[test]
+fn nobody_is_taken_for_somebody_else() {
+    // Of those that are given out (`ip_local_port_range`), and of each parity.
+    for port in [45_678, 45_679] {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        for _ in 0..30_000 {
+            let connected = Dial::begin(address).and_then(|dial| dial.is_connected());
+            assert!(!connected.is_ok_and(|it| it), "{address}");
+        }
+    }
+}
+
 fn at(path: &Path) -> bool {
     answers(path.as_os_str().as_bytes()).expect("it is an address")
 }
