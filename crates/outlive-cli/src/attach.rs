@@ -8,7 +8,7 @@ use crate::report::{self, Failure, Result};
 use crate::screen::{PIECE, Screen};
 use crate::status;
 use crate::text;
-use outlive::{Attached, Job, Jobs, Size, State};
+use outlive::{Attached, Job, Jobs, Size, State, Status};
 use outlive_os::AsDescriptor;
 use outlive_os::events::Signals;
 use outlive_os::signal;
@@ -122,7 +122,10 @@ pub(crate) fn sit(job: &Job, label: &str, leave: &Leave, read_only: bool) -> Res
 
 /// Tells how it ended, and gives the code to exit with.
 fn ended(job: &Job) -> Result<i32> {
-    let status = job.wait(None)?.unwrap_or(job.status()?);
+    let status = match job.wait(None)? {
+        Some(status) => status,
+        None => job.status()?,
+    };
     status::tell_notes(&status);
     status::tell_unusual_end(&status);
     status::code(&status).ok_or_else(|| status::unknown_end(&status))
@@ -130,14 +133,23 @@ fn ended(job: &Job) -> Result<i32> {
 
 /// The same at a job that was started just now, and may have ended by now.
 pub(crate) fn sit_at_new(job: &Job, label: &str, leave: &Leave) -> Result<i32> {
-    if job.status()?.state == State::Running {
+    // Between two runs there is a terminal, too.
+    let goes_on = |status: Status| matches!(status.state, State::Running | State::Waiting);
+    if goes_on(job.status()?) {
         let sat = sit(job, label, leave, false);
-        if sat.is_ok() || job.status()?.state == State::Running {
+        if sat.is_ok() || goes_on(job.status()?) {
             return sat;
         }
     }
     follow::copy(&mut job.latest_output()?)?;
     ended(job)
+}
+
+fn is_for_now(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
 }
 
 /// A panic aborts, and nothing is dropped then.
@@ -213,6 +225,7 @@ impl Seat {
             if keys.is_some_and(|at| ready.contains(&at)) {
                 let typed = match (&self.raw).read(&mut buffer[..4096]) {
                     Ok(length) if length > 0 => length,
+                    Err(error) if is_for_now(&error) => 0,
                     // Hung up (EIO), or closed.
                     _ => return Ok(Left::Lost),
                 };
@@ -280,6 +293,7 @@ impl Seat {
             text.extend(modes.set());
         }
         text.extend(drawn);
+        text.extend(modes.margins());
         // Its other part comes next.
         text.extend(modes.unfinished());
         self.modes = modes;

@@ -100,8 +100,9 @@ enum Verb {
     /// With --json one object, of which `list --json` prints an array: id, name, state (running,
     /// waiting, exited, signaled, timed-out, failed, lost, elsewhere, damaged), pid, exit_code, signal,
     /// success, command, cwd, started_at and ended_at (RFC 3339), times_out_at, restarts_at, restarts,
-    /// expires_at, output (its path), output_form (timestamps, split), keeper (pid,
-    /// alive), user and group, limits (memory and so on, as
+    /// expires_at, ready (by what that is seen), ready_at, status_text, phase and main_pid (what it
+    /// says of itself), output (its path), output_form (timestamps, split), terminal (its size at
+    /// first), keeper (pid, alive), user and group, limits (memory and so on, as
     /// they were asked for), usage (cpu_seconds, memory, memory_peak, tasks, bytes_read, bytes_written;
     /// summed names those that its cgroup does not account for; in a list only with --usage),
     /// out_of_memory (whether that was the reason of its end), oom_kills, runs (the last ten, the newest
@@ -134,9 +135,10 @@ enum Verb {
 
     /// Tell what happens to jobs, as it happens
     ///
-    /// Jobs that are started, started again, end and are removed, from now on until this is ended.
+    /// Jobs that are started, started again, are ready, end and are removed, from now on until this is ended.
     /// In a pipe columns are separated by tabs: time, what has happened, id, name, exit code or
-    /// signal, command. With --json an object for each: event (started, restarted, ended, removed),
+    /// signal, command. With --json an object for each: event (started, restarted, ready, ended,
+    /// removed),
     /// at (RFC 3339; null of a removal), job (as `show --json` has it).
     Events(events::Args),
 

@@ -35,8 +35,8 @@ pub(crate) struct Printer {
     /// How many lines that match are passed over first.
     skip: u64,
     is_coloured: bool,
-    /// Whether what comes next begins a line.
-    at_start: bool,
+    /// Of which stream a part of a line was printed last, that did not end.
+    open: Option<Option<Stream>>,
     out: BufWriter<StdoutLock<'static>>,
 }
 
@@ -52,6 +52,11 @@ struct LineObject<'a> {
     partial: bool,
 }
 
+/// A terminal ends lines by `\r\n`, of which no regular expression knows (see `run --ready log:`).
+fn without_return(text: &[u8]) -> &[u8] {
+    text.strip_suffix(b"\r").unwrap_or(text)
+}
+
 impl Printer {
     /// For lines that match `grep`, all if there is none.
     pub(crate) fn new(form: Form, grep: Option<Regex>) -> Printer {
@@ -60,7 +65,7 @@ impl Printer {
             grep,
             skip: 0,
             is_coloured: AutoStream::choice(&io::stdout()) != ColorChoice::Never,
-            at_start: true,
+            open: None,
             out: BufWriter::with_capacity(ROOM, io::stdout().lock()),
         }
     }
@@ -79,7 +84,7 @@ impl Printer {
 
     fn matches(&self, line: &Line) -> bool {
         let grep = self.grep.as_ref();
-        grep.is_none_or(|grep| grep.is_match(&line.text))
+        grep.is_none_or(|grep| grep.is_match(without_return(&line.text)))
     }
 
     /// Prints all of them; how many were printed.
@@ -120,6 +125,10 @@ impl Printer {
     /// Prints a line if it is to be printed; whether it was.
     fn put(&mut self, line: &Line) -> Result<bool> {
         if !self.matches(line) {
+            if line.ends && self.open == Some(line.stream) {
+                // A part of it was printed: what is printed next is not its rest.
+                self.end_open().map_err(|error| output::failure(&error))?;
+            }
             return Ok(false);
         }
         if self.skip > 0 {
@@ -132,6 +141,12 @@ impl Printer {
         };
         put.map_err(|error| output::failure(&error))?;
         Ok(true)
+    }
+
+    /// Ends a line of which only a part is printed.
+    fn end_open(&mut self) -> io::Result<()> {
+        self.open = None;
+        self.out.write_all(b"\n")
     }
 
     fn put_object(&mut self, line: &Line) -> io::Result<()> {
@@ -148,17 +163,22 @@ impl Printer {
     }
 
     fn put_text(&mut self, line: &Line) -> io::Result<()> {
-        if let (Form::Timed, true, Some(time)) = (self.form, self.at_start, line.time) {
+        if self.open.is_some_and(|stream| stream != line.stream) {
+            self.end_open()?;
+        }
+        if let (Form::Timed, None, Some(time)) = (self.form, self.open, line.time) {
             let dim = self.style(Style::new().dimmed());
             write!(self.out, "{dim}{time:.6}{dim:#} ")?;
         }
-        self.at_start = line.ends;
+        self.open = (!line.ends).then_some(line.stream);
         let mut done = 0;
         let found = self.style(Style::new().bold().fg_color(Some(AnsiColor::Red.into())));
         let matches = self.grep.as_ref().filter(|_| self.is_coloured);
         for part in matches
             .into_iter()
-            .flat_map(|grep| grep.find_iter(&line.text))
+            .flat_map(|grep| grep.find_iter(without_return(&line.text)))
+            // One of no length may be within a character.
+            .filter(|part| !part.is_empty())
         {
             self.out.write_all(&line.text[done..part.start()])?;
             write!(self.out, "{found}")?;

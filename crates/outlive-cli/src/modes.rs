@@ -23,6 +23,8 @@ pub(crate) struct Modes {
     keyboards: Vec<u16>,
     /// xterm's modifyOtherKeys.
     other_keys: u16,
+    /// The parameters of the part of the screen that scrolls (DECSTBM), if it is not all of it.
+    margins: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,8 +64,12 @@ pub(crate) fn of(mut output: Output) -> Result<Modes> {
     let mut left = output.left().map_err(failure)?;
     while left > 0 {
         let length = output.read(&mut buffer).map_err(failure)?;
+        if length == 0 {
+            // A part was given back meanwhile.
+            break;
+        }
         modes.follow(&buffer[..length]);
-        left = left.saturating_sub(length.max(1) as u64);
+        left = left.saturating_sub(length as u64);
     }
     Ok(modes)
 }
@@ -150,9 +156,11 @@ impl Modes {
                 self.other_keys = numbers.get(1).copied().unwrap_or(0);
             }
             (0, b" ", b'q') => self.cursor = first,
+            (0, b"", b'r') => self.margins.clone_from(&self.parameters),
             // A soft reset (DECSTR).
             (0, b"!", b'p') => {
                 self.keypad = false;
+                self.margins.clear();
                 self.private
                     .retain(|mode, _| ALTERNATE.contains(mode) || *mode >= 1000);
             }
@@ -197,6 +205,14 @@ impl Modes {
             text += &format!("\x1b[>4;{}m", self.other_keys);
         }
         text.into_bytes()
+    }
+
+    /// What makes the same part of a drawn screen scroll; the cursor stays where it is.
+    pub(crate) fn margins(&self) -> Vec<u8> {
+        match self.margins.is_empty() {
+            true => Vec::new(),
+            false => [b"\x1b7\x1b[", &*self.margins, b"r\x1b8"].concat(),
+        }
     }
 
     /// The part of a control sequence that has come, if it is not whole.

@@ -153,7 +153,9 @@ fn tell_last_lines(job: &Job) {
         return;
     };
     let mut last = Vec::new();
-    let read = output.tail(LAST_LINES);
+    let read = output
+        .tail(LAST_LINES)
+        .and_then(|()| output.skip_to_last(LAST_BYTES));
     if read.is_ok() && output.take(LAST_BYTES).read_to_end(&mut last).is_ok() {
         let last = String::from_utf8_lossy(&last);
         last.lines().for_each(report::quote);

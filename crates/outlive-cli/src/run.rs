@@ -390,7 +390,10 @@ fn follow_to_end(job: &Job, label: &str) -> Result<i32> {
         }
         return Err(failure.unless_told(BROKEN_PIPE));
     }
-    let status = job.wait(None)?.unwrap_or(job.status()?);
+    let status = match job.wait(None)? {
+        Some(status) => status,
+        None => job.status()?,
+    };
     status::tell_notes(&status);
     status::tell_unusual_end(&status);
     status::code(&status).ok_or_else(|| status::unknown_end(&status))

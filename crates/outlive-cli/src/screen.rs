@@ -74,10 +74,18 @@ impl Screen {
     }
 }
 
+/// The largest screen that is drawn: a job says of its terminal what it likes, up to 65535x65535, and
+/// each cell takes memory.
+const MOST_ROWS: u16 = 512;
+const MOST_COLUMNS: u16 = 1024;
+
 /// Terminals have at least one cell.
 fn cells(size: Size) -> (NonZeroU16, NonZeroU16) {
     let least = |count| NonZeroU16::new(count).unwrap_or(NonZeroU16::MIN);
-    (least(size.rows), least(size.columns))
+    (
+        least(size.rows.min(MOST_ROWS)),
+        least(size.columns.min(MOST_COLUMNS)),
+    )
 }
 
 fn begin(size: Size, modes: &Modes) -> vt100::Parser {

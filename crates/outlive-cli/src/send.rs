@@ -9,7 +9,9 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 
 #[derive(clap::Args)]
-#[command(after_help = examples!(
+#[command(
+    override_usage = "outlive send [OPTIONS] <JOB> [TEXT]\n       outlive send <JOB> --keys <KEY>...",
+    after_help = examples!(
     "  outlive send repl 'print(6*7)'
   outlive send repl < commands.txt
   outlive send --eof repl
@@ -28,7 +30,7 @@ pub(crate) struct Args {
     eof: bool,
 
     /// Press keys, by tmux's names, at the job's terminal: C-c, M-x, Enter, Tab, Up, F5; what is no
-    /// key's name is typed as it is
+    /// key's name is typed as it is. All that follows is keys: this comes last
     #[arg(long, value_name = "KEY", num_args = 1.., conflicts_with = "text",
         allow_hyphen_values = true)]
     keys: Vec<String>,

@@ -29,6 +29,15 @@ pub(crate) fn style(status: &Status) -> Style {
 /// The code that its end means for whoever waited for it; none while it runs or if it is unknown.
 pub(crate) fn code(status: &Status) -> Option<i32> {
     match status.state {
+        // It was ended over that, and has failed, whatever it says of itself.
+        State::Exited
+            if status.exit_code == Some(0) && status.readiness.is_given_up(&status.ready) =>
+        {
+            Some(match status.readiness.watchdog_expired {
+                true => FAILED,
+                false => TIMED_OUT,
+            })
+        }
         State::Exited => status.exit_code.map(u32::cast_signed),
         State::Signaled => status.signal.map(|signal| 128 + signal),
         State::TimedOut => Some(TIMED_OUT),

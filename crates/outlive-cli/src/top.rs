@@ -13,7 +13,9 @@ use outlive::{Event, Jobs, RestartOptions};
 use outlive_os::signal;
 use picture::{Asked, Deed, Picture};
 use ratatui::DefaultTerminal;
+use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::event::{self, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::enable_raw_mode;
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -71,7 +73,7 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
         if signal == signal::INTERRUPT {
             return ControlFlow::Continue(());
         }
-        ratatui::restore();
+        leave_screen();
         ControlFlow::Break(())
     })?;
     // Before the jobs are looked at: nothing is missed in between.
@@ -84,8 +86,15 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
     let failed = |error: io::Error| report::io_failure("failed to draw", &error);
     let mut terminal = ratatui::try_init().map_err(failed)?;
     let done = top.run(&mut terminal, &news);
-    ratatui::restore();
+    leave_screen();
     done.map(|()| 0)
+}
+
+/// Gives the terminal back. `ratatui::restore` leaves the cursor hidden, and panics where the terminal
+/// is gone and standard error with it.
+fn leave_screen() {
+    let _ = ratatui::try_restore();
+    let _ = execute!(io::stdout(), Show);
 }
 
 /// The table, for whoever can't look at a picture.
@@ -268,13 +277,12 @@ impl Top {
 /// Has another command of outlive show something in the picture's place, until it ends.
 fn show_instead(terminal: &mut DefaultTerminal, words: &[&str]) -> Result<()> {
     let failed = |error: io::Error| report::io_failure("failed to show something else", &error);
-    ratatui::restore();
+    leave_screen();
     let program = std::env::current_exe().map_err(failed)?;
     let ended = Command::new(program).args(words).status().map_err(failed)?;
     // Whoever ended it has seen enough.
     if ended.code() != Some(128 + signal::INTERRUPT) {
-        eprint!("(any key: back to all jobs) ");
-        io::stderr().flush().map_err(failed)?;
+        write!(io::stderr(), "(any key: back to all jobs) ").map_err(failed)?;
         enable_raw_mode().map_err(failed)?;
         while !matches!(event::read().map_err(failed)?, event::Event::Key(_)) {}
     }

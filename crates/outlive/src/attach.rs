@@ -102,12 +102,31 @@ impl Attached {
                 .hand_over(self.input.as_fd())
                 .map_err(io::Error::other)?;
         }
+        if matches!(read, Some(1..)) {
+            self.go_over()?;
+        }
         Ok(read)
+    }
+
+    /// A run that began after somebody sat down (a restart of the job's own) has a terminal of its
+    /// own: goes over to that, which gets this one's size.
+    fn go_over(&mut self) -> io::Result<()> {
+        if !pty::is_hung_up(self.input.as_fd())? {
+            return Ok(());
+        }
+        // Between two runs and after the last there is no other one.
+        let Ok(input) = self.job.terminal_input("failed to stay attached") else {
+            return Ok(());
+        };
+        let size = pty::size(self.input.as_fd());
+        self.input = input.into();
+        size.and_then(|size| pty::set_size(self.input.as_fd(), size))
     }
 
     /// Types what there is room for; an error of kind `WouldBlock` if there is none, since the job
     /// does not read.
     pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.go_over()?;
         self.input.write(bytes)
     }
 
@@ -137,6 +156,7 @@ impl Read for Attached {
 
 impl Write for Attached {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.go_over()?;
         write_waiting(&mut self.input, bytes)
     }
 

@@ -163,6 +163,10 @@ impl JobOptions {
     /// job stays in its starter's state folder, and the folder that it starts in has to be one that
     /// this user may enter.
     ///
+    /// Its [`output_file`](JobOptions::output_file) and [`stdin_file`](JobOptions::stdin_file) are opened
+    /// by whoever starts it, and once more by whoever [restarts](crate::Job::restart) it: they must not
+    /// be in folders in which this user could put something else in their place.
+    ///
     /// Linux alone: elsewhere [`Error::is_unsupported`](crate::Error::is_unsupported).
     pub fn user(&mut self, user: impl Into<String>) -> &mut JobOptions {
         self.account.user = Some(user.into());
@@ -333,8 +337,8 @@ impl JobOptions {
     /// | `OUTLIVE_STOPPED` | `true` if somebody has stopped it, or `false` |
     /// | `OUTLIVE_RUNS` | how many runs it has had |
     ///
-    /// It has a minute, and is ended then, as it is when somebody stops, removes or restarts the job
-    /// meanwhile. That it failed is said in the job's [notes](crate::Status::notes). A killed keeper
+    /// It has a minute, and is ended then, as it is when somebody stops or restarts the job meanwhile;
+    /// a removal waits for it. That it failed is said in the job's [notes](crate::Status::notes). A killed keeper
     /// can't run it; one that has adopted the job does, with the environment of the job's main process
     /// as far as that can be read.
     ///

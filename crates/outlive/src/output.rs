@@ -32,6 +32,8 @@ pub struct Output {
     next: Range<usize>,
     /// What of a piece the last reading had no room for.
     rest: Vec<u8>,
+    /// How often what came next was not what follows: a part was given back, or all was cut.
+    jumps: u64,
 }
 
 /// What is left out.
@@ -73,6 +75,7 @@ impl Output {
             chunk: Vec::new(),
             next: 0..0,
             rest: Vec::new(),
+            jumps: 0,
         })
     }
 
@@ -211,6 +214,7 @@ impl Output {
         let is_cut = self.kept.is_cut()?;
         if is_cut {
             self.go_to(0);
+            self.jumps += 1;
         }
         Ok(is_cut)
     }
@@ -238,6 +242,7 @@ impl Output {
         let (length, jumped) = self.kept.read(&mut self.chunk)?;
         if jumped {
             self.begin_entry();
+            self.jumps += 1;
         }
         self.next = 0..length;
         Ok(length > 0)

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// How many looks at what a job uses are kept for its sparkline.
 const HISTORY: usize = 32;
 /// How much of the end of its output is read for the last line.
-const LAST_LINE: u64 = 512;
+const LAST_LINE: u64 = 2048;
 
 /// All jobs, as they were last seen.
 pub(super) struct Picture {
@@ -138,7 +138,15 @@ impl Picture {
         let mut usage = self.jobs.usage()?;
         let now = Instant::now();
         for row in &mut self.rows {
-            row.used(usage.remove(&row.status.id), now);
+            let usage = usage.remove(&row.status.id);
+            if usage.is_none() && row.status.state == State::Running {
+                // What ends with its keeper is told of by no event.
+                let status = self.jobs.get(&row.status.id).and_then(|job| job.status());
+                if let Ok(status) = status {
+                    row.status = status;
+                }
+            }
+            row.used(usage, now);
             row.read_last_line(&self.jobs);
         }
         Ok(())
@@ -347,9 +355,10 @@ fn push(history: &mut VecDeque<f64>, value: f64) {
 /// The last line of a job's output that is not empty, fit for a terminal.
 fn last_line(job: &Job) -> outlive::Result<String> {
     let mut output = job.output()?;
-    output.tail(2)?;
+    // From the end: neither a long line before it nor what a progress bar has shown earlier counts,
+    // and a large output costs no more than a small one.
+    output.skip_to_last(LAST_LINE)?;
     let mut bytes = Vec::new();
-    // A longer line is cut anyway.
     let _ = output.take(LAST_LINE).read_to_end(&mut bytes);
     let text = String::from_utf8_lossy(&bytes);
     let line = text

@@ -97,6 +97,7 @@ impl Keeper {
     /// Hears what the job tells. What comes from a process that is none of its tree, or has gone
     /// before it could be looked at, counts for nothing.
     pub(crate) fn hear_notices(&mut self) {
+        let mut strangers = 0;
         for _ in 0..HEARD {
             let Some(notices) = &self.job.ready.notices else {
                 return;
@@ -107,7 +108,17 @@ impl Keeper {
             let is_ours = |pid| self.job.tree.has(pid).unwrap_or(false);
             if received.sender.is_some_and(is_ours) {
                 self.heed(Notification::parse(&received.bytes));
+            } else {
+                strangers += 1;
             }
+        }
+        // The queue was theirs, and what the job had to say may have found no place in it: an abstract
+        // address is open to everybody (unix(7)).
+        if let Some(notices) = &mut self.job.ready.notices
+            && strangers == HEARD
+            && notices.alive_until.is_some()
+        {
+            notices.begin_watchdog();
         }
     }
 

@@ -80,6 +80,14 @@ pub fn size(terminal: BorrowedFd<'_>) -> io::Result<Size> {
     }
 }
 
+/// Whether all have closed the side that belongs to this master's: what is typed is read by nobody.
+pub fn is_hung_up(master: BorrowedFd<'_>) -> io::Result<bool> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut asked = [PollFd::from_borrowed_fd(master, PollFlags::empty())];
+    poll(&mut asked, Some(&Timespec::default()))?;
+    Ok(asked[0].revents().contains(PollFlags::HUP))
+}
+
 /// Gives a terminal another size, by either side. The processes in its foreground are told, if it is
 /// another one (SIGWINCH).
 pub fn set_size(terminal: BorrowedFd<'_>, size: Size) -> io::Result<()> {

@@ -57,7 +57,17 @@ impl Read for &Raw {
 
 impl Write for &Raw {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&self.output).write(bytes)
+        loop {
+            match (&self.output).write(bytes) {
+                // Whoever had this terminal before may have left it so (O_NONBLOCK is of all who
+                // share it).
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    use rustix::event::{PollFd, PollFlags, poll};
+                    poll(&mut [PollFd::new(&self.output, PollFlags::OUT)], None)?;
+                }
+                other => return other,
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -58,6 +58,11 @@ pub fn size(_terminal: Borrowed<'_>) -> io::Result<Size> {
 }
 
 /// An error of kind `Unsupported`.
+pub fn is_hung_up(_terminal: Borrowed<'_>) -> io::Result<bool> {
+    Err(unsupported())
+}
+
+/// An error of kind `Unsupported`.
 pub fn set_size(_terminal: Borrowed<'_>, _size: Size) -> io::Result<()> {
     Err(unsupported())
 }

@@ -54,6 +54,8 @@ pub struct Lines<R> {
     from: R,
     /// Lines that have not ended yet, one of each stream.
     open: [Option<Line>; 2],
+    /// The output's jumps up to now.
+    jumps: u64,
 }
 
 impl Output {
@@ -73,7 +75,11 @@ impl Follow {
 impl<R> Lines<R> {
     fn new(from: R) -> Lines<R> {
         let open = [None, None];
-        Lines { from, open }
+        Lines {
+            from,
+            open,
+            jumps: 0,
+        }
     }
 
     /// What they are read from.
@@ -91,6 +97,11 @@ impl<R> Lines<R> {
     fn next_of(&mut self, output: impl Fn(&mut R) -> &mut Output) -> io::Result<Option<Line>> {
         let output = output(&mut self.from);
         loop {
+            if output.jumps != self.jumps {
+                // The rest of a line that has not ended is gone: what comes next is another one.
+                self.jumps = output.jumps;
+                self.open = [None, None];
+            }
             let found = output.find(|piece, _| {
                 let open = &mut self.open[usize::from(piece.stream == Some(Stream::Stderr))];
                 let line = open.get_or_insert_with(|| Line {
