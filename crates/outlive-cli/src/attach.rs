@@ -97,7 +97,11 @@ pub(crate) fn sit(job: &Job, label: &str, leave: &Leave, read_only: bool) -> Res
         terminal,
     };
     restore_on_panic(&seat.raw).map_err(failed("take this terminal"))?;
-    let left = seat.sit(&signals);
+    let left = match seat.sit(&signals) {
+        // Whatever was being done with it when it was hung up.
+        Err(_) if seat.raw.size().is_err() => Ok(Left::Lost),
+        left => left,
+    };
     // The terminal is as it was before anything else is said.
     drop(seat);
     let typed = text::command(&[label]);
