@@ -3,9 +3,10 @@
 use crate::arrive::Arrival;
 use crate::escape::{Expected, Own};
 use crate::limits;
+use crate::pipes::Pipes;
 use crate::pump::Pump;
 use crate::ready::Readying;
-use crate::start::{During, Pipes, Refusal};
+use crate::start::{During, Refusal};
 use crate::store::{RECORD, forget_main_line};
 use crate::table::Event;
 use crate::watch::Keeper;

@@ -14,6 +14,7 @@
 //! | `lock_file` | a job's lock file: who keeps it, and its main process |
 //! | `arrive` | what the launcher hands over |
 //! | `start` | from the launch to a running job, or to nothing at all |
+//! | `pipes` | what a run's descriptors are made of, and its start |
 //! | `adopt` | from a job that has lost its keeper to one that has another |
 //! | `again` | another run of a job, by the keeper that it has |
 //! | `expire` | jobs that are removed some time after their end |
@@ -41,6 +42,7 @@ mod life;
 mod limits;
 mod lock_file;
 mod on_end;
+mod pipes;
 mod pump;
 mod ready;
 mod requests;
