@@ -43,7 +43,7 @@ def test_its_end_is_told_to_a_line(tmp_path: Path) -> None:
     line = f'echo "$OUTLIVE_NAME $OUTLIVE_STATE $OUTLIVE_EXIT_CODE" >{told}'
     outlive.start(["sh", "-c", "exit 3"], name="job", on_end=line)
     assert told.read_text() == "job exited 3\n"
-    with pytest.raises(outlive.InvalidError):
+    with pytest.raises(ValueError):
         outlive.start(["true"], on_end="a\0b")
 
 
