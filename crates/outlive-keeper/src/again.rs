@@ -49,12 +49,11 @@ impl Provision {
     /// read it. It is the file that whoever started the job has opened: what its path means by now may
     /// be another user's choice, and to open a FIFO would wait for its writer.
     fn rewind_input(&self) -> Result<(), Refusal> {
-        let Arrival { launch, slots, .. } = &self.arrival;
+        let launch = &self.arrival.launch;
         let (Input::File(_), InputPlan::Slot(number)) = (&launch.spec.input, launch.stdin) else {
             return Ok(());
         };
-        let place = usize::try_from(number).ok();
-        if let Some(slot) = place.and_then(|place| slots.get(place)) {
+        if let Some(slot) = self.arrival.slot(number) {
             let copy = slot.try_clone().during("copy its standard input")?;
             // What can't go back, a pipe or a terminal, goes on where it is.
             let _ = File::from(copy).rewind();

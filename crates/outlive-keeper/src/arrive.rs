@@ -3,7 +3,7 @@
 use crate::start::Refusal;
 use outlive_os::socket::Connection;
 use outlive_os::{AsDescriptor, Descriptor, memory, proc, role};
-use outlive_record::{Answer, LAUNCH_LIMIT, Launch};
+use outlive_record::{Answer, LAUNCH_LIMIT, Launch, Slot};
 use std::io;
 
 /// How many descriptors a keeper may have: its own, those of its connections, and a few to look at
@@ -35,6 +35,13 @@ pub(crate) struct Arrival {
     pub(crate) environment: Vec<u8>,
     pub(crate) slots: Vec<Descriptor>,
     pub(crate) heritage: Heritage,
+}
+
+impl Arrival {
+    /// A descriptor that has come along.
+    pub(crate) fn slot(&self, number: Slot) -> Option<&Descriptor> {
+        self.slots.get(usize::try_from(number).ok()?)
+    }
 }
 
 /// The way to the launcher, which is to be answered on it, and what else was inherited; nothing if

@@ -9,7 +9,7 @@
 //! is to be done is told by the job's record alone; a name that is wrong does nothing.
 
 use crate::escape::remove as remove_cgroups;
-use crate::store::{self, CONTROL, Home, Seen};
+use crate::store::{self, Home, Seen};
 use jiff::Timestamp;
 use outlive_os::folder::Folder;
 use outlive_record::{JobId, Place, Record};
@@ -78,12 +78,7 @@ fn settle(
     }
     // A keeper that was killed has not removed its socket, and may have left processes, for which only
     // who stops the job looks.
-    if jobs
-        .sub(id.as_str())?
-        .names()?
-        .iter()
-        .any(|it| it == CONTROL)
-    {
+    if store::has_control(&jobs.sub(id.as_str())?)? {
         return Ok(false);
     }
     let is_over = |record: &Record| record.expires_at().is_some_and(|at| at <= now);

@@ -5,12 +5,12 @@
 //! waits for it, since a service manager ends what a keeper leaves behind.
 
 use crate::arrive::Arrival;
-use crate::shell::{Means, Shell};
+use crate::shell::{Means, Shell, kill, take_ended};
 use crate::start::{During, Refusal};
 use crate::table::{Event, Phase};
 use crate::watch::{Keeper, end_by_force};
 use outlive_os::process::Process;
-use outlive_os::{AsDescriptor, Borrowed, Descriptor, Exit, signal};
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, Exit};
 use outlive_record::{End, Leftover, OutputPlan, Record, Slot};
 use std::fs::File;
 use std::io;
@@ -41,9 +41,7 @@ impl OnEnd {
             return Ok(None);
         };
         let slot = |number: Slot| {
-            let place = usize::try_from(number).ok();
-            let slot = place.and_then(|place| arrival.slots.get(place));
-            let slot = slot.ok_or(io::ErrorKind::NotFound)?;
+            let slot = arrival.slot(number).ok_or(io::ErrorKind::NotFound)?;
             slot.try_clone().map(Printed::To)
         };
         let printed = |plan| match plan {
@@ -147,11 +145,10 @@ impl Keeper {
 
     /// Looks whether it has ended.
     pub(crate) fn concluding_turn(&mut self) {
-        let ended = |it: &mut Process| it.wait_end(Some(Duration::ZERO)).unwrap_or(true);
-        let Some(process) = self.concluding.take_if(ended) else {
+        let Some(exit) = take_ended(&mut self.concluding) else {
             return;
         };
-        match process.reap().unwrap_or(None) {
+        match exit {
             Some(Exit::Code(0)) | None => {}
             Some(Exit::Code(code)) => self.on_end_failed(format!("it exited with {code}")),
             Some(Exit::Signal(by)) => self.on_end_failed(format!("it was ended by signal {by}")),
@@ -164,9 +161,7 @@ impl Keeper {
         let Some(process) = self.concluding.take() else {
             return;
         };
-        // It leads a group, and is not reaped: the id means that group.
-        signal::kill_group(process.pid());
-        let _ = process.signal(signal::KILL);
+        kill(&process);
         let _ = process.wait_end(Some(GONE));
         if self.job.record.spec.leftover == Leftover::Stop {
             // Of the job itself nothing is left.

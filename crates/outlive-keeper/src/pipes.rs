@@ -82,18 +82,11 @@ impl Pipes {
         cgroups: &[Cgroup],
     ) -> Result<(Process, Vec<Unlimited>), Refusal> {
         let Arrival {
-            launch,
-            slots,
-            heritage,
-            ..
+            launch, heritage, ..
         } = arrival;
         let slot = |number: Slot| -> Result<Borrowed<'_>, Refusal> {
-            let place = usize::try_from(number)
-                .ok()
-                .and_then(|number| slots.get(number));
-            place
-                .map(AsDescriptor::as_fd)
-                .ok_or_else(|| Refusal::launch("a descriptor is missing".into()))
+            let slot = arrival.slot(number).map(AsDescriptor::as_fd);
+            slot.ok_or_else(|| Refusal::launch("a descriptor is missing".into()))
         };
         // A keeper's own standard input is /dev/null, open for writing too.
         let null = role::standard_input();

@@ -5,10 +5,11 @@ use crate::arrive::Heritage;
 use outlive_os::cgroup::Cgroup;
 use outlive_os::process::Process;
 use outlive_os::spawn::{Spawn, Step, Strings, candidates};
-use outlive_os::{Borrowed, KERNEL, Kernel, os_string, proc, role};
+use outlive_os::{Borrowed, Exit, KERNEL, Kernel, os_string, proc, role, signal};
 use outlive_record::{Credentials, Launch, Setting, Spec, Text};
 use std::ffi::OsStr;
 use std::io;
+use std::time::Duration;
 
 /// What something is run with that is run as the job is.
 #[derive(Clone)]
@@ -128,4 +129,19 @@ impl Shell {
         let line = [b"\"", &*self.line, b"\""].concat();
         Ok((strings(&found)?, arguments, Some(line)))
     }
+}
+
+/// If the shell has ended: how, as far as that can be told. It is reaped then.
+pub(crate) fn take_ended(running: &mut Option<Process>) -> Option<Option<Exit>> {
+    let ended = |it: &mut Process| it.wait_end(Some(Duration::ZERO)).unwrap_or(true);
+    let process = running.take_if(ended)?;
+    Some(process.reap().unwrap_or(None))
+}
+
+/// Ends the shell by force, and what it has started and is still in its group.
+pub(crate) fn kill(process: &Process) {
+    // It leads a group, and is not reaped: the id means that group. Where there are no groups, it is
+    // ended itself.
+    signal::kill_group(process.pid());
+    let _ = process.signal(signal::KILL);
 }

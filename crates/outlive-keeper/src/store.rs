@@ -383,6 +383,12 @@ fn is_absence(kind: io::ErrorKind) -> bool {
     matches!(kind, NotFound | NotADirectory | IsADirectory)
 }
 
+/// Whether a keeper's socket is in a job's folder, whether or not anybody listens to it: a keeper that
+/// goes by itself removes it.
+pub fn has_control(folder: &Folder) -> io::Result<bool> {
+    Ok(folder.names()?.iter().any(|name| name == CONTROL))
+}
+
 /// Removes a job whose keeper is gone, and its name if that means it; false if it has a keeper, or if
 /// its record is not the one that is meant, as it is once nobody can start the job any more.
 pub fn remove(

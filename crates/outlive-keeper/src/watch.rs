@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 /// How often a tree is killed in one go.
 const KILL_ROUNDS: usize = 32;
+
 /// Keeps the job until nothing is left to be done. Returns the keeper's exit code.
 pub(crate) fn watch(job: Started) -> i32 {
     let mut keeper = Keeper {

@@ -270,8 +270,19 @@ impl Home {
             .as_i64()
             .filter(|_| shown["keeper"]["alive"] == true);
         let pid = pid.and_then(|pid| i32::try_from(pid).ok());
-        pid.and_then(process::Pidfd::of)
-            .unwrap_or_else(|| panic!("no keeper lives: {shown}"))
+        let keeper = pid.and_then(process::Pidfd::of);
+        let keeper = keeper.unwrap_or_else(|| panic!("no keeper lives: {shown}"));
+        assert!(process::describe(keeper.pid()).contains("outlive-keeper"));
+        keeper
+    }
+
+    /// Kills the job's keeper, which nobody replaces at once; its pid.
+    #[track_caller]
+    pub fn kill_keeper(&self, job: &str) -> i32 {
+        let keeper = self.keeper(job);
+        keeper.kill();
+        assert_eq!(self.show(job)["keeper"]["alive"], false);
+        keeper.pid()
     }
 
     /// Waits until the job's keeper has gone.

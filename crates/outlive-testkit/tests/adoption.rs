@@ -1,33 +1,15 @@
 //! A killed keeper costs nothing: whoever waits for the job, stops or restarts it gives it another one.
 
-use outlive_testkit::{Home, Pidfd, Puppet, Running, process, quoted, skipped};
+use outlive_testkit::{Home, Pidfd, Puppet, Running, quoted, skipped};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-/// The keeper of a job, which must live.
-fn keeper(home: &Home, job: &str) -> Pidfd {
-    let shown = home.show(job);
-    assert_eq!(shown["keeper"]["alive"], true, "{shown}");
-    let pid = shown["keeper"]["pid"].as_i64().expect("a keeper has a pid");
-    let keeper = Pidfd::of(i32::try_from(pid).expect("a pid fits")).expect("it lives");
-    assert!(process::describe(keeper.pid()).contains("outlive-keeper"));
-    keeper
-}
-
-/// Kills the job's keeper; its pid.
-fn kill_keeper(home: &Home, job: &str) -> i32 {
-    let keeper = keeper(home, job);
-    keeper.kill();
-    assert_eq!(home.show(job)["keeper"]["alive"], false);
-    keeper.pid()
-}
-
 /// Has the job adopted, by a wait that does not last.
 fn adopt(home: &Home, job: &str) -> Pidfd {
     assert_eq!(home.call(["wait", job, "--timeout", "1ms"]).code, 124);
-    keeper(home, job)
+    home.keeper(job)
 }
 
 /// Whether the kernel tells of the end of somebody else's child (Linux 6.15); says so if not.
@@ -62,7 +44,7 @@ fn a_wait_learns_how_an_adopted_job_ends() {
     let home = Home::new();
     let mut puppet = Puppet::new(&home);
     home.start(&["--name", "job"], &mut puppet);
-    let first = kill_keeper(&home, "job");
+    let first = home.kill_keeper("job");
     let second = adopt(&home, "job");
     assert_ne!(second.pid(), first);
     let shown = home.show("job");
@@ -114,7 +96,7 @@ fn one_of_many_adopts() {
         let home = Home::new();
         let mut puppet = Puppet::new(&home);
         home.start(&["--name", "job"], &mut puppet);
-        let first = kill_keeper(&home, "job");
+        let first = home.kill_keeper("job");
         let waits: Vec<Running> = (0..10)
             .map(|_| Running::start(&mut home.outlive_command(["wait", "job"])))
             .collect();
@@ -148,7 +130,7 @@ fn an_adopted_job_is_stopped_whole() {
             for kind in kinds {
                 puppet.child(kind);
             }
-            kill_keeper(&home, "job");
+            home.kill_keeper("job");
             let said = home.call(["stop", "job", "--grace", "20ms"]);
             assert_eq!(said.code, 0, "{kinds:?}: {said}");
             println!("{kinds:?} {options:?}: {said}");
@@ -165,7 +147,7 @@ fn an_adopted_jobs_tree_may_outlast_its_main_process() {
     let mut puppet = Puppet::new(&home);
     home.start(&["--name", "job", "--until", "tree"], &mut puppet);
     puppet.child("daemon");
-    kill_keeper(&home, "job");
+    home.kill_keeper("job");
     adopt(&home, "job");
     let main = Pidfd::of(puppet.pid()).expect("it lives");
     puppet.exit(7);
@@ -183,7 +165,7 @@ fn what_an_adopted_job_leaves_behind_is_stopped() {
     home.start(&["--name", "job"], &mut puppet);
     puppet.child("daemon");
     puppet.child("plain");
-    kill_keeper(&home, "job");
+    home.kill_keeper("job");
     let keeper = adopt(&home, "job");
     puppet.exit(7);
     let code = home.call(["wait", "job"]).code;
@@ -198,11 +180,11 @@ fn an_adopted_job_is_signalled_and_restarted() {
     let mut puppet = Puppet::new(&home);
     home.start(&["--name", "job"], &mut puppet);
     puppet.does("trap USR1");
-    kill_keeper(&home, "job");
+    home.kill_keeper("job");
     home.ok(["kill", "job", "-s", "USR1"]);
     assert_eq!(puppet.line(), "signal USR1");
-    keeper(&home, "job");
-    kill_keeper(&home, "job");
+    home.keeper("job");
+    home.kill_keeper("job");
     home.ok(["restart", "job"]);
     puppet.ready();
     home.survives("job", &mut puppet);
@@ -214,7 +196,7 @@ fn who_only_looks_does_not_adopt() {
     let home = Home::new();
     let mut puppet = Puppet::new(&home);
     home.start(&["--name", "job"], &mut puppet);
-    kill_keeper(&home, "job");
+    home.kill_keeper("job");
     let line = puppet.beat();
     assert_eq!(home.logs("job"), format!("{line}\n"));
     for _ in 0..2 {
@@ -234,7 +216,7 @@ fn an_adopted_jobs_output_is_capped() {
     let mut puppet = Puppet::new(&home);
     let job = home.start(&["--output-limit", "1MiB"], &mut puppet);
     puppet.does("flood 20000 100");
-    kill_keeper(&home, &job);
+    home.kill_keeper(&job);
     puppet.does("flood 20000 100");
     adopt(&home, &job);
     puppet.does("flood 20000 100");
@@ -260,7 +242,7 @@ fn an_adopted_jobs_standard_input_has_ended() {
     let home = Home::new();
     let mut puppet = Puppet::new(&home);
     home.start(&["--name", "job", "-i"], &mut puppet);
-    kill_keeper(&home, "job");
+    home.kill_keeper("job");
     assert_eq!(puppet.ask("read"), "end of file");
     adopt(&home, "job");
     let notes = home.show("job")["notes"].to_string();
@@ -286,7 +268,7 @@ fn output_that_passes_through_the_keeper_goes_on() {
         let (mut expected, mut errors) = (vec![puppet.beat()], Vec::new());
         let is_split = options.contains(&"--split");
         for round in 0..3 {
-            kill_keeper(&home, "job");
+            home.kill_keeper("job");
             // Nobody reads: it neither fails nor gets SIGPIPE.
             for (order, is_error) in [("say", false), ("complain", true)] {
                 let line = format!("{order} alone {round}");
@@ -302,7 +284,7 @@ fn output_that_passes_through_the_keeper_goes_on() {
             expected.push(puppet.beat());
         }
         // More than a pipe holds: it waits until there is another keeper.
-        kill_keeper(&home, "job");
+        home.kill_keeper("job");
         puppet.tell("flood 10000 100");
         adopt(&home, "job");
         assert_eq!(puppet.line(), "done");
@@ -338,7 +320,7 @@ fn keepers_are_killed_while_output_passes_through_them() {
         let id = home.start(&["--output-limit", "0", option], &mut puppet);
         puppet.tell(&format!("flood {LINES} 100"));
         for _ in 0..KILLS {
-            kill_keeper(&home, &id);
+            home.kill_keeper(&id);
             adopt(&home, &id);
         }
         assert_eq!(puppet.line(), "done");
@@ -367,7 +349,7 @@ fn an_entry_that_was_cut_short_does_not_spoil_the_next() {
     let home = Home::new();
     let mut puppet = Puppet::new(&home);
     let id = home.start(&["--timestamps"], &mut puppet);
-    kill_keeper(&home, &id);
+    home.kill_keeper(&id);
     let output = home.job(&id).join("output");
     fs::write(&output, "2026-11-22T10:05:18.123456Z cut sh").expect("our own home");
     adopt(&home, &id);
@@ -388,7 +370,7 @@ fn a_pipe_that_is_gone_is_noted() {
     let home = Home::new();
     let mut puppet = Puppet::new(&home);
     let id = home.start(&["--timestamps"], &mut puppet);
-    let keeper = kill_keeper(&home, &id);
+    let keeper = home.kill_keeper(&id);
     fs::remove_file(home.job(&id).join("stdout")).expect("the pipe has a name");
     assert_ne!(adopt(&home, &id).pid(), keeper);
     let notes = home.show(&id)["notes"].to_string();
@@ -416,7 +398,7 @@ fn the_new_keeper_is_killed_at_every_system_call() {
     let home = Home::new();
     let mut puppet = Puppet::new(&home);
     let job = home.start(&[], &mut puppet);
-    kill_keeper(&home, &job);
+    home.kill_keeper(&job);
     let mut moments = 0;
     let kill = home.outlive_words(["kill", &job, "-s", "CONT"]);
     lines(&home, &["sweep", "keeper", "1"], kill, |_| {

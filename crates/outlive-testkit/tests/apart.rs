@@ -3,12 +3,6 @@
 use outlive_testkit::{Home, Pidfd, Puppet};
 use rustix::process::Signal;
 
-fn keeper(home: &Home, job: &str) -> Pidfd {
-    let shown = home.show(job);
-    let pid = shown["keeper"]["pid"].as_i64().expect("it has a keeper");
-    Pidfd::of(i32::try_from(pid).expect("a pid")).expect("the keeper lives")
-}
-
 /// Starts a job from within another one; the names are `outer` and `inner`.
 fn nested(home: &Home, outer: &mut Puppet, inner: &Puppet) {
     let inner_line = home.shell_line(inner.run_words(&["--name", "inner"]));
@@ -24,7 +18,7 @@ fn a_job_within_a_job_outlives_its_stop_even_without_a_keeper() {
     let (mut outer, mut inner) = (Puppet::new(&home), Puppet::new(&home));
     nested(&home, &mut outer, &inner);
     inner.ready();
-    let inner_keeper = keeper(&home, "inner");
+    let inner_keeper = home.keeper("inner");
     inner_keeper.kill();
     inner_keeper.ended();
     home.ok(["stop", "outer"]);
@@ -52,7 +46,7 @@ fn a_keeper_bears_every_signal_that_can_be_borne() {
     let home = Home::new();
     let mut puppet = Puppet::new(&home);
     home.start(&["--name", "job"], &mut puppet);
-    let keeper = keeper(&home, "job");
+    let keeper = home.keeper("job");
     for signal in [
         Signal::QUIT,
         Signal::USR1,
@@ -74,7 +68,7 @@ fn a_keeper_that_stands_still_is_woken_by_a_stop() {
     let home = Home::new();
     let mut puppet = Puppet::new(&home);
     home.start(&["--name", "job"], &mut puppet);
-    keeper(&home, "job").signal(Signal::STOP);
+    home.keeper("job").signal(Signal::STOP);
     home.ok(["stop", "job"]);
     puppet.is_gone();
     assert_eq!(home.show("job")["state"], "signaled");

@@ -1,7 +1,7 @@
 //! Sitting down at a job's terminal, and leaving it.
 
 use outlive_testkit::events::Stream;
-use outlive_testkit::{Home, Pidfd, Puppet, Running, Terminal, quoted, skipped};
+use outlive_testkit::{Home, Puppet, Running, Terminal, quoted, skipped};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::process::Signal;
 
@@ -44,12 +44,6 @@ fn leaves(home: &Home, mut terminal: Terminal) {
     assert!(seen.contains("outlive attach job"), "{seen:?}");
     assert_eq!(terminal.leader.end(), 0, "{seen:?}");
     assert_eq!(terminal.modes(), untouched(home));
-}
-
-fn keeper(home: &Home) -> Pidfd {
-    let pid = home.show("job")["keeper"]["pid"].as_i64();
-    let pid = pid.and_then(|pid| i32::try_from(pid).ok());
-    pid.and_then(Pidfd::of).expect("the job has a keeper")
 }
 
 #[test]
@@ -284,14 +278,14 @@ fn a_killed_keeper_costs_nothing_while_somebody_is_attached() {
     let mut puppet = started(&home, &[]);
     let mut terminals = [0, 1].map(|_| attached(&home, &mut puppet, &[]));
     for _ in 0..3 {
-        let first = keeper(&home);
+        let first = home.keeper("job");
         first.kill();
         // It comes to both by the new keeper, whichever of them has given it the job.
         let line = puppet.beat();
         for terminal in &mut terminals {
             terminal.screen.until(&line);
         }
-        assert_ne!(keeper(&home).pid(), first.pid());
+        assert_ne!(home.keeper("job").pid(), first.pid());
     }
     puppet.tell("read");
     terminals[0].types("still here");

@@ -1,6 +1,6 @@
 //! Kills that nobody can see coming: of `run`, and of the keeper.
 
-use outlive_testkit::{Home, Pidfd, Puppet, Running, process};
+use outlive_testkit::{Home, Pidfd, Puppet, Running};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -141,26 +141,13 @@ fn the_keeper_is_killed_at_every_system_call() {
     assert_eq!(home.list().len(), 0);
 }
 
-/// Kills the job's keeper; its handle, which has ended.
-fn kill_keeper(home: &Home, job: &str) -> i32 {
-    let shown = home.show(job);
-    assert_eq!(shown["keeper"]["alive"], true, "{shown}");
-    let pid = shown["keeper"]["pid"]
-        .as_i64()
-        .expect("a keeper that lives has a pid");
-    let keeper = Pidfd::of(i32::try_from(pid).expect("a pid fits")).expect("it lives");
-    assert!(process::describe(keeper.pid()).contains("outlive-keeper"));
-    keeper.kill();
-    keeper.pid()
-}
-
 #[test]
 fn a_killed_keeper_costs_neither_the_job_nor_its_output() {
     let home = Home::new();
     let mut puppet = Puppet::new(&home);
     home.start(&["--name", "job"], &mut puppet);
     let before = puppet.beat();
-    kill_keeper(&home, "job");
+    home.kill_keeper("job");
     let after = puppet.beat();
     assert_eq!(home.logs("job"), format!("{before}\n{after}\n"));
     let listed = &home.list()[0];
@@ -199,7 +186,7 @@ fn stop_finds_the_tree_without_the_keeper() {
         let mut puppet = Puppet::new(&home);
         home.start(&["--name", "job"], &mut puppet);
         puppet.child(kind);
-        kill_keeper(&home, "job");
+        home.kill_keeper("job");
         let said = home.call(["stop", "job", "--grace", "50ms"]);
         println!("{kind}: {said}");
         assert_eq!(said.code, 0, "{kind}: {said}");
@@ -214,7 +201,7 @@ fn stop_ends_a_group_that_runs_away_without_the_keeper() {
     let mut puppet = Puppet::new(&home);
     home.start(&["--name", "job"], &mut puppet);
     puppet.child("runner");
-    kill_keeper(&home, "job");
+    home.kill_keeper("job");
     let said = home.call(["stop", "job", "--grace", "50ms"]);
     assert_eq!(said.code, 0, "{said}");
     puppet.is_gone();
@@ -229,7 +216,7 @@ fn a_job_of_which_something_is_left_is_not_removed() {
         let mut puppet = Puppet::new(&home);
         home.start(&["--name", "job"], &mut puppet);
         let left = Pidfd::of(puppet.child("daemon")).expect("it lives");
-        kill_keeper(&home, "job");
+        home.kill_keeper("job");
         let main = Pidfd::of(puppet.pid()).expect("it lives");
         puppet.exit(0);
         main.ended();
@@ -259,7 +246,7 @@ fn stop_finds_children_of_a_dead_main_process_without_the_keeper() {
     let mut puppet = Puppet::new(&home);
     home.start(&["--name", "job", "--until", "tree"], &mut puppet);
     puppet.child("deaf-daemon");
-    kill_keeper(&home, "job");
+    home.kill_keeper("job");
     let main = Pidfd::of(puppet.pid()).expect("it lives");
     puppet.exit(0);
     main.ended();
@@ -274,7 +261,7 @@ fn a_job_without_its_keeper_is_signalled_and_restarted() {
     let mut puppet = Puppet::new(&home);
     home.start(&["--name", "job"], &mut puppet);
     puppet.does("trap USR1");
-    kill_keeper(&home, "job");
+    home.kill_keeper("job");
     home.ok(["kill", "job", "-s", "USR1"]);
     assert_eq!(puppet.line(), "signal USR1");
     home.ok(["restart", "job"]);

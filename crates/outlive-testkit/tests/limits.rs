@@ -89,14 +89,6 @@ fn limited(what: &str, options: &[&str]) -> Option<(Home, Puppet)> {
     })
 }
 
-fn kill_keeper(home: &Home) {
-    let keeper = home.show("job")["keeper"]["pid"].as_i64();
-    let keeper = keeper.and_then(|pid| Pidfd::of(i32::try_from(pid).ok()?));
-    let keeper = keeper.expect("it has one");
-    keeper.kill();
-    keeper.ended();
-}
-
 const MEMORY: [&str; 2] = ["memory.max", "memory.limit_in_bytes"];
 
 fn is_out_of_memory(home: &Home, job: &str, said: &Said) {
@@ -230,7 +222,7 @@ fn the_keeper_of_an_adopted_job_recognises_it_too() {
     let Some((home, mut puppet)) = limited("an adopted job's memory", &["--memory", LIMIT]) else {
         return;
     };
-    kill_keeper(&home);
+    home.kill_keeper("job");
     // Which gives it another keeper.
     assert_eq!(home.call(["wait", "job", "--timeout", "0s"]).code, 124);
     assert_eq!(
@@ -259,7 +251,7 @@ fn what_a_killed_keeper_has_made_is_removed() {
         return;
     };
     let folders = cgroups(&home, "job");
-    kill_keeper(&home);
+    home.kill_keeper("job");
     let main = Pidfd::of(puppet.pid()).expect("it lives");
     puppet.exit(0);
     // It leaves its cgroups before that is told.

@@ -1,6 +1,6 @@
 //! Jobs with a terminal of their own, and what is typed there by `send`.
 
-use outlive_testkit::{Home, Pidfd, Puppet, Running, Terminal};
+use outlive_testkit::{Home, Puppet, Running, Terminal};
 use std::io::Write;
 use std::process::Stdio;
 
@@ -18,12 +18,6 @@ fn started(home: &Home, options: &[&str]) -> Puppet {
 fn ready(home: &Home, script: &str) {
     home.ok(["run", "--tty", "--name", "job", "--", "sh", "-c", script]);
     home.prints("job", "ready");
-}
-
-fn keeper(home: &Home, job: &str) -> Pidfd {
-    let pid = home.show(job)["keeper"]["pid"].as_i64();
-    let pid = pid.and_then(|pid| i32::try_from(pid).ok());
-    pid.and_then(Pidfd::of).expect("the job has a keeper")
 }
 
 #[test]
@@ -176,7 +170,7 @@ fn another_run_has_a_terminal_again() {
 fn a_killed_keeper_hangs_up() {
     let home = Home::new();
     let mut puppet = started(&home, &[]);
-    keeper(&home, "job").kill();
+    home.keeper("job").kill();
     puppet.gone();
     let said = home.call(["wait", "job"]);
     assert_eq!(said.code, 125, "{said}");
@@ -188,7 +182,7 @@ fn a_job_that_bears_the_hang_up_goes_on_without_a_terminal() {
     let home = Home::new();
     let mut puppet = started(&home, &[]);
     puppet.does("trap HUP");
-    keeper(&home, "job").kill();
+    home.keeper("job").kill();
     assert_eq!(puppet.line(), "signal HUP");
     assert_eq!(home.call(["wait", "job", "--timeout", "1ms"]).code, 124);
     let shown = home.show("job");

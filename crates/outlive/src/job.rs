@@ -123,9 +123,8 @@ impl Job {
 
     /// Whether its keeper's socket is there, whether or not anybody listens to it.
     pub(crate) fn has_control(&self) -> Result<bool> {
-        let names = self.folder(&self.home()?)?.names();
-        let names = names.during(|| format!("failed to read the folder of `{}`", self.label))?;
-        Ok(names.iter().any(|name| name == CONTROL))
+        let has_control = store::has_control(&self.folder(&self.home()?)?);
+        has_control.during(|| format!("failed to read the folder of `{}`", self.label))
     }
 
     /// What can be seen of it, looking at its lock too.

@@ -29,9 +29,9 @@ impl Goal {
 
     fn is_reached(self, seen: &Seen) -> bool {
         let record = &seen.record;
-        let decided = record.is_readiness_decided() && !record.is_between_runs();
-        let decided = record.spec.ready.when.is_none() || decided;
-        seen.has_ended() || (self == Goal::Ready && decided)
+        let decided = || record.is_readiness_decided() && !record.is_between_runs();
+        let is_ready = record.spec.ready.when.is_none() || decided();
+        seen.has_ended() || (self == Goal::Ready && is_ready)
     }
 }
 

@@ -1,13 +1,12 @@
 //! Asking a command whether the job is ready: one of the job's own tree, and one at a time.
 
 use crate::escape::cgroup_paths;
-use crate::shell::{Means, Shell};
+use crate::shell::{Means, Shell, kill, take_ended};
+use outlive_os::Exit;
 use outlive_os::cgroup::Cgroup;
 use outlive_os::process::Process;
-use outlive_os::{Exit, signal};
 use outlive_record::{CgroupFolder, Record, Text};
 use std::io;
-use std::time::Duration;
 
 /// What is run, and what has come of it.
 pub(super) struct Command {
@@ -29,11 +28,10 @@ impl Command {
 
     /// Whether it has ended just now: it is reaped then, so that how it ended is known here.
     pub(super) fn has_ended(&mut self) -> bool {
-        let ended = |it: &mut Process| it.wait_end(Some(Duration::ZERO)).unwrap_or(true);
-        let Some(process) = self.running.take_if(ended) else {
+        let Some(exit) = take_ended(&mut self.running) else {
             return false;
         };
-        self.exit = process.reap().unwrap_or(None);
+        self.exit = exit;
         true
     }
 
@@ -66,10 +64,7 @@ impl Drop for Command {
     /// Nobody will hear it any more.
     fn drop(&mut self) {
         if let Some(process) = &self.running {
-            // It leads a group, and is not reaped: the id means that group. Where there are no groups,
-            // it is ended itself.
-            signal::kill_group(process.pid());
-            let _ = process.signal(signal::KILL);
+            kill(process);
         }
     }
 }
