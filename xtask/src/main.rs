@@ -61,8 +61,7 @@ usage: cargo xtask <task>
         sets up what builds for Windows and Wine to run it, below target/windows-toolchain, then
         lints and runs the tests; `cargo nextest run` takes the ARGUMENTs
   musl
-        builds `outlive` static with musl for x86-64 and aarch64, and tries both: the latter in an
-        emulated machine
+        builds the release artefact for arm64 and tries it in an emulated machine
   macos
         lints and links `outlive` for macOS; nothing here can run it
 ";

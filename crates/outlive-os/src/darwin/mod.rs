@@ -90,10 +90,7 @@ pub fn os_string(bytes: Vec<u8>) -> OsString {
     OsString::from_vec(bytes)
 }
 
-/// The arguments of this process, the program's name first.
-pub fn arguments() -> Vec<OsString> {
-    std::env::args_os().collect()
-}
+pub use start::arguments;
 
 /// What a system call gave, or why it failed.
 fn checked(result: i32) -> std::io::Result<i32> {

@@ -2,6 +2,7 @@
 //! of which version.
 
 mod adopted;
+pub mod allocator;
 #[path = "../unix/candidates.rs"]
 mod candidates;
 pub mod cgroup;
@@ -89,16 +90,4 @@ pub fn os_string(bytes: Vec<u8>) -> OsString {
     OsString::from_vec(bytes)
 }
 
-/// The arguments of this process, the program's name first. Not by `std::env` alone: without Rust's
-/// runtime start (see [`program`](crate::program)) that knows of them only with glibc, which gives
-/// them to every initialiser.
-pub fn arguments() -> Vec<OsString> {
-    let known: Vec<_> = std::env::args_os().collect();
-    if !known.is_empty() {
-        return known;
-    }
-    let mut text = surroundings::whole("/proc/self/cmdline").unwrap_or_default();
-    text.pop();
-    let each = text.split(|&b| b == 0);
-    each.map(|text| os_string(text.to_vec())).collect()
-}
+pub use start::arguments;

@@ -1,9 +1,10 @@
 //! What a process was given at its start, and what takes the place of Rust's runtime there.
 
 use rustix::fs::FileType;
+use std::ffi::{CStr, OsString, c_char};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 /// The socket that this process was started with as its standard input, which is `/dev/null` from
 /// here on; nothing if it is no socket.
@@ -73,16 +74,26 @@ macro_rules! program {
     ($main:path) => {
         /// What the C library calls.
         #[unsafe(no_mangle)]
-        pub extern "C" fn main(_: i32, _: *const *const std::ffi::c_char) -> i32 {
-            $crate::role::begin($main)
+        pub extern "C" fn main(_: i32, arguments: *const *const std::ffi::c_char) -> i32 {
+            // SAFETY: the C library gives it to `main`, and nobody else calls this.
+            unsafe { $crate::role::begin(arguments, $main) }
         }
+        $crate::allocator!();
     };
 }
+
+/// What [`begin`] was given: a list of C strings that a null pointer ends.
+static ARGUMENTS: AtomicPtr<*const c_char> = AtomicPtr::new(std::ptr::null_mut());
 
 /// What Rust's runtime does before `main`, as far as it is needed: standard descriptors that are
 /// closed become `/dev/null`, so that no file gets their numbers, and a closed pipe is an error
 /// and not a signal. Does not return.
-pub fn begin(main: fn() -> i32) -> ! {
+///
+/// # Safety
+///
+/// `arguments` is what the C library gives to `main`.
+pub unsafe fn begin(arguments: *const *const c_char, main: fn() -> i32) -> ! {
+    ARGUMENTS.store(arguments.cast_mut(), Ordering::Relaxed);
     for number in 0..3 {
         // SAFETY: fcntl on a number, which may well be closed.
         if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
@@ -96,6 +107,24 @@ pub fn begin(main: fn() -> i32) -> ! {
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     // Not a plain return: this also writes out what standard output holds back.
     std::process::exit(main())
+}
+
+/// The arguments of this process, the program's name first.
+pub fn arguments() -> Vec<OsString> {
+    let mut next = ARGUMENTS.load(Ordering::Relaxed).cast_const();
+    if next.is_null() {
+        return std::env::args_os().collect();
+    }
+    let mut all = Vec::new();
+    // SAFETY: within the list, which stays as it is for the life of the process: a null pointer ends it.
+    while let Some(argument) = unsafe { next.as_ref() }.filter(|it| !it.is_null()) {
+        // SAFETY: a C string, which stays as well.
+        let argument = unsafe { CStr::from_ptr(*argument) };
+        all.push(crate::os_string(argument.to_bytes().to_vec()));
+        // SAFETY: what ends the list was not reached.
+        next = unsafe { next.add(1) };
+    }
+    all
 }
 
 /// This process's standard input.
