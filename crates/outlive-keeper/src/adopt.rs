@@ -25,7 +25,7 @@ use outlive_record::{Answer, OutputMode, Place};
 /// Adopts the job that runs.
 pub(crate) fn adopt(arrival: &Arrival, place: &Place) -> Result<Started, Refusal> {
     let launch = &arrival.launch;
-    let home = home_of(launch)?;
+    let home = home_of(&launch.home)?;
     let home_path = home.path().to_owned();
     let jobs = home.jobs().during("open the folder of all jobs")?;
     let id = &launch.spec.id;

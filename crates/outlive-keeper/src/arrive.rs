@@ -1,9 +1,10 @@
 //! What a new keeper is given, by a launcher that started it or by one that had a manager do so.
 
+use crate::room::Ground;
 use crate::start::Refusal;
 use outlive_os::socket::Connection;
 use outlive_os::{AsDescriptor, Descriptor, memory, proc, role};
-use outlive_record::{Answer, LAUNCH_LIMIT, Launch, Slot};
+use outlive_record::{Answer, Herald, LAUNCH_LIMIT, Launch, Slot};
 use std::io;
 
 /// How many descriptors a keeper may have: its own, those of its connections, and a few to look at
@@ -44,26 +45,52 @@ impl Arrival {
     }
 }
 
-/// The way to the launcher, which is to be answered on it, and what else was inherited; nothing if
-/// nobody is there to be answered.
-pub(crate) fn launcher() -> Option<(Connection, Vec<Descriptor>)> {
-    let mut inherited = role::inherited().ok()?;
-    if inherited.is_empty() {
-        // A manager has one descriptor to give, others have none. The launcher waits for a word on it.
-        let launcher = Connection::from_descriptor(role::take_standard_input_socket()?);
-        launcher.send(b"hello", None).ok()?;
-        return Some((launcher, inherited));
+/// Who has had this keeper started.
+pub(crate) struct Launcher {
+    /// The way to it, on which it is to be answered.
+    pub(crate) connection: Connection,
+    /// What else was inherited.
+    slots: Vec<Descriptor>,
+    /// Whether it has started this keeper itself, and announces what is to come.
+    announces: bool,
+}
+
+impl Launcher {
+    /// Nothing if nobody is there to be answered.
+    pub(crate) fn find() -> Option<Launcher> {
+        let mut slots = role::inherited().ok()?;
+        let announces = !slots.is_empty();
+        let connection = if announces {
+            Connection::from_descriptor(slots.remove(0))
+        } else {
+            // A manager has one descriptor to give, others have none. The launcher waits for a word on it.
+            let connection = Connection::from_descriptor(role::take_standard_input_socket()?);
+            connection.send(b"hello", None).ok()?;
+            connection
+        };
+        Some(Launcher {
+            connection,
+            slots,
+            announces,
+        })
     }
-    let launcher = Connection::from_descriptor(inherited.remove(0));
-    Some((launcher, inherited))
+
+    /// Prepares what is announced, while the launcher is still looking around. What goes wrong with
+    /// that is told in answer to the launch.
+    pub(crate) fn prepare(&self) -> Result<Option<Ground>, Refusal> {
+        if !self.announces {
+            return Ok(None);
+        }
+        let failed = |cause| Refusal::io("failed to read the launch", cause);
+        let (packet, _) = self.connection.receive(LAUNCH_LIMIT).map_err(failed)?;
+        Ground::prepare(&Herald::parse(&packet).map_err(Refusal::launch)?)
+    }
 }
 
 /// Takes what is handed over; what a keeper is in any case it is by then.
-pub(crate) fn arrive(
-    launcher: &Connection,
-    slots: Vec<Descriptor>,
-    heritage: Heritage,
-) -> Result<Arrival, Refusal> {
+pub(crate) fn arrive(launcher: &mut Launcher, heritage: Heritage) -> Result<Arrival, Refusal> {
+    let slots = std::mem::take(&mut launcher.slots);
+    let launcher = &launcher.connection;
     let failed = |cause| Refusal::io("failed to read the launch", cause);
     let (packet, descriptor) = launcher.receive(LAUNCH_LIMIT).map_err(failed)?;
     let bytes = match descriptor {

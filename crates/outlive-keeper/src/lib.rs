@@ -14,6 +14,7 @@
 //! | `lock_file` | a job's lock file: who keeps it, and its main process |
 //! | `arrive` | what the launcher hands over |
 //! | `start` | from the launch to a running job, or to nothing at all |
+//! | `room` | the folder of a job that is being started |
 //! | `pipes` | what a run's descriptors are made of, and its start |
 //! | `adopt` | from a job that has lost its keeper to one that has another |
 //! | `again` | another run of a job, by the keeper that it has |
@@ -46,6 +47,7 @@ mod pipes;
 mod pump;
 mod ready;
 mod requests;
+mod room;
 mod shell;
 mod start;
 pub mod store;
@@ -55,6 +57,7 @@ mod watch;
 pub use escape::{cgroup_paths, remove as remove_cgroups};
 pub use limits::limiting_cgroups;
 
+use arrive::Launcher;
 use outlive_os::{AsDescriptor, Marks, events};
 use outlive_record::{JobId, Purpose};
 use std::time::Duration;
@@ -85,17 +88,18 @@ const LAUNCHERS_TIME: Duration = Duration::from_millis(5);
 /// are what the launch speaks of; or a manager started it, and descriptor 0 is a socket on which all
 /// of that comes. Returns the exit code.
 pub fn main() -> i32 {
-    let Some((launcher, slots)) = arrive::launcher() else {
+    let Some(mut launcher) = Launcher::find() else {
         eprintln!("outlive: a keeper is started by outlive itself\nhint: outlive run -- COMMAND");
         return 125;
     };
     // As much as can be done while the launcher is still looking around.
     let heritage = arrive::Heritage::take();
     let started = start::become_keeper().and_then(|place| {
-        let arrival = arrive::arrive(&launcher, slots, heritage)?;
+        let ground = launcher.prepare();
+        let arrival = arrive::arrive(&mut launcher, heritage)?;
         match arrival.launch.purpose {
             Purpose::Adopt => adopt::adopt(&arrival, &place),
-            Purpose::Start | Purpose::Restart => start::start(arrival, place),
+            Purpose::Start | Purpose::Restart => start::start(arrival, place, ground?),
         }
     });
     let (answer, job) = match started {
@@ -103,6 +107,7 @@ pub fn main() -> i32 {
         Err(refusal) => (refusal.answer(), None),
     };
     // If the launcher is gone the job goes on: it was asked for, and whoever looks will find it.
+    let launcher = launcher.connection;
     let _ = launcher.send(&answer.to_bytes(), None);
     // What is done next takes time that whoever waited for the answer shall have first. If it does
     // not go, it does not wait either.

@@ -2,7 +2,7 @@
 //!
 //! - [`Record`]: the job's durable record, one JSON object that its keeper replaces whole;
 //! - [`Request`] and [`Reply`]: what is said over a job's control socket;
-//! - [`Launch`]: what a launcher hands to a new keeper;
+//! - [`Herald`] and [`Launch`]: what a launcher hands to a new keeper;
 //! - [`Life`]: how long a job lives, and whether it is started again;
 //! - [`Limits`]: what a job may use;
 //! - [`Report`]: what could have ended a job, and how it was left;
@@ -19,6 +19,7 @@
 mod account;
 mod control;
 mod entry;
+mod herald;
 mod launch;
 mod life;
 mod limits;
@@ -35,6 +36,7 @@ mod wish;
 pub use account::{Account, Credentials};
 pub use control::{MESSAGE_LIMIT, Reply, Request};
 pub use entry::{Decoder, Form, Piece, Stream, encode};
+pub use herald::Herald;
 pub use launch::{
     Answer, Bounds, Caller, CgroupFolder, Delegated, InputPlan, LAUNCH_LIMIT, Launch, OutputPlan,
     Purpose, RESOURCES, Setting, Slot,

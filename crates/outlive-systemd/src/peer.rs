@@ -5,8 +5,9 @@ use crate::connection::{Connection, Deadline, Result};
 use crate::manager::Asked;
 use crate::wire::tests::Sent;
 use crate::wire::{self, Message};
-use outlive_os::socket;
-use std::io::{Read, Write};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
+use std::io::{IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::thread::{self, JoinHandle};
@@ -58,9 +59,18 @@ impl Peer {
 
     /// What has come, with a descriptor.
     pub(crate) fn receive_descriptor(&mut self) -> (Vec<u8>, Option<OwnedFd>) {
-        let socket = self.0.try_clone().unwrap();
-        let socket = socket::Connection::from_descriptor(socket.into());
-        socket.receive(1 << 16).unwrap()
+        let mut bytes = vec![0; 1 << 16];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut parts = [IoSliceMut::new(&mut bytes)];
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        let received = rustix::net::recvmsg(&self.0, &mut parts, &mut ancillary, flags).unwrap();
+        bytes.truncate(received.bytes);
+        let descriptor = ancillary.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+            _ => None,
+        });
+        (bytes, descriptor)
     }
 
     /// Receives a call of this method, and answers it.

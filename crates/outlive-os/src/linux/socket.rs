@@ -138,7 +138,11 @@ impl Connection {
     /// Receives one packet of at most `limit` bytes and the descriptor that came along. An empty
     /// packet is the end; one that is too long is an error.
     pub fn receive(&self, limit: usize) -> io::Result<(Vec<u8>, Option<OwnedFd>)> {
-        let mut packet = vec![0; limit];
+        // How long it is, first: room for the longest one would be memory that is touched for nothing.
+        let peek = RecvFlags::PEEK | RecvFlags::TRUNC;
+        let (_, length) =
+            rustix::io::retry_on_intr(|| rustix::net::recv(&self.0, &mut [0; 0], peek))?;
+        let mut packet = vec![0; length.min(limit)];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let received = rustix::io::retry_on_intr(|| {

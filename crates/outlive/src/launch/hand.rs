@@ -10,7 +10,7 @@ use outlive_os::process::Process;
 use outlive_os::socket::Connection;
 use outlive_os::spawn::{Spawn, Step, Strings};
 use outlive_os::{AsDescriptor, Descriptor, Leave, bytes, events, memory, role, socket};
-use outlive_record::{Answer, LAUNCH_LIMIT, Launch};
+use outlive_record::{Answer, Herald, LAUNCH_LIMIT, Launch, Purpose, Text};
 use outlive_systemd::{Manager, Program, Service, start_service};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,19 @@ impl Keeper {
     pub(super) fn process(&self) -> &Process {
         &self.process
     }
+
+    /// Lets it go without a launch, and waits until it has ended: it has the job's folder ready, and the
+    /// next keeper is to make its own.
+    pub(super) fn dismiss(self) {
+        let Keeper {
+            process,
+            connection,
+            ..
+        } = self;
+        drop(connection);
+        // One that stays hides the job's id from the next one, which then takes another.
+        let _ = process.wait_end(Some(PATIENCE));
+    }
 }
 
 impl Order {
@@ -66,8 +79,8 @@ impl Order {
     }
 
     /// Starts the keeper that most likely is to be started, so that it comes up while this process
-    /// looks at the rest of its surroundings. If it is not needed after all it hears of nothing,
-    /// and ends.
+    /// looks at the rest of its surroundings, and prepares the job's folder. If it is not needed after
+    /// all it hears of no launch, and leaves nothing behind.
     pub(super) fn ahead(&self, begun: &Begun) -> Result<Option<Keeper>> {
         match begun.bases(&self.wish) {
             Some(bases) => Ok(self
@@ -89,9 +102,23 @@ impl Order {
         let fits = |keeper: &Keeper| {
             keeper.bases == route.bases && keeper.left_job != matches!(exit, Leave::Inherit)
         };
-        match ahead.filter(fits) {
-            Some(keeper) => Ok(Ok(keeper)),
-            None => self.start_keeper(route.bases.clone(), leaving.may_stay(), exit),
+        match ahead {
+            Some(keeper) if fits(&keeper) => return Ok(Ok(keeper)),
+            Some(keeper) => keeper.dismiss(),
+            None => {}
+        }
+        self.start_keeper(route.bases.clone(), leaving.may_stay(), exit)
+    }
+
+    /// What the keeper can prepare before it is known on which way the job is started.
+    fn herald(&self) -> Herald {
+        match self.purpose {
+            Purpose::Start => Herald::New {
+                home: Text(bytes(self.home.as_os_str()).to_vec()),
+                id: self.spec.id.clone(),
+                own_output: self.spec.output.path.is_none(),
+            },
+            Purpose::Restart | Purpose::Adopt => Herald::Known,
         }
     }
 
@@ -152,6 +179,8 @@ impl Order {
                 // read.
                 drop(keepers);
                 ours.set_peer(&process);
+                // One that has ended by now is heard of when it is to answer.
+                let _ = ours.send(&self.herald().to_bytes(), None);
                 return Ok(Ok(Keeper {
                     process,
                     connection: ours,
