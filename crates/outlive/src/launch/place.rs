@@ -32,9 +32,10 @@ impl Order {
         loop {
             let route = leaving.route()?;
             let mut plan = leaving.plan();
-            if matches!(route.way, Way::Delegated(_)) || leave::starter(&route).is_some() {
-                // Somebody else starts it.
-                ahead.take().map(Keeper::dismiss);
+            let is_others =
+                matches!(route.way, Way::Delegated(_)) || leave::starter(&route).is_some();
+            if let Some(keeper) = ahead.take_if(|_| is_others) {
+                keeper.dismiss();
             }
             let answer = if let Way::Delegated(manager) = route.way {
                 let launch = self.launch(&plan, &leaving);
