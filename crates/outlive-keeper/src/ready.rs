@@ -67,7 +67,7 @@ impl Readying {
         };
         let notices = wish
             .listens()
-            .then(|| Notices::new(wish, environment))
+            .then(|| Notices::new(launch, folder, environment))
             .transpose()
             .during(&what)?;
         // Only a command needs any of it.
@@ -116,7 +116,7 @@ impl Readying {
         let has_begun = run.readiness.ready_at.is_some() || wish.when.is_none();
         let notices = wish
             .listens()
-            .then(|| Notices::again(wish, &means.environment, has_begun))
+            .then(|| Notices::again(wish, folder, &means.environment, has_begun))
             .transpose()?;
         if matches!(wish.when, Some(Ready::Command(_))) && means.environment.is_empty() {
             return Err(io::Error::other("the job's environment can't be read"));

@@ -6,10 +6,9 @@
 use crate::arrive::Heritage;
 use crate::cap::Cap;
 use crate::escape::Own;
-use crate::pump::Pump;
 use crate::ready::Readying;
 use crate::start::{During, Refusal, course, home_of};
-use crate::store::{CONTROL, Home, LOCK, NEW, OUTPUT, RECORD, Seen, Unseen};
+use crate::store::{CONTROL, Home, LOCK, NEW, OUTPUT, RECORD, Seen, Unseen, clear_away};
 use crate::store::{remove_folder, rewrite, write_keeper_line};
 use jiff::Timestamp;
 use outlive_os::folder::Folder;
@@ -270,8 +269,7 @@ impl Room {
         if let Some((record, lines)) = &self.before {
             let _ = self.folder.replace(RECORD, &record.to_bytes());
             let _ = rewrite(&self.lock, lines);
-            let _ = self.folder.remove(CONTROL);
-            Pump::remove_names(&self.record.spec.output, &self.folder);
+            clear_away(&self.folder);
         } else if self.hidden.as_ref().is_some_and(|it| it.shown) {
             let ours = outlive_os::folder::is_same(&self.folder, LOCK, &self.lock);
             if ours.unwrap_or(false) {

@@ -8,6 +8,7 @@
 //!                           keeper's and the main process's, each written by that process itself
 //!     output                what the job prints
 //!     control               the socket on which the keeper listens while it lives
+//!     notify                the socket on which it hears what the job says of itself
 //!     stdout, stderr        the pipes that the job prints to, where its keeper passes that on
 //!   jobs/.new-<id>/         a job that is being started
 //!   names/<name>            locked while a job of this name runs; holds the newest one's id
@@ -33,6 +34,8 @@ pub const LOCK: &str = "lock";
 pub const OUTPUT: &str = "output";
 /// The control socket.
 pub const CONTROL: &str = "control";
+/// The socket on which the keeper hears what the job says of itself.
+pub(crate) const NOTIFY: &str = "notify";
 /// The pipes that the job prints to, where its keeper passes that on.
 pub const STDOUT: &str = "stdout";
 /// The second of them, for its standard error alone.
@@ -174,8 +177,13 @@ impl Home {
 
     /// Where a job's folder is.
     pub fn job_path(&self, id: &str) -> PathBuf {
-        self.path.join("jobs").join(id)
+        job_path(&self.path, id)
     }
+}
+
+/// Where a job's folder is in the state folder that has this path.
+pub(crate) fn job_path(home: &Path, id: &str) -> PathBuf {
+    home.join("jobs").join(id)
 }
 
 /// What can be seen of a job.
@@ -386,7 +394,21 @@ fn is_absence(kind: io::ErrorKind) -> bool {
 /// Whether a keeper's socket is in a job's folder, whether or not anybody listens to it: a keeper that
 /// goes by itself removes it.
 pub fn has_control(folder: &Folder) -> io::Result<bool> {
-    Ok(folder.names()?.iter().any(|name| name == CONTROL))
+    has(folder, CONTROL)
+}
+
+/// Whether there is something of this name in a job's folder.
+pub(crate) fn has(folder: &Folder, what: &str) -> io::Result<bool> {
+    Ok(folder.names()?.iter().any(|name| name == what))
+}
+
+/// Removes what a keeper makes in a job's folder for as long as it lives: its sockets, and the names of
+/// the pipes that the job prints to.
+pub(crate) fn clear_away(folder: &Folder) {
+    for name in [CONTROL, NOTIFY, STDOUT, STDERR] {
+        // The job's folder goes one day, and they with it.
+        let _ = folder.remove(name);
+    }
 }
 
 /// Removes a job whose keeper is gone, and its name if that means it; false if it has a keeper, or if

@@ -3,9 +3,8 @@
 use crate::escape::remove;
 use crate::life::time_over;
 use crate::limits;
-use crate::pump::Pump;
 use crate::start::Started;
-use crate::store::{CONTROL, RECORD};
+use crate::store::{RECORD, clear_away};
 use crate::table::{Action, Event, Phase, next};
 use jiff::Timestamp;
 use outlive_os::events;
@@ -52,8 +51,7 @@ pub(crate) fn watch(job: Started) -> i32 {
     keeper.drain();
     // After everybody knows of the end, since it may take a while.
     keeper.look();
-    let _ = keeper.job.folder.remove(CONTROL);
-    Pump::remove_names(&keeper.job.record.spec.output, &keeper.job.folder);
+    clear_away(&keeper.job.folder);
     remove(&keeper.job.record.cgroups);
     keeper.sweep();
     0

@@ -81,10 +81,9 @@ fn a_job_says_that_it_is_ready_and_what_it_does() {
         "{said}"
     );
 
-    puppet.does(&format!(
-        "notify RELOADING=1;STATUS=;MAINPID={}",
-        std::process::id()
-    ));
+    for stranger in [std::process::id().cast_signed(), home.keeper("job").pid()] {
+        puppet.does(&format!("notify RELOADING=1;STATUS=;MAINPID={stranger}"));
+    }
     tell_from_outside(&mut puppet, "");
     // What it says is written down no more often than twice a second, and at the end.
     puppet.exit(0);
@@ -96,7 +95,7 @@ fn a_job_says_that_it_is_ready_and_what_it_does() {
     );
     assert_eq!(
         shown["main_pid"], child,
-        "a stranger is not its main process"
+        "neither a stranger nor its keeper is its main process"
     );
 }
 
@@ -190,8 +189,11 @@ fn another_keeper_hears_it_at_the_same_address() {
     keeper.expect("it has one").kill();
     // Who waits has it adopted; so does this, and the address is there when it has said so.
     assert_eq!(home.call(["wait", "job", "--timeout", "1ms"]).code, 124);
+    let another = home.keeper("job").pid();
+    puppet.does(&format!("notify MAINPID={another}"));
     puppet.does("notify READY=1;STATUS=still there");
     let shown = is_ready(&home, run);
     assert_eq!(shown["status_text"], "still there");
+    assert_eq!(shown["main_pid"], Value::Null, "it is no part of the job");
     assert_eq!(puppet.ask("env NOTIFY_SOCKET"), address);
 }

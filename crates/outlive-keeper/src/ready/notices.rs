@@ -1,13 +1,17 @@
 //! What the job tells of itself by sd_notify(3), and the watchdog that it has to tell that it lives.
 
 use super::probe::Probe;
+use crate::store::{NOTIFY, has, job_path};
 use crate::table::Phase as TablePhase;
 use crate::watch::Keeper;
+use outlive_os::folder::Folder;
 use outlive_os::notify::Receiver;
 use outlive_os::process::Process;
-use outlive_os::{Borrowed, bytes, os_string, proc, signal};
-use outlive_record::{NOTIFICATION_LIMIT, Notification, Phase, ReadyWish, Watchdog};
+use outlive_os::{Borrowed, bytes, os_string, proc, role, signal};
+use outlive_record::{Launch, NOTIFICATION_LIMIT, Notification, Phase, ReadyWish, Watchdog};
+use std::ffi::OsString;
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Where the job finds its socket.
@@ -33,12 +37,20 @@ pub(super) struct Notices {
 
 impl Notices {
     /// A new socket, which the job finds in this environment.
-    pub(super) fn new(wish: &ReadyWish, environment: &mut Vec<u8>) -> io::Result<Notices> {
-        let receiver = Receiver::new()?;
+    pub(super) fn new(
+        launch: &Launch,
+        folder: &Folder,
+        environment: &mut Vec<u8>,
+    ) -> io::Result<Notices> {
+        let wish = &launch.spec.ready;
+        let (receiver, address) = match own_address(launch) {
+            Some(path) => (Receiver::in_folder(folder, NOTIFY)?, path),
+            None => Receiver::new()?,
+        };
         let mut set = |name: &str, value: &[u8]| {
             environment.extend([name.as_bytes(), b"=", value, b"\0"].concat());
         };
-        set(SOCKET, bytes(receiver.address()));
+        set(SOCKET, bytes(&address));
         if let Some(period) = wish.watchdog_ms {
             let period = period.saturating_mul(1000).to_string();
             set(WATCHDOG, period.as_bytes());
@@ -46,16 +58,21 @@ impl Notices {
         Ok(Notices::at(receiver, wish, wish.when.is_none()))
     }
 
-    /// The socket of a job that has lost its keeper, by the environment that it has. What it has sent
-    /// meanwhile was refused.
+    /// The socket of a job that has lost its keeper: in its folder, or by the environment that it has.
+    /// What it has sent meanwhile was refused.
     pub(super) fn again(
         wish: &ReadyWish,
+        folder: &Folder,
         environment: &[u8],
         has_begun: bool,
     ) -> io::Result<Notices> {
-        let unknown = || io::Error::other("the address of its socket can't be read");
-        let address = proc::variable(environment, SOCKET).ok_or_else(unknown)?;
-        let receiver = Receiver::at(&os_string(address.to_vec()))?;
+        let receiver = if has(folder, NOTIFY)? {
+            Receiver::in_folder(folder, NOTIFY)?
+        } else {
+            let unknown = || io::Error::other("the address of its socket can't be read");
+            let address = proc::variable(environment, SOCKET).ok_or_else(unknown)?;
+            Receiver::at(&os_string(address.to_vec()))?
+        };
         Ok(Notices::at(receiver, wish, has_begun))
     }
 
@@ -93,6 +110,16 @@ impl Notices {
     }
 }
 
+/// Where the job finds a socket in its own folder, which nobody else may enter: none if the path is too
+/// long for a socket's. Nor for root's jobs, which may be or become another user's and change their root
+/// folder before they say that they are ready, as daemons do: their address is as open as that of
+/// systemd's own services.
+fn own_address(launch: &Launch) -> Option<OsString> {
+    let home = os_string(launch.home.0.clone());
+    let path = job_path(Path::new(&home), launch.spec.id.as_str()).join(NOTIFY);
+    (Receiver::is_reached_by(&path) && role::user() != 0).then(|| path.into())
+}
+
 impl Keeper {
     /// Hears what the job tells. What comes from a process that is none of its tree, or has gone
     /// before it could be looked at, counts for nothing.
@@ -113,7 +140,7 @@ impl Keeper {
             }
         }
         // The queue was theirs, and what the job had to say may have found no place in it: an abstract
-        // address is open to everybody (unix(7)).
+        // address is open to everybody (unix(7)), the job's folder to its user's other programs.
         if let Some(notices) = &mut self.job.ready.notices
             && strangers == HEARD
             && notices.alive_until.is_some()

@@ -1,6 +1,7 @@
 //! The other end of sd_notify(3): the socket on which a job tells its keeper how it fares.
 
-use super::proc;
+use super::folder::Folder;
+use super::{proc, socket};
 use crate::Received;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
@@ -8,54 +9,67 @@ use std::ffi::{OsStr, OsString};
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::{io, ptr};
 
 /// Room for a sender's credentials and, behind them, a few descriptors; further ones the kernel
 /// closes itself (MSG_CTRUNC, recvmsg(2)).
 const CONTROL: usize = 256;
 
-/// A socket for notifications. Its abstract name (unix(7)) can be neither too long nor left behind,
-/// and works in every root folder and for every user; in another network namespace it is not found.
+/// A socket for notifications.
 #[derive(Debug)]
-pub struct Receiver {
-    socket: OwnedFd,
-    address: OsString,
-}
+pub struct Receiver(OwnedFd);
 
 impl Receiver {
-    /// A socket with an address that nobody can guess.
-    pub fn new() -> io::Result<Receiver> {
+    /// Whether a socket can be reached by this path: by one of at most 107 bytes (`sun_path` without
+    /// its final NUL, unix(7)).
+    pub fn is_reached_by(path: &Path) -> bool {
+        path.as_os_str().len() <= 107
+    }
+
+    /// A socket in a folder, in the place of an older one of this name: at every moment there is one
+    /// of both. It is reached from every network namespace, by whoever may enter the folder, and its
+    /// name stays when it goes.
+    pub fn in_folder(folder: &Folder, name: &str) -> io::Result<Receiver> {
+        let new = format!("{name}.new");
+        folder.remove(&new)?;
+        let receiver = Receiver::bound(&socket::address(folder, &new)?)?;
+        rustix::fs::renameat(folder.as_fd(), &*new, folder.as_fd(), name)?;
+        Ok(receiver)
+    }
+
+    /// A socket with an abstract address (unix(7)) that nobody has, and that address. It goes with
+    /// the socket, and is reached from every root folder and by every user; nobody who can read
+    /// `/proc/net/unix` is kept from sending to it. In another network namespace it is not found.
+    pub fn new() -> io::Result<(Receiver, OsString)> {
         let mut address = "@outlive-".to_owned();
         for _ in 0..4 {
             address += &format!("{:08x}", proc::random()?);
         }
-        Receiver::at(address.as_ref())
+        let address = OsString::from(address);
+        Ok((Receiver::at(&address)?, address))
     }
 
-    /// A socket with this address, which an earlier one had.
+    /// A socket with this abstract address, which an earlier one had.
     pub fn at(address: &OsStr) -> io::Result<Receiver> {
         let Some(name) = address.as_bytes().strip_prefix(b"@outlive-") else {
             return Err(io::ErrorKind::AddrNotAvailable.into());
         };
-        let bound = SocketAddrUnix::new_abstract_name(&[b"outlive-", name].concat())?;
+        let name = [b"outlive-", name].concat();
+        Receiver::bound(&SocketAddrUnix::new_abstract_name(&name)?)
+    }
+
+    fn bound(address: &SocketAddrUnix) -> io::Result<Receiver> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
         sockopt::set_socket_passcred(&socket, true)?;
-        rustix::net::bind(&socket, &bound)?;
-        Ok(Receiver {
-            socket,
-            address: address.to_owned(),
-        })
-    }
-
-    /// Its address, as NOTIFY_SOCKET has it.
-    pub fn address(&self) -> &OsStr {
-        &self.address
+        rustix::net::bind(&socket, address)?;
+        Ok(Receiver(socket))
     }
 
     /// What is readable once a datagram has come.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.0.as_fd()
     }
 
     /// The next datagram, of at most `limit` bytes (of a longer one the rest is lost); none if none
@@ -79,7 +93,7 @@ impl Receiver {
             let flags = libc::MSG_CMSG_CLOEXEC;
             // SAFETY: the header points to buffers of ours, with their sizes. Not by rustix, whose
             // credentials have no place for the pid 0 of a sender that can't be seen from here.
-            let result = unsafe { libc::recvmsg(self.socket.as_raw_fd(), &raw mut message, flags) };
+            let result = unsafe { libc::recvmsg(self.0.as_raw_fd(), &raw mut message, flags) };
             match usize::try_from(result) {
                 Ok(length) => break length,
                 Err(_) => match Errno::from_io_error(&io::Error::last_os_error()) {

@@ -20,7 +20,7 @@ pub struct Listener(OwnedFd);
 
 /// The address of a socket in a folder, by the folder's descriptor: a socket's path has at most
 /// 107 bytes (unix(7)), a state folder's may have more.
-fn address(folder: &Folder, name: &str) -> io::Result<SocketAddrUnix> {
+pub(super) fn address(folder: &Folder, name: &str) -> io::Result<SocketAddrUnix> {
     let path = format!("/proc/self/fd/{}/{name}", folder.as_fd().as_raw_fd());
     Ok(SocketAddrUnix::new(path)?)
 }

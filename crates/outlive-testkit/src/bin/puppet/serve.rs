@@ -34,8 +34,10 @@ pub(crate) fn answer(rest: &str) -> io::Result<String> {
 /// Tells whoever listens at NOTIFY_SOCKET; `;` stands between assignments.
 pub(crate) fn notify(assignments: &str) -> io::Result<()> {
     let address = std::env::var("NOTIFY_SOCKET").map_err(io::Error::other)?;
-    let name = address.strip_prefix('@').unwrap_or_default();
-    let address = SocketAddr::from_abstract_name(name)?;
+    let address = match address.strip_prefix('@') {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(address)?,
+    };
     let text = assignments.replace(';', "\n");
     UnixDatagram::unbound()?.send_to_addr(text.as_bytes(), &address)?;
     Ok(())
