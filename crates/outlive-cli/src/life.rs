@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(crate) struct Args {
     /// Stop it when this time (90s, 5m, 1h30m, 2d) is over since its start, restarts included;
     /// `wait` exits with 124 then
-    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, allow_hyphen_values = true)]
     timeout: Option<Duration>,
 
     /// The signal by which it is asked to end [default: TERM]
@@ -19,11 +19,11 @@ pub(crate) struct Args {
     stop_signal: Option<i32>,
 
     /// How long it may take to end when it is asked to, or what it leaves behind is [default: 10s]
-    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, allow_hyphen_values = true)]
     grace: Option<Duration>,
 
     /// Forget it, with its output, this time after its end
-    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, allow_hyphen_values = true)]
     expire: Option<Duration>,
 
     /// Start it again when it has ended: no, on-failure or always, with `:MAX` at most so many times
@@ -36,7 +36,8 @@ pub(crate) struct Args {
     restart: RestartPolicy,
 
     /// The exit codes and signals that count as success: 0,3,SIGTERM [default: 0]
-    #[arg(long, value_name = "END,…", value_delimiter = ',', value_parser = success)]
+    #[arg(long, value_name = "END,…", value_delimiter = ',',
+        value_parser = success, allow_hyphen_values = true)]
     success_codes: Vec<Success>,
 
     /// Run this line by the shell once it has ended for good

@@ -14,23 +14,28 @@ const HEADING: &str = "What it may use";
 pub(crate) struct Args {
     /// How much memory it may take, swap included: 500M, 2G (K, M, G and T are powers of 1024). What
     /// needs more is ended by the kernel, which `show` and `wait` then say
-    #[arg(long, help_heading = HEADING, value_name = "SIZE", value_parser = parse::memory)]
+    #[arg(long, help_heading = HEADING, value_name = "SIZE",
+        value_parser = parse::memory, allow_hyphen_values = true)]
     memory: Option<u64>,
 
     /// How much processor time it may take, in processors: 0.5, 2
-    #[arg(long, help_heading = HEADING, value_name = "N", value_parser = parse::thousandths)]
+    #[arg(long, help_heading = HEADING, value_name = "N",
+        value_parser = parse::thousandths, allow_hyphen_values = true)]
     cpus: Option<u32>,
 
     /// How many processes and threads it may have
-    #[arg(long, help_heading = HEADING, value_name = "N")]
+    #[arg(long, help_heading = HEADING, value_name = "N",
+        value_parser = parse::whole::<u32>("from 1 on"), allow_hyphen_values = true)]
     tasks: Option<u32>,
 
     /// Its share of input and output where others want some, too: 1 to 10000, others have 100
-    #[arg(long, help_heading = HEADING, value_name = "N")]
+    #[arg(long, help_heading = HEADING, value_name = "N",
+        value_parser = parse::whole::<u16>("from 1 to 10000"), allow_hyphen_values = true)]
     io_weight: Option<u16>,
 
     /// Its niceness: -20 to 19
-    #[arg(long, help_heading = HEADING, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, help_heading = HEADING, value_name = "N",
+        value_parser = parse::whole::<i32>("from -20 to 19"), allow_hyphen_values = true)]
     nice: Option<i32>,
 
     /// Whether it is started at all where not all of that can be had

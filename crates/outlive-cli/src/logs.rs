@@ -34,16 +34,17 @@ pub(crate) struct Args {
     follow_restarts: bool,
 
     /// Begin with the last COUNT lines, of those that are printed
-    #[arg(long, short = 'n', value_name = "COUNT")]
+    #[arg(long, short = 'n', value_name = "COUNT",
+        value_parser = parse::whole::<u64>("from 0 on"), allow_hyphen_values = true)]
     lines: Option<u64>,
 
     /// Only what was printed from this moment on (`run --timestamps`): RFC 3339, or 10m for ten
     /// minutes ago
-    #[arg(long, value_name = "TIME", value_parser = parse::moment)]
+    #[arg(long, value_name = "TIME", value_parser = parse::moment, allow_hyphen_values = true)]
     since: Option<Timestamp>,
 
     /// Only what was printed before this moment (`run --timestamps`)
-    #[arg(long, value_name = "TIME", value_parser = parse::moment,
+    #[arg(long, value_name = "TIME", value_parser = parse::moment, allow_hyphen_values = true,
         conflicts_with_all = ["follow", "follow_restarts"])]
     until: Option<Timestamp>,
 

@@ -2,19 +2,27 @@
 
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use std::ffi::OsString;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// A duration: `10s`, `1h30m`, `7d`, and like `sleep` and `timeout` a bare number of seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string());
-    }
-    let span: Span = text
-        .parse()
-        .map_err(|_| "write it like 10s, 5m, 1h30m or 7d".to_owned())?;
-    span.to_duration(SpanRelativeTo::days_are_24_hours())
-        .map_err(|_| "the longest unit is the week".to_owned())
-        .and_then(|it| Duration::try_from(it).map_err(|_| "it can't be negative".to_owned()))
+    const FORM: &str = "write it like 10s, 5m, 1h30m or 7d";
+    const NEGATIVE: &str = "it can't be negative";
+    const LONG: &str = "that is longer than all times";
+    let duration = match text.parse::<f64>() {
+        Ok(seconds) if !seconds.is_finite() => Err(FORM),
+        Ok(seconds) if seconds < 0.0 => Err(NEGATIVE),
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| LONG),
+        Err(_) => match text.parse::<Span>() {
+            Ok(span) => span
+                .to_duration(SpanRelativeTo::days_are_24_hours())
+                .map_err(|_| "the longest unit is the week")
+                .and_then(|it| Duration::try_from(it).map_err(|_| NEGATIVE)),
+            Err(error) => Err(if error.is_range() { LONG } else { FORM }),
+        },
+    };
+    duration.map_err(str::to_owned)
 }
 
 /// A moment: RFC 3339, or a duration like those above for as long ago.
@@ -22,18 +30,21 @@ pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(moment) = text.parse() {
         return Ok(moment);
     }
-    let ago = duration(text).map_err(|_| {
-        "write it like 2026-11-22T10:05:00Z, or like 10m for ten minutes ago".to_owned()
-    })?;
+    let ago = duration(text)
+        .map_err(|why| format!("{why}; a moment is written like 2026-11-22T10:05:00Z"))?;
     let moment = Timestamp::now().checked_sub(ago);
     moment.map_err(|_| "that is before all times".to_owned())
 }
 
 /// A size in bytes: `64MiB`, `500MB`, `2G`, `1048576`.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
-    text.parse::<bytesize::ByteSize>()
-        .map(|size| size.as_u64())
-        .map_err(|_| "write it like 64MiB, 500MB or 2GiB".to_owned())
+    let size = text.parse::<bytesize::ByteSize>();
+    let size = size.map_err(|_| "write it like 64MiB, 500MB or 2GiB".to_owned())?;
+    // Of a file's length the kernel keeps 63 bits (off_t).
+    match i64::try_from(size.as_u64()) {
+        Ok(size) => Ok(size.unsigned_abs()),
+        Err(_) => Err("it must be less than 8EiB".to_owned()),
+    }
 }
 
 /// A size of memory, in which as for systemd and docker K, M, G and T are powers of 1024.
@@ -53,7 +64,17 @@ pub(crate) fn thousandths(text: &str) -> Result<u32, String> {
     let thousandths = (number * 1000.0).round();
     match thousandths >= 1.0 && thousandths <= f64::from(u32::MAX) {
         true => Ok(thousandths as u32),
-        false => Err("it must be more than 0".to_owned()),
+        false => Err("it must be from 0.01 to 4294967".to_owned()),
+    }
+}
+
+/// A whole number; `which` says those that there are.
+pub(crate) fn whole<T: FromStr>(
+    which: &'static str,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.parse();
+        number.map_err(|_| format!("write a whole number {which}"))
     }
 }
 

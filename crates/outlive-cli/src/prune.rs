@@ -16,7 +16,7 @@ use std::time::Duration;
 ))]
 pub(crate) struct Args {
     /// Only those that ended longer ago than this (12h, 7d)
-    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, allow_hyphen_values = true)]
     older_than: Option<Duration>,
 
     /// Print a JSON array of the ids

@@ -35,7 +35,8 @@ pub(crate) struct Args {
 
     /// How long it may take to become ready [default: for ever]; then it is stopped, or started
     /// again (--restart); the exit code is 124
-    #[arg(long, value_name = "TIME", value_parser = parse::duration, requires = "ready")]
+    #[arg(long, value_name = "TIME",
+        value_parser = parse::duration, allow_hyphen_values = true, requires = "ready")]
     ready_timeout: Option<Duration>,
 
     /// Leave it running if it is not ready in time; the exit code is 124 all the same
@@ -44,7 +45,7 @@ pub(crate) struct Args {
 
     /// Abort it if it does not say at least this often that it lives (WATCHDOG=1 of sd_notify(3);
     /// Linux), from when it is ready on
-    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, allow_hyphen_values = true)]
     watchdog: Option<Duration>,
 }
 

@@ -74,7 +74,7 @@ pub(crate) struct Args {
     output: Option<PathBuf>,
 
     /// How much output is kept, 0 for all: beyond it the oldest is given back [default: 64MiB]
-    #[arg(long, value_name = "SIZE", value_parser = parse::size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse::size, allow_hyphen_values = true)]
     output_limit: Option<u64>,
 
     /// Who writes the output file

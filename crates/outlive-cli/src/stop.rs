@@ -22,7 +22,7 @@ pub(crate) struct Args {
     jobs: Vec<String>,
 
     /// How long they may take to end by themselves [default: as `run --grace` said, else 10s]
-    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, allow_hyphen_values = true)]
     grace: Option<Duration>,
 }
 

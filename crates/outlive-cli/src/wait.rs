@@ -33,7 +33,7 @@ pub(crate) struct Args {
     ready: bool,
 
     /// Give up after this time (10s, 5m, 1h30m) and exit with 124; the jobs are left in peace
-    #[arg(long, value_name = "TIME", value_parser = parse::duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse::duration, allow_hyphen_values = true)]
     timeout: Option<Duration>,
 }
 

@@ -121,6 +121,60 @@ fn wrong_usage_is_no_exit_code_that_a_job_may_have() {
     assert_eq!(output.status.code(), Some(125));
 }
 
+/// Each says what is wrong with the value, and not that it is taken for another option.
+#[test]
+fn what_is_wrong_with_a_value_is_said() {
+    let job = |options: &[&'static str]| [&["run"], options, &["--", "true"]].concat();
+    let negative = "it can't be negative";
+    let long = "longer than all times";
+    for (arguments, expected) in [
+        (job(&["--grace", "-1s"]), negative),
+        (job(&["--timeout", "-1"]), negative),
+        (job(&["--timeout", "999999999999d"]), long),
+        (job(&["--expire", "1e300"]), long),
+        (job(&["--timeout", "inf"]), "write it like 10s"),
+        (job(&["--cpus", "1e30"]), "from 0.01 to 4294967"),
+        (job(&["--cpus", "nan"]), "from 0.01 to 4294967"),
+        (job(&["--cpus", "-1"]), "from 0.01 to 4294967"),
+        (job(&["--memory", "-1G"]), "write it like 64MiB"),
+        (job(&["--memory", "99999999999999G"]), "less than 8EiB"),
+        (job(&["--tasks", "x"]), "a whole number from 1 on"),
+        (
+            job(&["--io-weight", "-1"]),
+            "a whole number from 1 to 10000",
+        ),
+        (job(&["--nice", "1.5"]), "a whole number from -20 to 19"),
+        (job(&["--output-limit", "-5"]), "write it like 64MiB"),
+        (
+            job(&["--success-codes", "-1"]),
+            "write exit codes and names",
+        ),
+        (
+            job(&["--restart", "always:-1"]),
+            "the most restarts as a number",
+        ),
+        (job(&["--ready", "port:0"]), "no port from 1 to 65535"),
+        (
+            job(&["--ready", "log:("]),
+            "the regular expression can't be read",
+        ),
+        (job(&["--tty", "--size", "0x0"]), "from 1x1 to 65535x65535"),
+        (vec!["logs", "-n", "x", "job"], "a whole number from 0 on"),
+        (vec!["logs", "-n", "-3", "job"], "a whole number from 0 on"),
+        (vec!["logs", "--since", "-5m", "job"], negative),
+        (
+            vec!["logs", "--until", "noon", "job"],
+            "a moment is written like",
+        ),
+        (vec!["wait", "--timeout", "-1", "job"], negative),
+        (vec!["prune", "--older-than", "-1d"], negative),
+    ] {
+        let said = refused(&arguments);
+        assert!(said.contains("invalid value '"), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
 #[test]
 fn a_mistyped_command_is_answered_with_near_ones() {
     assert!(refused(&["lst"]).contains("list"));

@@ -161,7 +161,8 @@ impl Ready {
             return Ok(Ready::Port(Site { port, ..site }));
         }
         if let Some(pattern) = text.strip_prefix("log:") {
-            LinePattern::new(pattern)?;
+            LinePattern::new(pattern)
+                .map_err(|why| format!("the regular expression can't be read: {why}"))?;
             return Ok(Ready::Log(pattern.to_owned()));
         }
         if let Some(rest) = text.strip_prefix("http://") {

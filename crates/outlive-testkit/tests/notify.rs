@@ -146,6 +146,16 @@ fn a_job_that_does_not_say_that_it_lives_is_aborted() {
 }
 
 #[test]
+fn a_watchdog_that_gives_no_time_is_refused() {
+    let home = Home::new();
+    let said = home.call(["run", "--watchdog", "0", "--", "true"]);
+    assert_eq!(said.code, 125, "{said}");
+    let (why, hint) = ("every 0 s\n", "hint: give it more time");
+    assert!(said.errors().contains(&format!("{why}{hint}")), "{said}");
+    assert!(home.list().is_empty());
+}
+
+#[test]
 fn a_watchdog_begins_when_the_job_is_ready_and_can_be_triggered() {
     let home = Home::new();
     let mut puppet = Puppet::new(&home);

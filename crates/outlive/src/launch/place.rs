@@ -122,7 +122,8 @@ impl Order {
             return Err(Error::new(Kind::Invalid, what).hint_at(hint));
         }
         self.spec.limits.check().map_err(|what| {
-            Error::new(Kind::Invalid, format!("failed to limit the job to {what}"))
+            let what = format!("failed to limit the job to {what}");
+            Error::new(Kind::Invalid, what).hint_at("leave a limit away to have none")
         })?;
         self.check_life()?;
         // A NUL can't be passed on, and would end a string early.

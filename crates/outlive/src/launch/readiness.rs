@@ -28,8 +28,9 @@ fn check(wish: &ReadyWish) -> Result<()> {
         return Err(Error::new(Kind::Invalid, what).hint_at(hint));
     }
     if wish.watchdog_ms == Some(0) {
-        let what = "failed to have it say every 0 s that it lives";
-        return Err(Error::new(Kind::Invalid, what));
+        let what = "failed to watch that it lives: it would have to say so every 0 s";
+        let hint = "give it more time: --watchdog 30s (JobOptions::watchdog)";
+        return Err(Error::new(Kind::Invalid, what).hint_at(hint));
     }
     if wish.listens() && KERNEL != Kernel::Linux {
         let what = "failed to hear what it says of itself (notify, watchdog): only Linux tells \
