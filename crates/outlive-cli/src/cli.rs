@@ -57,7 +57,8 @@ macro_rules! overview {
     after_long_help = concat!(overview!(), "\n\n", heading!("Exit codes:"), "
   A job's own where the command is about its end (wait, run --follow): its exit
   code, or 128 and the number of the signal that ended it. Else 0, or
-  124  the time was up (wait --timeout), or the job's own (run --timeout)
+  124  the time was up (wait --timeout), or the job's own (run --timeout,
+       --ready-timeout)
   125  outlive itself failed, or was used wrongly
   126  the program can't be executed
   127  the program was not found
@@ -128,7 +129,8 @@ enum Verb {
     /// Wait for jobs to end and exit with their exit code
     ///
     /// A job that was ended by a signal counts as 128 and the signal's number, one whose own time was
-    /// over (`run --timeout`) as 124. One that is started again (`run --restart`) has ended after its
+    /// over (`run --timeout`) as 124, and so does one that was stopped because it was not ready in time
+    /// (`run --ready-timeout`) and ended with 0. One that is started again (`run --restart`) has ended after its
     /// last run. Of several jobs all
     /// are waited for; the exit code is that of the first named one that is not 0.
     Wait(wait::Args),

@@ -317,7 +317,10 @@ fn what_can_not_be_meant_is_refused() {
         let said = home.call([&["run"], &options[..], &["--", "true"]].concat());
         assert_eq!(said.code, 125, "{said}");
         let says_how = ["invalid value '", "\nhint: leave a limit away"];
-        assert!(says_how.iter().any(|it| said.errors().contains(it)), "{said}");
+        assert!(
+            says_how.iter().any(|it| said.errors().contains(it)),
+            "{said}"
+        );
     }
     assert!(home.list().is_empty());
 }

@@ -237,6 +237,8 @@ fn a_job_that_is_not_ready_in_time_is_stopped() {
         124,
         "not ready within",
     );
+    // Of its end it says how that was.
+    assert_eq!(home.call(["wait", "job"]).code, 128 + libc::SIGTERM);
 }
 
 #[test]
@@ -260,6 +262,8 @@ fn a_job_that_is_to_keep_going_may_be_ready_later() {
     puppet.does("say up");
     assert_eq!(home.call(["wait", "--ready", "job"]).code, 0);
     assert_eq!(home.show("job")["state"], "running");
+    puppet.exit(0);
+    assert_eq!(home.call(["wait", "job"]).code, 0, "it was left running");
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use crate::home::{Home, output, says, shell, waited};
 use crate::support::pipe;
 use jiff::Timestamp;
-use outlive::{Job, JobOptions, LINE_LIMIT, Line, Stream};
+use outlive::{Command, Job, JobOptions, LINE_LIMIT, Line, Stream};
+use outlive_os::output::give_back;
+use std::fs::File;
 use std::io::{PipeWriter, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -105,6 +107,48 @@ pub(crate) fn they_are_followed_without_waiting() {
     let last = lines.next().expect("there is one").expect("it can be read");
     assert_eq!(text(&last), "last");
     assert!(lines.next().is_none());
+}
+
+/// The rest of a line is gone: what comes after it is another one.
+pub(crate) fn what_was_given_back_ends_a_line_that_had_begun() {
+    let home = Home::new();
+    for options in [JobOptions::new(), with_all()] {
+        let (stdin, mut tell) = pipe();
+        let mut command = Command::new("cat");
+        let job = home.start(command.stdin(OwnedFd::from(stdin)), &options);
+        let follow = || job.output().and_then(|output| job.follow(output));
+        let follow = || follow().expect("it can be followed");
+        write!(tell, "half").expect("it reads");
+        follow().read_exact(&mut [0; 4]).expect("it is printed");
+        let mut lines = follow().lines();
+        assert_eq!(lines.try_next().expect("it can be read"), Poll::Pending);
+
+        // Parts of 64 KiB are given back.
+        let more: String = (0..20_000)
+            .map(|number| format!("line {number}\n"))
+            .collect();
+        writeln!(tell, " a line\n{more}last").expect("it reads");
+        says(&job, "last");
+        let file = File::options().write(true).open(home.file(&job, "output"));
+        let file = file.expect("our own file");
+        let size = file.metadata().expect("our own file").len();
+        match give_back(file.as_fd(), 0, size, 4096) {
+            Ok(given) => assert!(given > 0),
+            Err(why) => return outlive_testkit::skipped("given-back output", &why.to_string()),
+        }
+        drop(tell);
+        let lines = lines
+            .collect::<Result<Vec<_>, _>>()
+            .expect("it can be read");
+        let (last, numbered) = lines.split_last().expect("there are some");
+        assert_eq!((text(last), last.ends), ("last", true));
+        let first: u32 = text(&numbered[0])
+            .strip_prefix("line ")
+            .and_then(|number| number.parse().ok())
+            .unwrap_or_else(|| panic!("{:?} is none that was printed", text(&numbered[0])));
+        assert_eq!((first > 0, numbered.len()), (true, 20_000 - first as usize));
+        waited(&job);
+    }
 }
 
 pub(crate) fn the_last_may_be_unfinished() {

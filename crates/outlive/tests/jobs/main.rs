@@ -99,6 +99,7 @@ fn main() {
         lines:
             they_are_told_apart
             they_are_followed_without_waiting
+            what_was_given_back_ends_a_line_that_had_begun
             the_last_may_be_unfinished
             long_ones_come_in_parts
             what_was_not_written_down_is_refused;
