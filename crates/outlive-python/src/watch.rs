@@ -98,7 +98,14 @@ impl Following {
 
 /// Lines of a job's output.
 #[pyclass(frozen, module = "outlive._native")]
-pub(crate) struct Lines(Mutex<Source>);
+pub(crate) struct Lines(Mutex<Reading>);
+
+/// Lines that are read several at once.
+struct Reading {
+    source: Source,
+    /// Why no more could be read, which is told after the lines before it.
+    failure: Option<io::Error>,
+}
 
 /// Where lines come from.
 enum Source {
@@ -110,13 +117,22 @@ enum Source {
 
 impl From<outlive::Lines<outlive::Output>> for Lines {
     fn from(lines: outlive::Lines<outlive::Output>) -> Lines {
-        Lines(Mutex::new(Source::Kept(lines)))
+        Lines::of(Source::Kept(lines))
     }
 }
 
 impl From<outlive::Lines<outlive::Follow>> for Lines {
     fn from(lines: outlive::Lines<outlive::Follow>) -> Lines {
-        Lines(Mutex::new(Source::Coming(lines)))
+        Lines::of(Source::Coming(lines))
+    }
+}
+
+impl Lines {
+    fn of(source: Source) -> Lines {
+        Lines(Mutex::new(Reading {
+            source,
+            failure: None,
+        }))
     }
 }
 
@@ -127,20 +143,30 @@ impl Source {
             Source::Coming(lines) => lines.try_next(),
         }
     }
+}
 
+impl Reading {
     /// The lines that there are, about a block of them: none at the end; `None` if they are to be
     /// waited for.
     fn several(&mut self) -> io::Result<Option<Vec<outlive::Line>>> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
         let (mut lines, mut length) = (Vec::new(), 0);
         while length < BLOCK {
-            match self.next()? {
-                Poll::Ready(Some(line)) => {
+            match self.source.next() {
+                Ok(Poll::Ready(Some(line))) => {
                     length += line.text.len() + 1;
                     lines.push(line);
                 }
-                Poll::Ready(None) => break,
-                Poll::Pending if lines.is_empty() => return Ok(None),
-                Poll::Pending => break,
+                Ok(Poll::Ready(None)) => break,
+                Ok(Poll::Pending) if lines.is_empty() => return Ok(None),
+                Ok(Poll::Pending) => break,
+                Err(failure) if lines.is_empty() => return Err(failure),
+                Err(failure) => {
+                    self.failure = Some(failure);
+                    break;
+                }
             }
         }
         Ok(Some(lines))
@@ -158,7 +184,7 @@ fn stream(stream: outlive::Stream) -> &'static str {
 impl Lines {
     /// What becomes readable when there is more.
     fn descriptors(&self) -> Vec<i64> {
-        match &*held(&self.0) {
+        match &held(&self.0).source {
             Source::Kept(_) => Vec::new(),
             Source::Coming(lines) => numbers(&lines.get_ref().descriptors()),
         }
@@ -166,7 +192,7 @@ impl Lines {
 
     /// Waits for one of them to be readable.
     fn wait(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(py.detach(|| match &mut *held(&self.0) {
+        Ok(py.detach(|| match &mut held(&self.0).source {
             Source::Kept(_) => Ok(()),
             Source::Coming(lines) => lines.wait(),
         })?)

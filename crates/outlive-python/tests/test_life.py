@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import pwd
 import signal
@@ -35,6 +36,33 @@ def test_its_time_is_up() -> None:
     running = outlive.start(["sleep", "86399"], timeout=3600).status()
     assert running.started_at is not None and running.times_out_at is not None
     assert 3590 < (running.times_out_at - running.started_at).total_seconds() < 3610
+
+
+@pytest.mark.parametrize("ever", [math.inf, 1e300])
+def test_a_time_may_be_for_ever(ever: float) -> None:
+    job = outlive.start(
+        ["sh", "-c", "echo up; read x"],
+        stdin="keep",
+        timeout=ever,
+        expire=ever,
+        grace=ever,
+        ready="log:up",
+        ready_timeout=ever,
+    )
+    assert job.wait_ready(ever).is_ready
+    with pytest.raises(outlive.WaitTimeoutError):
+        job.wait(0)
+    assert job.stop(ever).how == "whole"
+    status = job.wait(ever)
+    assert (status.state, status.times_out_at, status.expires_at) == ("signaled", None, None)
+    assert outlive.prune(older_than=ever) == []
+
+
+@pytest.mark.parametrize("wrong", [-1, -math.inf, math.nan])
+def test_a_time_is_a_number_of_seconds(wrong: float) -> None:
+    with pytest.raises(ValueError, match="from 0 on"):
+        outlive.start(["true"], timeout=wrong)
+    assert outlive.jobs() == []
 
 
 def test_its_end_is_told_to_a_line(tmp_path: Path) -> None:

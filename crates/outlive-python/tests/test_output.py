@@ -58,6 +58,17 @@ def test_lines_of_a_plain_output() -> None:
         job.output(first=True)  # type: ignore[call-arg]
 
 
+def test_lines_before_a_failure_are_there() -> None:
+    job = outlive.start(["sh", "-c", "echo one; echo two; read x"], stdin="keep", ready="log:two")
+    job.wait_ready()
+    lines = job.follow_lines()
+    job.stop(0)
+    job.remove()
+    assert [next(lines).text, next(lines).text] == [b"one", b"two"]
+    with pytest.raises(OSError, match="it was removed"):
+        next(lines)
+
+
 def test_lines_in_an_event_loop() -> None:
     async def main() -> None:
         job = outlive.start(["sh", "-c", "read x; echo $x; read x"], stdin="keep", timestamps=True)

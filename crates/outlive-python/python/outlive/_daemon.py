@@ -11,7 +11,6 @@ import sys
 import threading
 import traceback
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from errno import EBADF
 from types import TracebackType
 from typing import (
@@ -31,6 +30,7 @@ from typing import (
 
 from outlive import _native
 from outlive._report import Report
+from outlive._waiting import span
 
 Path = Union[str, "os.PathLike[str]"]
 Breakaway = Union[bool, Literal["require"]]
@@ -243,7 +243,7 @@ def daemonize(
         "kept": [_number(it) for it in keep_descriptors],
         "detach": True,
         "breakaway": _WORDS.get(breakaway, str(breakaway)),
-        "ready_timeout": _patience(ready_timeout),
+        "ready_timeout": span(ready_timeout),
     }
     daemon = become(request, stdin, stdout, stderr)
     if ready_timeout is None:
@@ -279,18 +279,6 @@ def become(
     if streams[1] is not None and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
     return Daemonized(native)
-
-
-def _patience(seconds: Optional[float]) -> Optional[timedelta]:
-    """How long the starter waits; nothing is for ever."""
-    if seconds is None:
-        return None
-    if not seconds >= 0:
-        raise ValueError(f"ready_timeout is {seconds}")
-    try:
-        return timedelta(seconds=seconds)
-    except OverflowError:
-        return None
 
 
 def _number(it: Union[int, HasFileno]) -> int:

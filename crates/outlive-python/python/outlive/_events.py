@@ -45,7 +45,7 @@ class Events(Iterator[Event]):
         """The next event; ``None`` if the time is up first.
 
         Args:
-            timeout: in seconds; for ever if there is none.
+            timeout: in seconds; for ever if there is none, or with `math.inf`.
 
         Raises:
             SystemCallError: if no more can be watched; an `OSError`.

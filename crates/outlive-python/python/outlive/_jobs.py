@@ -93,7 +93,7 @@ class Job:
         """Waits until it has ended; how it stands then. Signals, and Ctrl-C, are heard meanwhile.
 
         Args:
-            timeout: in seconds; for ever if there is none.
+            timeout: in seconds; for ever if there is none, or with `math.inf`.
 
         Raises:
             WaitTimeoutError: if the time is up, which is a `subprocess.TimeoutExpired`. The job is
@@ -112,7 +112,7 @@ class Job:
         (``ready_timed_out``) and is being stopped, or it has ended before.
 
         Args:
-            timeout: in seconds; for ever if there is none.
+            timeout: in seconds; for ever if there is none, or with `math.inf`.
 
         Raises:
             WaitTimeoutError: if the time is up. The job is not touched.

@@ -59,12 +59,16 @@ class Coming(More, Protocol[P_co]):
 
 
 def span(seconds: Optional[float]) -> Optional[timedelta]:
-    """A time as the extension module wants it."""
+    """A time as the extension module wants it. What is longer than any, such as `math.inf`, is as long
+    as for ever."""
     if seconds is None:
         return None
-    if seconds < 0:
-        raise ValueError(f"a time can't be negative: {seconds}")
-    return timedelta(seconds=seconds)
+    if not seconds >= 0:
+        raise ValueError(f"a time is a number of seconds from 0 on, and not {seconds}")
+    try:
+        return timedelta(seconds=seconds)
+    except OverflowError:
+        return timedelta.max
 
 
 def deadline(timeout: Optional[float]) -> Optional[float]:
