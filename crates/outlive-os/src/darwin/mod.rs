@@ -92,6 +92,12 @@ pub fn os_string(bytes: Vec<u8>) -> OsString {
 
 pub use start::arguments;
 
+/// Gives the program that [`program`](crate::program) makes its allocator: the system's.
+#[macro_export]
+macro_rules! allocator {
+    () => {};
+}
+
 /// What a system call gave, or why it failed.
 fn checked(result: i32) -> std::io::Result<i32> {
     match result {

@@ -73,9 +73,13 @@ pub fn inherited() -> io::Result<Vec<OwnedFd>> {
 macro_rules! program {
     ($main:path) => {
         /// What the C library calls.
+        ///
+        /// # Safety
+        ///
+        /// `arguments` is what the C library gives to `main`.
         #[unsafe(no_mangle)]
-        pub extern "C" fn main(_: i32, arguments: *const *const std::ffi::c_char) -> i32 {
-            // SAFETY: the C library gives it to `main`, and nobody else calls this.
+        pub unsafe extern "C" fn main(_: i32, arguments: *const *const std::ffi::c_char) -> i32 {
+            // SAFETY: as this function's own caller has it.
             unsafe { $crate::role::begin(arguments, $main) }
         }
         $crate::allocator!();
