@@ -18,7 +18,8 @@
 //! | `pipes` | what a run's descriptors are made of, and its start |
 //! | `adopt` | from a job that has lost its keeper to one that has another |
 //! | `again` | another run of a job, by the keeper that it has |
-//! | `expire` | jobs that are removed some time after their end |
+//! | [`expire`] | jobs that are removed some time after their end |
+//! | [`left`] | what is left of a job whose keeper is gone |
 //! | `life` | a job's own time, and whether it is started again |
 //! | `table` | what is done on each event in each phase |
 //! | `watch` | waiting for events and doing what the table says |
@@ -39,6 +40,7 @@ mod cap;
 mod capping;
 mod escape;
 pub mod expire;
+pub mod left;
 mod life;
 mod limits;
 mod lock_file;

@@ -6,6 +6,7 @@
 use crate::arrive::Heritage;
 use crate::cap::Cap;
 use crate::escape::Own;
+use crate::left::left_behind;
 use crate::ready::Readying;
 use crate::start::{During, Refusal, course, home_of};
 use crate::store::{CONTROL, Home, LOCK, NEW, OUTPUT, RECORD, Seen, Unseen, clear_away};
@@ -195,11 +196,11 @@ impl Room {
                 Unseen::Unreadable(why) => why.to_string(),
             })
         })?;
-        if seen
-            .running_main(&place)
-            .during("look at the job")?
-            .is_some()
-        {
+        let seen = seen.by_its_keeper();
+        // Somebody else may have started it since it was seen to have ended, and that keeper be gone.
+        let running = seen.running_main(&place).during("look at the job")?;
+        let left = left_behind(&folder, &seen, &place).during("look for processes of the job")?;
+        if running.is_some() || left > 0 {
             return Err(Answer::Running.into());
         }
         let lines = folder.read(LOCK, 1 << 16).during("read the job's lock")?;

@@ -11,6 +11,7 @@
 //!     notify                the socket on which it hears what the job says of itself
 //!     stdout, stderr        the pipes that the job prints to, where its keeper passes that on
 //!   jobs/.new-<id>/         a job that is being started
+//!   jobs/.gone-<id>/        a job that is being removed
 //!   names/<name>            locked while a job of this name runs; holds the newest one's id
 //!   expire/<second>.<id>    when a job that has ended is to be removed
 //! ```
@@ -18,6 +19,8 @@
 pub(crate) use crate::lock_file::{forget_main_line, replace_keeper_line, write_keeper_line};
 pub use crate::lock_file::{lock_lines, wait_for_adoption};
 
+use crate::escape::remove as remove_cgroups;
+use crate::left::left_behind;
 use crate::lock_file;
 use outlive_os::folder::{Folder, Unfit, identity, is_same};
 use outlive_os::{AsDescriptor, KERNEL, Kernel, lock};
@@ -42,6 +45,8 @@ pub const STDOUT: &str = "stdout";
 pub const STDERR: &str = "stderr";
 /// What the folders of jobs that are being started begin with.
 pub const NEW: &str = outlive_os::folder::HIDDEN;
+/// What the folders of jobs that are being removed begin with.
+const GONE: &str = outlive_os::folder::REMOVED;
 
 /// A state folder.
 #[derive(Debug)]
@@ -240,6 +245,14 @@ impl Seen {
         })
     }
 
+    /// The same for who holds its lock now: it is no other keeper that does.
+    pub(crate) fn by_its_keeper(self) -> Seen {
+        Seen {
+            kept: false,
+            ..self
+        }
+    }
+
     /// Whether it has ended: its newest run has, and nobody is there to start it again.
     pub fn has_ended(&self) -> bool {
         self.record.newest().end.is_some() && !(self.record.is_between_runs() && self.kept)
@@ -296,7 +309,7 @@ fn read_record(jobs: &Folder, id: &str) -> Result<Record, Unseen> {
 
 /// The device and inode of what a job with this folder prints to: its file, or a pipe while its keeper
 /// passes that on.
-pub fn printed_to(folder: &Folder) -> Option<(u64, u64)> {
+pub(crate) fn printed_to(folder: &Folder) -> Option<(u64, u64)> {
     let file = folder.file(STDOUT).or_else(|_| folder.file(OUTPUT)).ok()?;
     identity(&file).ok()
 }
@@ -393,7 +406,7 @@ fn is_absence(kind: io::ErrorKind) -> bool {
 
 /// Whether a keeper's socket is in a job's folder, whether or not anybody listens to it: a keeper that
 /// goes by itself removes it.
-pub fn has_control(folder: &Folder) -> io::Result<bool> {
+pub(crate) fn has_control(folder: &Folder) -> io::Result<bool> {
     has(folder, CONTROL)
 }
 
@@ -411,12 +424,13 @@ pub(crate) fn clear_away(folder: &Folder) {
     }
 }
 
-/// Removes a job whose keeper is gone, and its name if that means it; false if it has a keeper, or if
-/// its record is not the one that is meant, as it is once nobody can start the job any more.
+/// Removes a job whose keeper is gone, its name if that means it, and its cgroups; false if it has a
+/// keeper, if its record is not the one that is meant, or if processes of it are left that its keeper was
+/// to end ([`left_behind`]): all of that as it is once nobody can start the job any more.
 pub fn remove(
     home: &Home,
     id: &JobId,
-    name: Option<&JobName>,
+    here: &Place,
     is_meant: impl FnOnce(&Record) -> bool,
 ) -> io::Result<bool> {
     let jobs = home.jobs()?;
@@ -433,10 +447,18 @@ pub fn remove(
         Err(error) if is_absence(error.kind()) => None,
         Err(error) => return Err(error),
     };
-    if read_record(&jobs, id.as_str()).is_ok_and(|record| !is_meant(&record)) {
-        return Ok(false);
+    // What can't be read tells nothing that would be in the way.
+    let seen = Seen::look(&jobs, id.as_str(), true)
+        .ok()
+        .map(Seen::by_its_keeper);
+    if let Some(seen) = &seen {
+        let left = || left_behind(&jobs.sub(id.as_str())?, seen, here);
+        if !is_meant(&seen.record) || left()? > 0 {
+            return Ok(false);
+        }
     }
-    if let Some(name) = name {
+    let record = seen.map(|seen| seen.record);
+    if let Some(name) = record.as_ref().and_then(|record| record.spec.name.as_ref()) {
         let names = home.names()?;
         if names
             .read(name.as_str(), 64)
@@ -451,23 +473,32 @@ pub fn remove(
     }
     remove_folder(&jobs, id.as_str())?;
     drop(lock);
+    if let Some(record) = record {
+        remove_cgroups(&record.cgroups);
+    }
     Ok(true)
 }
 
 /// Removes a job's folder. Out of sight first: nobody sees half of a job.
 pub(crate) fn remove_folder(jobs: &Folder, id: &str) -> io::Result<()> {
-    let gone = format!("{NEW}{id}");
+    let gone = format!("{GONE}{id}");
     match jobs.rename_new(id, &gone) {
         Ok(()) => jobs.remove_sub(&gone),
         Err(_) => jobs.remove_sub(id),
     }
 }
 
-/// Whether a folder of a job that was being started has been abandoned: nobody holds its lock, and
-/// it was not made just now. Between two steps of a launch there are microseconds; an hour leaves
-/// room for a clock that jumps. Where a folder is hidden by a file of that name, that file may have
-/// been left alone.
+/// Whether this is a hidden folder of a job whose start or removal was cut short.
+///
+/// A removal may be gone on with by anybody at any time, so that what a killed one has left takes up no
+/// room. Of a start nobody holds the lock any more, and it was not made just now: between two steps of a
+/// launch there are microseconds; an hour leaves room for a clock that jumps. On Windows, where a
+/// removal is not told from a start, both take that hour; and where a folder is hidden by a file of that
+/// name, that file may have been left alone.
 pub fn is_abandoned(jobs: &Folder, name: &str) -> bool {
+    if !name.starts_with(NEW) {
+        return name.starts_with(GONE);
+    }
     let (held, modified) = match jobs.sub(name) {
         Ok(folder) => {
             let lock = folder.file(LOCK);
@@ -494,6 +525,20 @@ pub(crate) fn rewrite(mut file: &File, content: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A removal that was killed in the middle, just now, and a start that may still be going on.
+    #[test]
+    fn what_is_being_removed_may_be_removed_by_anybody() {
+        let path = tempfile::tempdir().expect("a folder can be made");
+        let jobs = Folder::open(path.path()).expect("our own folder");
+        let gone = format!("{GONE}sh-2222");
+        for name in [&*gone, ".new-sh-3333", "sh-4444"] {
+            assert!(jobs.make_sub(name).expect("our own folder"), "{name}");
+        }
+        assert_eq!(is_abandoned(&jobs, &gone), KERNEL != Kernel::Windows);
+        assert!(!is_abandoned(&jobs, ".new-sh-3333"));
+        assert!(!is_abandoned(&jobs, "sh-4444"));
+    }
 
     /// On Windows such a file hides a folder, and its maker may be killed before it makes the folder.
     #[test]

@@ -34,7 +34,7 @@ pub use pty::Terminal;
 pub use puppet::Puppet;
 pub use shell::quoted;
 pub use ssh::Sshd;
-pub use strace::strace;
+pub use strace::{strace, under_strace};
 
 use std::io::Write;
 

@@ -1,6 +1,7 @@
 //! Kills that nobody can see coming: of `run`, and of the keeper.
 
-use outlive_testkit::{Home, Pidfd, Puppet, Running};
+use outlive_testkit::{Home, Pidfd, Puppet, Running, strace, under_strace};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -240,6 +241,104 @@ fn a_job_of_which_something_is_left_is_not_removed() {
     }
 }
 
+/// The main process has ended by itself, and what it has left is still being given its time.
+#[test]
+fn a_stop_whose_keeper_is_killed_ends_what_is_left() {
+    for verb in ["stop", "restart"] {
+        let home = Home::new();
+        let mut puppet = Puppet::new(&home);
+        home.start(&["--name", "job", "--grace", "1h"], &mut puppet);
+        let left = Pidfd::of(puppet.child("deaf-daemon")).expect("it lives");
+        puppet.exit(7);
+        home.until_state("job", "exited");
+        let keeper = home.keeper("job");
+        let (what, answers) = (
+            "a keeper that is killed during a stop",
+            ["-e", "trace=sendto,sendmsg"],
+        );
+        let Some(mut strace) = strace(&home, keeper.pid(), &answers, what) else {
+            return;
+        };
+        let given = Running::start(&mut home.outlive_command([verb, "job"]));
+        // Whoever stops the job has an answer, and waits for the keeper to do it.
+        strace.err.until("done");
+        strace.err.until(" = ");
+        keeper.kill();
+        let said = given.finish();
+        assert_eq!(said.code, 0, "{said}");
+        assert!(!left.lives(), "{verb}: a process of it goes on");
+        strace.end();
+        if verb == "restart" {
+            puppet.ready();
+            home.ok(["stop", "job"]);
+        }
+        puppet.is_gone();
+    }
+}
+
+/// It lived when it was looked at first, and the answer that was waited for never came.
+#[test]
+fn a_prune_whose_keeper_is_killed_removes_nothing_that_runs() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    home.start(&["--name", "job", "--grace", "1h"], &mut puppet);
+    let left = Pidfd::of(puppet.child("deaf-daemon")).expect("it lives");
+    puppet.exit(7);
+    home.until_state("job", "exited");
+    let keeper = home.keeper("job");
+    keeper.signal(Signal::STOP);
+    let (what, prune) = (
+        "a prune whose keeper is killed",
+        home.outlive_words(["prune"]),
+    );
+    let Some(mut prune) = under_strace(&home, &["-e", "trace=connect"], prune, what) else {
+        return;
+    };
+    let mut prune = Running::start(&mut prune);
+    prune.err.until("connect(");
+    prune.err.until(" = ");
+    keeper.kill();
+    let said = prune.finish();
+    assert_eq!((said.code, &*said.text()), (0, ""), "{said}");
+    assert!(left.lives());
+    home.ok(["stop", "job", "--grace", "0"]);
+    puppet.is_gone();
+    assert_ne!(home.ok(["prune"]), "");
+}
+
+/// At whatever system call: nothing is half removed, and what is out of sight goes with the next prune.
+#[test]
+fn what_a_killed_removal_has_left_is_pruned() {
+    let home = Home::new();
+    let jobs = home.path().join("jobs");
+    let mut hidden = 0;
+    for moment in 1.. {
+        let job = home.ok(["run", "--", "true"]);
+        assert_eq!(home.call(["wait", &job]).code, 0);
+        home.keeper_gone(&job);
+        let kill = format!("inject=/rename|unlink:signal=KILL:when={moment}");
+        let (what, rm) = ("a removal that is killed", home.outlive_words(["rm", &job]));
+        let options = ["-qq", "-o", "/dev/null", "-e", &kill];
+        let Some(mut rm) = under_strace(&home, &options, rm, what) else {
+            return;
+        };
+        let said = Running::start(&mut rm).finish();
+        let is_there = home.list().iter().any(|it| it["id"] == *job);
+        assert_eq!(home.job(&job).exists(), is_there, "{moment}");
+        let left = std::fs::read_dir(&jobs).expect("a job was there").count();
+        hidden += left - usize::from(is_there);
+        assert_eq!(home.ok(["prune"]), if is_there { &job } else { "" });
+        let left = std::fs::read_dir(&jobs).expect("a job was there");
+        let left: Vec<_> = left.flatten().map(|it| it.path()).collect();
+        assert!(left.is_empty(), "{moment}: {left:?}");
+        if said.code == 0 {
+            break;
+        }
+    }
+    println!("{hidden} were left out of sight");
+    assert!(hidden > 1, "a removal takes more steps");
+}
+
 #[test]
 fn stop_finds_children_of_a_dead_main_process_without_the_keeper() {
     let home = Home::new();
@@ -279,7 +378,6 @@ fn a_keeper_outlives_polite_signals() {
         .as_i64()
         .expect("a keeper that lives has a pid");
     let keeper = Pidfd::of(i32::try_from(pid).expect("a pid fits")).expect("it lives");
-    use rustix::process::Signal;
     for signal in [Signal::HUP, Signal::INT, Signal::TERM] {
         keeper.signal(signal);
     }

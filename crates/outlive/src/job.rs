@@ -113,18 +113,12 @@ impl Job {
         self.jobs.store()?.ok_or_else(|| self.gone())
     }
 
-    fn folder(&self, home: &Home) -> Result<Folder> {
+    pub(crate) fn folder(&self, home: &Home) -> Result<Folder> {
         let folder = home.jobs().and_then(|jobs| jobs.sub(&self.id));
         folder.map_err(|cause| match cause.kind() {
             io::ErrorKind::NotFound => self.gone(),
             _ => Error::io(format!("failed to open the job `{}`", self.label), cause),
         })
-    }
-
-    /// Whether its keeper's socket is there, whether or not anybody listens to it.
-    pub(crate) fn has_control(&self) -> Result<bool> {
-        let has_control = store::has_control(&self.folder(&self.home()?)?);
-        has_control.during(|| format!("failed to read the folder of `{}`", self.label))
     }
 
     /// What can be seen of it, looking at its lock too.
@@ -180,8 +174,10 @@ impl Job {
 
     /// Asks its keeper; an error of the kind of [`Error::is_not_running`] if it has none.
     pub(crate) fn ask(&self, request: &Request) -> Result<Heard> {
-        let connection = self.call(request)?;
+        let connection = self.connect()?;
+        // Before it hears of anything: one that is killed after its answer is known all the same.
         let keeper = connection.peer().map_err(|cause| self.no_keeper(cause))?;
+        self.send(&connection, request, None)?;
         let descriptor = self.hear(&connection)?;
         Ok(Heard { descriptor, keeper })
     }
@@ -193,7 +189,8 @@ impl Job {
 
     /// Gives its new keeper the terminal that the one before had made.
     pub(crate) fn hand_over(&self, terminal: Borrowed<'_>) -> Result<()> {
-        let connection = self.call_with(&Request::Terminal, Some(terminal))?;
+        let connection = self.connect()?;
+        self.send(&connection, &Request::Terminal, Some(terminal))?;
         match self.hear(&connection) {
             // It has the terminal already, from another one who is attached.
             Err(error) if error.is_unsupported() => Ok(()),
@@ -203,10 +200,12 @@ impl Job {
 
     /// The first half of [`ask`](Job::ask): the connection has an answer when it is readable.
     pub(crate) fn call(&self, request: &Request) -> Result<Connection> {
-        self.call_with(request, None)
+        let connection = self.connect()?;
+        self.send(&connection, request, None)?;
+        Ok(connection)
     }
 
-    fn call_with(&self, request: &Request, descriptor: Option<Borrowed<'_>>) -> Result<Connection> {
+    fn connect(&self) -> Result<Connection> {
         let no_keeper = |cause| self.no_keeper(cause);
         let folder = self.folder(&self.home()?)?;
         let connection = socket::connect(&folder, CONTROL)
@@ -222,10 +221,17 @@ impl Job {
                 "it is kept by user {user}"
             ))));
         }
-        connection
-            .send(&request.to_bytes(), descriptor)
-            .map_err(no_keeper)?;
         Ok(connection)
+    }
+
+    fn send(
+        &self,
+        connection: &Connection,
+        request: &Request,
+        descriptor: Option<Borrowed<'_>>,
+    ) -> Result<()> {
+        let sent = connection.send(&request.to_bytes(), descriptor);
+        sent.map_err(|cause| self.no_keeper(cause))
     }
 
     /// The second half: the descriptor that came with the answer.
@@ -492,18 +498,10 @@ impl Job {
         Err(Error::new(Kind::Running, what).hint_at(format!("outlive stop {}", self.label)))
     }
 
-    /// Removes it if it has no keeper, and if this is the record that is meant.
+    /// Removes it if it has no keeper, nothing is left of it, and this is the record that is meant.
     pub(crate) fn remove_if_ended(&self, is_meant: impl FnOnce(&Record) -> bool) -> Result<bool> {
-        let home = self.home()?;
-        let (name, cgroups) = match self.look() {
-            Ok(seen) => (seen.record.spec.name, seen.record.cgroups),
-            Err(_) => (None, Vec::new()),
-        };
         let id = JobId::parse(&self.id).map_err(|_| self.gone())?;
-        let removed = store::remove(&home, &id, name.as_ref(), is_meant);
-        if let Ok(true) = removed {
-            outlive_keeper::remove_cgroups(&cgroups);
-        }
+        let removed = store::remove(&self.home()?, &id, self.jobs.here(), is_meant);
         removed.during(|| format!("failed to remove `{}`", self.label))
     }
 }

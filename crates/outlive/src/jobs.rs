@@ -9,7 +9,8 @@ use crate::status::{State, Status};
 use crate::waiting::Goal;
 use crate::{launch, leave, stop, waiting};
 use jiff::Timestamp;
-use outlive_keeper::store::{self, Home, NEW, NoHome, Seen};
+use outlive_keeper::expire::{self, Settled};
+use outlive_keeper::store::{self, Home, NoHome, Seen};
 use outlive_os::folder::Folder;
 use outlive_os::proc;
 use outlive_record::{JobId, JobName, Place, Record};
@@ -105,7 +106,7 @@ impl Jobs {
             all.extend(self.status_of(&folder, &home, &id));
         }
         let now = Timestamp::now();
-        all.retain(|status| !self.expire(status, now));
+        all.retain(|status| !self.expire(&home, status, now));
         all.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
         Ok(all)
     }
@@ -121,17 +122,13 @@ impl Jobs {
             .collect())
     }
 
-    /// Removes a job whose time to be kept is over; whether it has.
-    fn expire(&self, status: &Status, now: Timestamp) -> bool {
-        if status.state == State::Elsewhere || status.expires_at.is_none_or(|at| now < at) {
-            return false;
-        }
-        let job = Job::new(self.clone(), status.id.clone());
-        // Somebody may have started it again since it was looked at.
-        let is_over = |record: &Record| record.expires_at().is_some_and(|at| at <= now);
-        // One that can't be removed is shown, and so is one whose keeper is about to go.
-        stop::left_behind(&job).is_ok_and(|left| left == 0)
-            && job.remove_if_ended(is_over).unwrap_or(false)
+    /// Removes a job whose time to be kept is over; whether it has. Its record decides: how it stood a
+    /// moment ago spares a look at those that are not meant.
+    fn expire(&self, home: &Home, status: &Status, now: Timestamp) -> bool {
+        let is_over = status.expires_at.is_some_and(|at| at <= now);
+        // One that can't be removed is shown.
+        let settle = |id| expire::settle(home, &id, self.here(), now).ok();
+        is_over && JobId::parse(&status.id).ok().and_then(settle) == Some(Settled::Removed)
     }
 
     /// How the job with this id stands, if it is there.
@@ -224,12 +221,6 @@ impl Jobs {
                 continue;
             }
             let job = Job::new(self.clone(), status.id.clone());
-            match stop::left_behind(&job) {
-                Ok(0) => {}
-                Err(error) if !error.is_no_such_job() => return Err(error),
-                // Somebody else has removed it, or it is to be stopped first.
-                _ => continue,
-            }
             // Not if somebody has started it again since it was looked at.
             let is_same = |record: &Record| Some(record.newest().started_at) == status.started_at;
             if job.remove_if_ended(is_same)?
@@ -251,12 +242,9 @@ impl Jobs {
         let names = folder
             .names()
             .during(|| "failed to read the jobs".to_owned())?;
-        for name in names.iter().filter(|name| name.starts_with(NEW)) {
-            // Those whose keeper lives are locked; one without a lock may be a second old.
-            if store::is_abandoned(&folder, name) {
-                let removed = folder.remove_sub(name);
-                removed.during(|| format!("failed to remove `{name}`"))?;
-            }
+        for name in names.iter().filter(|it| store::is_abandoned(&folder, it)) {
+            let removed = folder.remove_sub(name);
+            removed.during(|| format!("failed to remove `{name}`"))?;
         }
         Ok(())
     }

@@ -3,11 +3,11 @@
 use crate::adoption;
 use crate::error::{During, Error, Kind, Result};
 use crate::job::Job;
-use outlive_keeper::store::{self, Seen};
-use outlive_keeper::{cgroup_paths, marks};
+use outlive_keeper::store::Seen;
+use outlive_keeper::{cgroup_paths, left};
 use outlive_os::process::Process;
 use outlive_os::{AsDescriptor, Borrowed, Found, KERNEL, Kernel, cgroup, events, proc, signal};
-use outlive_record::{Leftover, Life, Request};
+use outlive_record::{Life, Request};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -127,11 +127,17 @@ fn wait_for_keeper(
         record.run_count.saturating_sub(record.course.restarts)
     };
     let another = first_run(&seen) != first_run(before);
-    match seen.record.newest().end {
-        None if !another => stop(job, Some(Duration::ZERO)),
-        _ if seen.record.newest().adopted_at.is_some() => Ok(Stopped::Adopted),
-        _ => Ok(Stopped::Whole),
+    let cut_short = match seen.record.newest().end {
+        None => !another,
+        Some(_) => left_behind(job)? > 0,
+    };
+    if cut_short {
+        return stop(job, Some(Duration::ZERO));
     }
+    Ok(match seen.record.newest().adopted_at {
+        Some(_) => Stopped::Adopted,
+        None => Stopped::Whole,
+    })
 }
 
 fn survivors(job: &Job, seen: Option<&Seen>) -> Error {
@@ -174,44 +180,20 @@ fn place_of(pid: i32, own: &[PathBuf]) -> String {
     }
 }
 
-/// What can be told to be the job's without its keeper's help; nothing without a main process.
 fn found(job: &Job, seen: &Seen) -> Option<Found> {
-    // Start times of an earlier boot mean nothing now.
-    let main = seen
-        .main
-        .filter(|_| seen.record.place == *job.jobs().here())?;
-    let keeper = seen.keeper.filter(|_| seen.kept);
-    let found = Found::new(
-        marks(&seen.record.spec.id),
-        main,
-        cgroup_paths(&seen.record.cgroups),
-    );
-    let found = found.kept_by(keeper.map(|line| line.pid));
-    Some(found.printing_to(printed_to(job)))
+    let folder = job.folder(&job.home().ok()?).ok()?;
+    left::found(&folder, seen, job.jobs().here())
 }
 
-/// How many processes of a job that has ended are left, although its keeper was to end them: it was
-/// killed before it could. Its control socket tells, which a keeper that goes by itself removes.
+/// How many processes of a job are left although its keeper was to end them: it was killed before it
+/// could.
 pub(crate) fn left_behind(job: &Job) -> Result<usize> {
     let Ok(seen) = job.look() else {
         // A damaged record does not tell whose they would be.
         return Ok(0);
     };
-    let end = seen.record.newest().end.as_ref();
-    let meant = end.is_some() && seen.record.spec.leftover == Leftover::Leave;
-    if seen.kept || meant || (end.is_some() && !job.has_control()?) {
-        return Ok(0);
-    }
-    let Some(mut found) = found(job, &seen) else {
-        return Ok(0);
-    };
-    let looking = || format!("failed to look for processes of `{}`", job.label());
-    found.members().map(|left| left.len()).during(looking)
-}
-
-fn printed_to(job: &Job) -> Option<(u64, u64)> {
-    let home = job.home().ok()?;
-    store::printed_to(&home.jobs().ok()?.sub(job.id()).ok()?)
+    let left = left::left_behind(&job.folder(&job.home()?)?, &seen, job.jobs().here());
+    left.during(|| format!("failed to look for processes of `{}`", job.label()))
 }
 
 fn stop_found(job: &Job, seen: &Seen, grace: Duration) -> Result<Stopped> {

@@ -8,8 +8,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-/// What the names of hidden folders begin with: those that are being made, or removed.
+/// What the names of hidden folders begin with: those that are being made.
 pub const HIDDEN: &str = ".new-";
+/// What the names of hidden folders begin with that are being removed.
+pub const REMOVED: &str = ".gone-";
 
 /// A folder, open.
 #[derive(Debug)]

@@ -32,6 +32,8 @@ use windows_sys::Win32::Storage::FileSystem::{
 
 /// What the names of hidden folders begin with: those that are being made, or removed.
 pub const HIDDEN: &str = ".new-";
+/// The same: there is one mark for both.
+pub const REMOVED: &str = HIDDEN;
 /// What the names of files begin with that go when they are closed.
 const ASIDE: &str = ".old-";
 
