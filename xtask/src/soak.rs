@@ -35,14 +35,8 @@ pub(crate) fn test(workspace: &Workspace) -> Result<String> {
 }
 
 fn soak(workspace: &Workspace, minutes: f64, seed: Option<u64>) -> Result<()> {
-    run(&mut workspace.cargo(&[
-        "build",
-        "-p",
-        "outlive-cli",
-        "-p",
-        "outlive-testkit",
-        "--bins",
-    ]))?;
+    // Of a part of the workspace the dependencies would have other features, and be built once more.
+    run(&mut workspace.cargo(&["build", "--workspace", "--bins"]))?;
     // Any number will do that is another one the next time; the soak prints it.
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let seed = seed.unwrap_or(now.map_or(1, |now| now.as_secs()));

@@ -337,11 +337,34 @@ impl Home {
         }
     }
 
+    /// The processes that carry this home's mark or hold a file of it.
+    fn left(&self) -> Vec<process::Pidfd> {
+        let mark = format!("{}={}", self.mark().0, self.mark().1.display());
+        process::touching(self.folder.path(), mark.as_bytes())
+    }
+
+    /// Waits until what is left has gone, and ends what would not go; of each its description, and of
+    /// which job it was.
+    pub(crate) fn stuck(&self) -> Vec<(String, Option<String>)> {
+        let mut stuck = Vec::new();
+        for process in self.left() {
+            // A keeper, or a process whose last holder is about to reap it, ends by itself.
+            if !crate::events::readable_within(&process, self.patience) {
+                let environment = process::environment(process.pid());
+                let job = environment
+                    .iter()
+                    .find_map(|it| it.strip_prefix(b"OUTLIVE_JOB="));
+                let job = job.map(|id| String::from_utf8_lossy(id).into_owned());
+                stuck.push((process::describe(process.pid()), job));
+                process.kill();
+            }
+        }
+        stuck
+    }
+
     /// Ends what still runs and waits until it has; says what would not go.
     fn clear(&self) -> Result<(), String> {
-        let mark = format!("{}={}", self.mark().0, self.mark().1.display());
-        let left = || process::touching(self.folder.path(), mark.as_bytes());
-        if left().is_empty() {
+        if self.left().is_empty() {
             return Ok(());
         }
         let mut jobs: Vec<Value> = Vec::new();
@@ -354,18 +377,16 @@ impl Home {
                 Running::start(&mut self.outlive_command(["stop", id, "--grace", "0s"])).finish();
             }
         }
-        let mut stuck = Vec::new();
-        for process in left() {
-            // A keeper, or a process whose last holder is about to reap it, ends by itself.
-            if !crate::events::readable_within(&process, self.patience) {
-                stuck.push(process::describe(process.pid()));
-                process.kill();
-            }
-        }
-        if stuck.is_empty() {
-            Ok(())
-        } else {
-            Err(stuck.join("\n"))
+        let stuck = self.stuck().into_iter();
+        let stuck: Vec<String> = stuck
+            .map(|(process, job)| match job {
+                Some(job) => format!("{process}, of the job {job}"),
+                None => process,
+            })
+            .collect();
+        match stuck.is_empty() {
+            true => Ok(()),
+            false => Err(stuck.join("\n")),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What nobody asked for: killed keepers, suspended processes, a full disk, a clock that jumps.
 
 use super::clock::Clock;
-use super::ledger::{Deed, Entry, Ledger};
+use super::ledger::{ALL, Deed, Entry, Ledger};
 use super::work::jobs;
 use crate::home::Home;
 use crate::place::Mount;
@@ -73,7 +73,8 @@ impl Faults<'_> {
     }
 
     fn suspend(&mut self, what: &'static str, line: usize) -> Option<&'static str> {
-        let (_, process) = self.process(line)?;
+        let (job, process) = self.process(line)?;
+        self.note(&job, what);
         process.signal(Signal::STOP);
         self.rest(500);
         process.signal(Signal::CONT);
@@ -82,15 +83,23 @@ impl Faults<'_> {
 
     fn fill(&mut self) -> Option<&'static str> {
         let filler = self.disk?.fill();
+        self.note(ALL, "disk full");
         self.rest(500);
         std::fs::remove_file(filler).expect("our own file");
+        self.note(ALL, "disk has room again");
         Some("disk full")
     }
 
     fn turn_clock(&mut self) -> Option<&'static str> {
         let [hour, year] = [3_600, 31_556_952];
         let jumps = [0, -hour, hour, -24 * hour, 24 * hour, 10 * year];
-        self.clock?.set(self.random.choice(jumps)?);
+        let seconds = self.random.choice(jumps)?;
+        self.clock?.set(seconds);
+        self.note(ALL, &format!("clock off by {seconds} s"));
         Some("clock jumped")
+    }
+
+    fn note(&self, job: &str, what: &str) {
+        self.ledger.write(job, &Entry::Note(what.to_owned()));
     }
 }

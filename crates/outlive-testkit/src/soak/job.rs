@@ -1,40 +1,23 @@
 //! The program that every job of a soak is.
 
-use super::ledger::{Deed, Entry, Ledger};
+use super::ledger::{Entry, Ledger, job_of};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
-/// `LEDGER CODE MILLISECONDS LINES TREE AGAIN DEEDS OUTPUT`: writes down what its options may do to it
-/// (how often it may be started again; whether it may be ended or removed), and that it runs, prints
-/// its lines, starts what belongs to its tree, works for its time, and exits with its code: each of it
-/// written down, its lines if they go to a file as they are.
+/// `LEDGER CODE MILLISECONDS LINES TREE OUTPUT`: writes down that it runs, prints its lines, starts
+/// what belongs to its tree, works for its time, and exits with its code: each of it written down, its
+/// lines if they go to a file as they are.
 pub(super) fn job(words: &[OsString]) -> ExitCode {
     let id = std::env::var("OUTLIVE_JOB").expect("every job has an id");
-    let [
-        ledger,
-        code,
-        milliseconds,
-        lines,
-        tree,
-        again,
-        deeds,
-        output,
-    ] = words
-    else {
-        panic!("a job of a soak takes eight words: {words:?}");
+    let [ledger, code, milliseconds, lines, tree, output] = words else {
+        panic!("a job of a soak takes six words: {words:?}");
     };
     let ledger = Ledger::open(ledger.as_ref());
-    // First of all, so that it holds whenever it is said that the job runs.
-    ledger.write(&id, &Entry::Again(number(again)));
-    for (word, deed) in [("end", Deed::End), ("remove", Deed::Remove)] {
-        if deeds.to_string_lossy().contains(word) {
-            ledger.write(&id, &Entry::About(deed));
-        }
-    }
     ledger.write(&id, &Entry::Began);
     let running = File::options()
         .write(true)
@@ -52,8 +35,17 @@ pub(super) fn job(words: &[OsString]) -> ExitCode {
     grow(tree.to_str().unwrap_or_default());
     std::thread::sleep(Duration::from_millis(number(milliseconds)));
     let code = u8::try_from(number(code)).expect("an exit code has eight bits");
-    ledger.write(&id, &Entry::Ends(code.into()));
+    ledger.write(&id, &Entry::Ends);
     ExitCode::from(code)
+}
+
+/// `WORDS`: does what these words say, by a shell that has the polite signal ignored.
+pub(super) fn deaf(words: &[OsString]) -> ExitCode {
+    let own = std::env::current_exe().expect("a program knows its path");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' TERM; exec \"$@\"", "sh"]);
+    let error = shell.arg(own).args(words).exec();
+    panic!("failed to run sh: {error}");
 }
 
 /// A word that is a number.
@@ -64,7 +56,7 @@ pub(super) fn number(word: &OsString) -> u64 {
 
 /// What a job holds locked while it runs.
 fn lock_of(ledger: &Path, id: &str) -> PathBuf {
-    ledger.with_file_name(format!("{id}.lock"))
+    ledger.with_file_name(format!("{}.lock", job_of(id)))
 }
 
 /// Prints the lines, each by one write; how many came out whole: the disk is full now and then.

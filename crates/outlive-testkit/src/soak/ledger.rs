@@ -1,6 +1,11 @@
 //! What happened, as those to whom it happened wrote it down: one line for each, in one file that
 //! no outlive knows of.
+//!
+//! Each job is started from a program of a name of its own, which its id begins with, so that ids of
+//! four random characters that come again after a removal mix no two jobs up, and whoever starts a job
+//! can write about it before it has an id.
 
+use rustix::time::{ClockId, clock_gettime};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,25 +16,44 @@ pub(super) struct Ledger {
     path: PathBuf,
 }
 
+/// Something that happened to a job, and when.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// Milliseconds of CLOCK_MONOTONIC, which no jump of the wall clock changes.
+    pub(super) at: u64,
+    /// The name of its program, or [`ALL`].
+    pub(super) job: String,
+    pub(super) entry: Entry,
+}
+
 /// One thing that happened to a job, or was about to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Entry {
-    /// Each time that somebody starts it its keeper may start it again so many times.
-    Again(u64),
+    /// It is about to be started for the first time.
+    Planned {
+        /// The exit code of each of its runs.
+        code: i32,
+        /// How many times its keeper may start it again each time that somebody has started it.
+        again: u64,
+    },
+    /// Outlive said that it has started it.
+    Started,
     /// Its program runs.
     Began,
     /// Another of its runs had not ended.
     Twice,
     /// So many of its lines were written whole.
     Printed(u64),
-    /// It is about to exit with this code.
-    Ends(i32),
+    /// It is about to exit.
+    Ends,
     /// Outlive told somebody that it has exited with this code.
     Said(i32),
     /// Somebody is about to do this to it.
     About(Deed),
     /// It is no more.
     Removed,
+    /// For who reads the story of a job: a command about it and what came of it, or what was done to all.
+    Note(String),
 }
 
 /// What can be done to a job that its own account can't tell of.
@@ -48,6 +72,11 @@ pub(super) enum Deed {
 /// To whom an entry about all jobs belongs.
 pub(super) const ALL: &str = "*";
 
+/// The job that has this id: its program's name, a dash and four random characters.
+pub(super) fn job_of(id: &str) -> &str {
+    id.rsplit_once('-').map_or(id, |(job, _)| job)
+}
+
 impl Ledger {
     /// The one at `path`.
     pub(super) fn open(path: &Path) -> Ledger {
@@ -57,24 +86,32 @@ impl Ledger {
         Ledger { file, path }
     }
 
-    /// Writes an entry down: by one write, so that lines of several processes don't mix.
-    pub(super) fn write(&self, job: &str, entry: &Entry) {
-        let line = format!("{job} {}\n", entry.text());
+    /// Writes an entry down about a job, by its id or its program's name with a dash behind it: by one
+    /// write, so that lines of several processes don't mix.
+    pub(super) fn write(&self, id: &str, entry: &Entry) {
+        let now = clock_gettime(ClockId::Monotonic);
+        let at = now.tv_sec * 1000 + now.tv_nsec / 1_000_000;
+        let line = format!("{at} {} {}\n", job_of(id), entry.text());
         let mut file = &self.file;
         file.write_all(line.as_bytes())
             .unwrap_or_else(|error| panic!("failed to write to the ledger: {error}"));
     }
 
     /// All entries so far, in the order in which they were written.
-    pub(super) fn read(&self) -> Vec<(String, Entry)> {
+    pub(super) fn read(&self) -> Vec<Line> {
         let text = std::fs::read_to_string(&self.path).expect("the ledger can be read");
-        let entry = |line: &str| {
-            let (job, entry) = line.split_once(' ')?;
-            Some((job.to_owned(), Entry::parse(entry)?))
+        let parse = |line: &str| {
+            let (at, rest) = line.split_once(' ')?;
+            let (job, entry) = rest.split_once(' ')?;
+            Some(Line {
+                at: at.parse().ok()?,
+                job: job.to_owned(),
+                entry: Entry::parse(entry)?,
+            })
         };
-        let entries = text.lines().map(|line| entry(line).ok_or(line));
-        entries
-            .map(|entry| entry.unwrap_or_else(|line| panic!("no entry of a ledger: {line:?}")))
+        let lines = text.lines().map(|line| parse(line).ok_or(line));
+        lines
+            .map(|line| line.unwrap_or_else(|line| panic!("no entry of a ledger: {line:?}")))
             .collect()
     }
 
@@ -92,15 +129,17 @@ const DEEDS: [(&str, Deed); 4] = [
 ];
 
 impl Entry {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
-            Entry::Again(times) => format!("again {times}"),
+            Entry::Planned { code, again } => format!("planned {code} {again}"),
+            Entry::Started => "started".to_owned(),
             Entry::Began => "began".to_owned(),
             Entry::Twice => "twice".to_owned(),
             Entry::Printed(lines) => format!("printed {lines}"),
-            Entry::Ends(code) => format!("ends {code}"),
+            Entry::Ends => "ends".to_owned(),
             Entry::Said(code) => format!("said {code}"),
             Entry::Removed => "removed".to_owned(),
+            Entry::Note(text) => format!("note {}", text.replace(char::is_control, " ")),
             Entry::About(deed) => {
                 let known = DEEDS.iter().find(|(_, it)| it == deed);
                 format!("about {}", known.expect("all deeds have a word").0)
@@ -111,13 +150,21 @@ impl Entry {
     fn parse(text: &str) -> Option<Entry> {
         let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
         Some(match word {
-            "again" => Entry::Again(rest.parse().ok()?),
+            "planned" => {
+                let (code, again) = rest.split_once(' ')?;
+                Entry::Planned {
+                    code: code.parse().ok()?,
+                    again: again.parse().ok()?,
+                }
+            }
+            "started" => Entry::Started,
             "began" => Entry::Began,
             "twice" => Entry::Twice,
             "printed" => Entry::Printed(rest.parse().ok()?),
-            "ends" => Entry::Ends(rest.parse().ok()?),
+            "ends" => Entry::Ends,
             "said" => Entry::Said(rest.parse().ok()?),
             "removed" => Entry::Removed,
+            "note" => Entry::Note(rest.to_owned()),
             "about" => Entry::About(DEEDS.iter().find(|(word, _)| *word == rest)?.1),
             _ => return None,
         })
@@ -134,20 +181,23 @@ mod tests {
         let ledger = Ledger::open(&folder.path().join("ledger"));
         let deeds = DEEDS.map(|(_, deed)| Entry::About(deed));
         let others = [
-            Entry::Again(2),
+            Entry::Planned { code: 3, again: 2 },
+            Entry::Started,
             Entry::Began,
             Entry::Twice,
             Entry::Printed(7),
-            Entry::Ends(3),
+            Entry::Ends,
             Entry::Said(4),
             Entry::Removed,
+            Entry::Note("two words".to_owned()),
         ];
         let all: Vec<_> = deeds.into_iter().chain(others).collect();
         for entry in &all {
-            ledger.write("sh-1234", entry);
+            ledger.write("soak7-1-2345", entry);
         }
         let read = ledger.read();
-        assert!(read.iter().all(|(job, _)| job == "sh-1234"));
-        assert_eq!(read.into_iter().map(|it| it.1).collect::<Vec<_>>(), all);
+        assert!(read.iter().all(|line| line.job == "soak7-1"));
+        let read: Vec<Entry> = read.into_iter().map(|line| line.entry).collect();
+        assert_eq!(read, all);
     }
 }

@@ -11,12 +11,14 @@
 //! | `job` | the program that every job is |
 //! | `ledger` | what all of them write down, beyond outlive's reach |
 //! | `verdict` | what must hold of it |
+//! | `story` | of a job of which it does not hold, all that is known |
 
 mod clock;
 mod course;
 mod faults;
 mod job;
 mod ledger;
+mod story;
 mod verdict;
 mod work;
 
@@ -37,6 +39,7 @@ pub fn main() -> ExitCode {
         },
         (Some("work"), Some(words)) => work::work(words),
         (Some("job"), Some(words)) => job::job(words),
+        (Some("deaf"), Some(words)) => job::deaf(words),
         (Some("stay"), Some(_)) => job::stay(),
         _ => usage(),
     }
