@@ -431,8 +431,10 @@ fn the_new_keeper_is_killed_at_every_system_call() {
 /// Kills keepers, and who starts them, at random moments: no job is missing, none was started twice,
 /// and none has an exit code that is not its own.
 #[test]
-fn keepers_are_killed_at_300_random_moments() {
-    const ROUNDS: usize = 300;
+fn keepers_are_killed_at_1000_random_moments() {
+    // Side by side, since most of a round is waiting.
+    const STRIKERS: u64 = 4;
+    const ROUNDS: u64 = 250;
     let home = Home::new();
     let seed = fs::read_to_string("/proc/sys/kernel/random/uuid").expect("Linux has it");
     let seed = u64::from_str_radix(&seed[..8], 16).expect("a uuid begins with digits") | 1;
@@ -441,12 +443,23 @@ fn keepers_are_killed_at_300_random_moments() {
     let mark = [home.puppet(), "mark".as_ref(), &marks];
     // It lasts longer than it takes to give it another keeper.
     let script = format!("sleep 0.03; exec {}", quoted(mark));
-    let words = ["sh", "-c", &script].map(OsString::from);
-    let words = [home.outlive().into()].into_iter().chain(words).collect();
+    let strike = |striker: u64| {
+        let seed = (seed + 2 * striker).to_string();
+        let words = ["bereave", &ROUNDS.to_string(), &seed].map(OsString::from);
+        let words = std::iter::once(home.puppet().into()).chain(words);
+        let job = ["sh", "-c", &script].map(OsString::from);
+        let words = words.chain([home.outlive().into()]).chain(job);
+        Running::start(&mut home.command(words))
+    };
+    let strikers: Vec<Running> = (0..STRIKERS).map(strike).collect();
     let mut said = Vec::new();
-    let part = ["bereave", &ROUNDS.to_string(), &seed.to_string()];
-    lines(&home, &part, words, |line| said.push(line.to_owned()));
-    assert_eq!(said.len(), ROUNDS);
+    for striker in strikers {
+        let ended = striker.finish();
+        assert_eq!(ended.code, 0, "{ended}");
+        let lines = String::from_utf8(ended.out).expect("it prints text");
+        said.extend(lines.lines().map(str::to_owned));
+    }
+    assert_eq!(said.len() as u64, STRIKERS * ROUNDS);
 
     let listed = home.list();
     let find = |id: &str| {
