@@ -1,6 +1,7 @@
 //! Readiness beside other options: restarts by the keeper, another user, limits.
 
-use outlive_testkit::{Home, Puppet, Running, is_root, skipped};
+use outlive_testkit::{Home, Puppet, Running, is_root, skipped, strace};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
 
@@ -41,6 +42,37 @@ fn each_run_by_its_keeper_becomes_ready_by_itself() {
         .collect();
     assert_eq!(ready, [false, true, true]);
     home.ok(["stop", "job"]);
+}
+
+/// The run before was ready, and the next one is what is waited for. The keeper stands still as soon as it
+/// has written down that there is a pause between them, so that this does not end.
+#[test]
+fn who_waits_between_two_runs_waits_for_the_next() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    let options = ["--name", "job", "--ready", "notify", "--restart", "always"];
+    let run = Running::start(&mut home.outlive_command(puppet.run_words(&options)));
+    puppet.ready();
+    puppet.does("notify READY=1");
+    assert_eq!(run.finish().code, 0);
+    let keeper = home.keeper("job");
+    let stop = ["-o", "/dev/null", "-e", "inject=/rename:signal=STOP:when=1"];
+    let Some(mut strace) = strace(&home, keeper.pid(), &stop, "a wait between two runs") else {
+        return;
+    };
+    puppet.exit(3);
+    home.until_state("job", "waiting");
+    let said = home.call(["wait", "--ready", "--timeout", "1ms", "job"]);
+    assert_eq!(said.code, 124, "{said}");
+    let wait = Running::start(&mut home.outlive_command(["wait", "--ready", "job"]));
+    keeper.signal(Signal::CONT);
+    puppet.ready_again();
+    assert!(wait.handle().lives(), "the next run is not ready yet");
+    puppet.does("notify READY=1");
+    assert_eq!(wait.finish().code, 0);
+    assert!(home.show("job")["ready_at"].is_string());
+    home.ok(["stop", "job"]);
+    strace.end();
 }
 
 #[test]
