@@ -1,6 +1,7 @@
 //! What a spawned child does between clone and exec. It shares its parent's memory, and the parent
 //! stands still: it does system calls only, on what was prepared for it, and allocates nothing.
 
+use super::dispositions::Dispositions;
 use super::identity::Alone;
 use super::settings;
 use super::spawn::{GO, Step};
@@ -35,6 +36,8 @@ pub(super) struct Plan {
     /// The pipe that it waits at, and a pidfd of whoever opens the gate.
     pub(super) gate: Option<i32>,
     pub(super) gate_keeper: Option<i32>,
+    /// What its parent does about signals, if nobody can have changed that since.
+    pub(super) dispositions: Option<Dispositions>,
     /// What the child reports.
     pub(super) failure: Option<(Step, i32)>,
 }
@@ -94,7 +97,7 @@ fn become_program(plan: &mut Plan) -> Result<(), (Step, i32)> {
     // What a terminal sends concerns a child that stays in its session: nohup, and a shell's `&`,
     // have it ignored for all that is started under them (nohup(1), POSIX sh 2.11).
     let kept = if plan.new_session { 0 } else { OF_A_TERMINAL };
-    reset_dispositions(kept);
+    reset_dispositions(plan.dispositions, kept);
     if plan.new_session {
         // SAFETY: takes no argument.
         checked(unsafe { libc::setsid() }).map_err(at(Step::Session))?;
@@ -172,37 +175,26 @@ const OF_A_TERMINAL: u64 =
 
 /// Default dispositions for all signals but those that stay ignored. The kernel has reset the
 /// handlers (CLONE_CLEAR_SIGHAND), but what the caller ignores stays ignored: Rust programs ignore
-/// SIGPIPE, nohup SIGHUP.
-fn reset_dispositions(kept: u64) {
-    // The kernel's own struct sigaction: all zero is SIG_DFL, no flags, an empty mask.
-    let default = [0u64; 4];
-    let (new, old) = (default.as_ptr(), ptr::null::<u64>());
-    let (ignored, caught) = dispositions().unwrap_or((u64::MAX, u64::MAX));
-    let changed = (ignored & !kept) | caught;
-    for signal in (1..=64).filter(|signal| changed >> (signal - 1) & 1 == 1) {
-        // SAFETY: the structure is complete; SIGKILL and SIGSTOP are refused, which does no harm.
-        // The raw call, since libc's refuses the two signals that it keeps for itself.
-        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, 8) };
+/// SIGPIPE, nohup SIGHUP. Where it is not known what that is, all are reset.
+fn reset_dispositions(known: Option<Dispositions>, kept: u64) {
+    let changed = known.map_or(u64::MAX, |it| it.ignored | it.caught);
+    for signal in 1..=64 {
+        let is_in = |set: u64| set >> (signal - 1) & 1 == 1;
+        if is_in(changed) && !(is_in(kept) && is_ignored(signal)) {
+            // The kernel's own struct sigaction: all zero is SIG_DFL, no flags, an empty mask.
+            let (new, old) = ([0u64; 4], ptr::null::<u64>());
+            // SAFETY: the structure is complete; SIGKILL and SIGSTOP are refused, which does no harm.
+            // The raw call, since libc's refuses the two signals that it keeps for itself.
+            unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new.as_ptr(), old, 8) };
+        }
     }
 }
 
-/// The signals that are ignored and those that are caught, a bit for each: `/proc/self/status` tells
-/// of all of them in half the time that it takes to reset each.
-fn dispositions() -> Option<(u64, u64)> {
-    let mut status = [0u8; 4096];
-    let length = read_file(c"/proc/self/status", &mut status).ok()?;
-    let status = &status[..length];
-    let mask = |name: &[u8]| {
-        let at = status
-            .windows(name.len())
-            .position(|window| window == name)?;
-        let digits = status.get(at + name.len()..)?.get(..16)?;
-        let digit = |mask: Option<u64>, byte: &u8| {
-            Some(mask? << 4 | u64::from(char::from(*byte).to_digit(16)?))
-        };
-        digits.iter().fold(Some(0), digit)
-    };
-    Some((mask(b"\nSigIgn:\t")?, mask(b"\nSigCgt:\t")?))
+fn is_ignored(signal: i32) -> bool {
+    let (new, mut old) = (ptr::null::<u64>(), [0u64; 4]);
+    // SAFETY: the kernel fills its own struct sigaction, of which the handler comes first.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old.as_mut_ptr(), 8) };
+    old[0] == libc::SIG_IGN as u64
 }
 
 /// Reads a file of the kernel's, in one read.

@@ -55,9 +55,12 @@ pub(super) struct Cloned {
 ///
 /// # Safety
 ///
-/// `child` does nothing but system calls on what `argument` points to, never unwinds and never
-/// returns. `argument` and `stack` live until the child has exec'ed or ended, also if something
-/// ends a process between it and us.
+/// All signals are blocked ([`BlockAll`]): where clone3 can't be had a handler of the caller's could
+/// run in the child, on our memory, and of a go-between only SIGKILL may make an end before it has done
+/// its part: with handlers reset, a Ctrl-C that the caller handles would. (A program has its mask
+/// emptied before its exec.) `child` does nothing but system calls on what `argument` points to, never
+/// unwinds and never returns. `argument` and `stack` live until the child has exec'ed or ended, also if
+/// something ends a process between it and us.
 pub(super) unsafe fn vfork(
     kind: Kind,
     with_pidfd: bool,
@@ -77,9 +80,6 @@ pub(super) unsafe fn vfork(
             0
         }
     };
-    // Until the go-between has done its part only SIGKILL ends it: with handlers reset, a Ctrl-C
-    // that the caller handles would. The program has its mask emptied before its exec.
-    let blocked = (kind == Kind::Go).then(BlockAll::new);
     let mut pidfd: i32 = -1;
     // SAFETY: passed on to the caller; `pidfd` outlives the call.
     let pid = unsafe {
@@ -92,9 +92,7 @@ pub(super) unsafe fn vfork(
             child,
             argument,
         )
-    };
-    drop(blocked);
-    let pid = pid?;
+    }?;
     let pidfd = with_pidfd.then(|| {
         // SAFETY: the kernel has just made this descriptor for us and nobody else knows of it.
         unsafe { OwnedFd::from_raw_fd(pidfd) }
@@ -141,9 +139,6 @@ unsafe fn clone_any(
     if let Some(cgroup) = cgroup {
         cgroup.missed.store(true, Ordering::Relaxed);
     }
-    // With handlers still in place a signal would run one of them in the child, on our memory:
-    // none may arrive before the child has reset them.
-    let blocked = BlockAll::new();
     #[expect(
         clippy::cast_possible_truncation,
         reason = "all of clone's own flags fit into 32 bits"
@@ -162,21 +157,19 @@ unsafe fn clone_any(
             std::ptr::from_mut(pidfd),
         )
     };
-    let result = if pid < 0 {
+    if pid < 0 {
         Err(io::Error::last_os_error())
     } else {
         Ok(pid)
-    };
-    drop(blocked);
-    result
+    }
 }
 
 /// All signals of this thread blocked, until it is dropped. The raw call, since libc's leaves out
 /// the two signals that it keeps for itself, and would unblock them at the end.
-struct BlockAll(u64);
+pub(super) struct BlockAll(u64);
 
 impl BlockAll {
-    fn new() -> BlockAll {
+    pub(super) fn new() -> BlockAll {
         BlockAll(BlockAll::exchange(u64::MAX))
     }
 

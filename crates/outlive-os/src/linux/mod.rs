@@ -18,6 +18,7 @@ mod descendants;
 mod descriptors;
 #[path = "../unix/dial.rs"]
 pub mod dial;
+mod dispositions;
 mod environ;
 pub mod events;
 #[path = "../unix/folder.rs"]

@@ -1,6 +1,6 @@
 //! Who inherits the orphans of this process: nothing tells of it, so one is made.
 
-use super::clone::{Kind, Stack, vfork};
+use super::clone::{BlockAll, Kind, Stack, vfork};
 use super::events;
 use rustix::event::{PollFd, PollFlags};
 use std::ffi::c_void;
@@ -50,12 +50,14 @@ pub fn orphans_parent() -> io::Result<i32> {
         (&raw mut (*probe).made).write(None);
         (&raw mut (*probe).second_parent).write(AtomicI32::new(0));
     }
-    // SAFETY: the child keeps to system calls on the probe, which is freed below only once neither
-    // it nor its child uses it any more. Nobody else has a reference to any of it.
+    let blocked = BlockAll::new();
+    // SAFETY: signals are blocked. The child keeps to system calls on the probe, which is freed below
+    // only once neither it nor its child uses it any more. Nobody else has a reference to any of it.
     let child = unsafe {
         let stack = &mut (*probe).stack;
         vfork(Kind::Go, false, None, stack, make_orphan, probe.cast())
     };
+    drop(blocked);
     if let Ok(child) = &child {
         reap(child.pid);
     }

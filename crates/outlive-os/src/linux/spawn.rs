@@ -6,7 +6,8 @@ pub use crate::request::{GO, Gate, Spawn, SpawnError, Step, Strings};
 
 use super::cgroup::Cgroup;
 use super::child::{Join, Move, Plan, exec};
-use super::clone::{Entry, Kind, Stack, vfork};
+use super::clone::{BlockAll, Entry, Kind, Stack, vfork};
+use super::dispositions::Dispositions;
 use super::identity::Alone;
 use super::process::Process;
 use std::ffi::{c_char, c_void};
@@ -19,11 +20,13 @@ impl Spawn<'_> {
     /// Starts it as a child of this process; returns once it has been exec'ed.
     pub fn spawn(&self) -> Result<Process, SpawnError> {
         let entry = self.entry();
-        let mut plan = Plan::new(self, entry.as_ref());
+        let blocked = BlockAll::new();
+        let mut plan = Plan::new(self, entry.as_ref(), &blocked);
         let mut stack = Stack::new();
         let argument = ptr::from_mut(&mut plan).cast();
-        // SAFETY: `exec` keeps to system calls on the plan; plan, stack and the strings of `self`
-        // live past the call, which returns only when the child no longer uses our memory.
+        // SAFETY: signals are blocked. `exec` keeps to system calls on the plan; plan, stack and the
+        // strings of `self` live past the call, which returns only when the child no longer uses our
+        // memory.
         let child = unsafe {
             vfork(
                 Kind::Program,
@@ -35,6 +38,7 @@ impl Spawn<'_> {
             )
         }
         .map_err(|cause| SpawnError::of_clone(cause, entry.is_some()))?;
+        drop(blocked);
         let pidfd = child.pidfd.expect("a pidfd was asked for");
         let process = Process::new(child.pid, pidfd);
         match plan.failure {
@@ -64,7 +68,9 @@ impl Spawn<'_> {
         // On the heap and owned from here on, since on one path below they must outlive us.
         let spawn = ManuallyDrop::new(self);
         let entry = spawn.entry();
-        let plan = ManuallyDrop::new(Box::new(Plan::new(&spawn, entry.as_ref())));
+        let blocked = BlockAll::new();
+        let plan = Plan::new(&spawn, entry.as_ref(), &blocked);
+        let plan = ManuallyDrop::new(Box::new(plan));
         let into_cgroup = entry.is_some();
         let relay = Relay {
             plan,
@@ -75,9 +81,10 @@ impl Spawn<'_> {
         let mut relay = ManuallyDrop::new(Box::new(relay));
         let mut stack = ManuallyDrop::new(Box::new(Stack::new()));
         let argument = ptr::from_mut(&mut **relay).cast();
-        // SAFETY: `pass_on` keeps to system calls on the relay. All that it and its child use is on
-        // the heap and is freed only once both are known not to use it any more.
+        // SAFETY: signals are blocked. `pass_on` keeps to system calls on the relay. All that it and
+        // its child use is on the heap and is freed only once both are known not to use it any more.
         let go = unsafe { vfork(Kind::Go, false, None, &mut stack, pass_on, argument) };
+        drop(blocked);
         if let Ok(go) = &go {
             // Somebody else may have waited for it, whatever it was made without.
             let _ = reap_go(go.pid);
@@ -159,7 +166,7 @@ fn pointers(strings: &Strings) -> Vec<*const c_char> {
 }
 
 impl Plan {
-    fn new(spawn: &Spawn<'_>, entry: Option<&Entry>) -> Plan {
+    fn new(spawn: &Spawn<'_>, entry: Option<&Entry>, blocked: &BlockAll) -> Plan {
         let arguments = pointers(&spawn.arguments);
         let mut script = vec![c"/bin/sh".as_ptr(), ptr::null()];
         script.extend(arguments.iter().skip(1));
@@ -208,6 +215,7 @@ impl Plan {
             announce: spawn.announce.map(|fd| fd.as_raw_fd()),
             gate: spawn.gate.map(|gate| gate.wait.as_raw_fd()),
             gate_keeper: spawn.gate.map(|gate| gate.keeper.as_raw_fd()),
+            dispositions: Dispositions::settled(blocked),
             failure: None,
             arguments,
         }
@@ -229,7 +237,8 @@ extern "C" fn pass_on(relay: *mut c_void) -> ! {
     let relay = unsafe { &mut *relay.cast::<Relay>() };
     let argument = ptr::from_mut(&mut **relay.plan).cast();
     let entry = relay.entry.as_ref();
-    // SAFETY: as for a plain spawn; what it uses is on the heap and outlives both of us.
+    // SAFETY: as for a plain spawn, with our parent's mask; what it uses is on the heap and outlives
+    // both of us.
     let child = unsafe { vfork(Kind::Program, true, entry, &mut relay.stack, exec, argument) };
     relay.result = Some(match child {
         Ok(child) => child

@@ -89,10 +89,33 @@ fn are_default(start: Start) {
     }
 }
 
+/// Does the same in a copy of this process that has one thread: what that does about signals only it
+/// can change, so that it is looked at before the start. To be done before anything is started: who has
+/// had threads is not looked at again.
+fn with_one_thread(test: fn()) {
+    // SAFETY: the other thread waits for this one (`alone`) and holds no lock that the copy needs;
+    // the C library sees to its own (fork(2)).
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let passed = std::panic::catch_unwind(test).is_ok();
+        // SAFETY: ends the copy, which is not to go on with what the test's runner does.
+        unsafe { libc::_exit(i32::from(!passed)) }
+    }
+    let mut status = 0;
+    // SAFETY: `status` is written by the call.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert_eq!(status, 0, "it fails in a process with one thread");
+}
+
 /// As nohup(1) and a shell's `&` have it.
 #[test]
 fn what_a_terminal_sends_stays_ignored_in_its_session() {
     alone!();
+    with_one_thread(stays_ignored);
+    stays_ignored();
+}
+
+fn stays_ignored() {
     confuse();
     for start in [as_child, as_orphan] {
         let kept = 1 << (libc::SIGHUP - 1) | 1 << (libc::SIGINT - 1);
@@ -106,6 +129,11 @@ fn what_a_terminal_sends_stays_ignored_in_its_session() {
 #[test]
 fn are_default_whatever_the_callers_are() {
     alone!();
+    with_one_thread(both_are_default);
+    both_are_default();
+}
+
+fn both_are_default() {
     confuse();
     are_default(as_child);
     are_default(as_orphan);
@@ -115,9 +143,8 @@ fn are_default_whatever_the_callers_are() {
 fn are_default_without_clone3_too() {
     alone!();
     if refuse_clone3("signals without clone3") {
-        confuse();
-        are_default(as_child);
-        are_default(as_orphan);
+        with_one_thread(both_are_default);
+        both_are_default();
     }
 }
 
