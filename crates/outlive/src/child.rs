@@ -6,7 +6,6 @@ mod forked;
 pub(crate) use apart::scope_name;
 
 use crate::command::{self, Command};
-use crate::environment::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::launch::root_folder;
 use crate::leave::{self, Leaving};
@@ -262,12 +261,14 @@ impl Command {
     /// What is to be spawned; in surroundings without cookies its environment may be the caller's
     /// as it stands.
     fn prepare<'a>(&'a self, streams: &'a [Stream], no_cookies: bool) -> Result<Spawn<'a>> {
-        let as_it_stands =
-            no_cookies && !self.env_clear && self.env.is_empty() && self.env_taken.is_none();
-        let environment = (!as_it_stands).then(|| self.environment());
-        let path = match &environment {
-            Some(environment) => environment.get(OsStr::new("PATH")).map(OsStr::to_owned),
-            None => std::env::var_os("PATH"),
+        let path = OsStr::new("PATH");
+        let (path, environment) = match (self.has_own_environment(), &self.env_taken) {
+            (false, Some(taken)) => (taken.get(path), Some(taken.strings().clone())),
+            (false, None) if no_cookies => (std::env::var_os(path), None),
+            _ => {
+                let own = self.environment();
+                (own.get(path).map(OsStr::to_owned), Some(own.strings()?))
+            }
         };
         let candidates = spawn::candidates(&self.program, path.as_deref());
         let arguments = std::iter::once(self.arg0.as_ref().unwrap_or(&self.program))
@@ -298,7 +299,7 @@ impl Command {
             // was given.
             arguments: command::argument_strings(arguments)?,
             programs: command::argument_strings(candidates.iter().map(Vec::as_slice))?,
-            environment: environment.as_ref().map(Environment::strings).transpose()?,
+            environment,
             folder: folder_string,
             umask: self.own_umask(),
             new_session: self.detach,

@@ -1,6 +1,6 @@
 //! A program to be started.
 
-use crate::environment::Environment;
+use crate::environment::{Environment, Taken};
 use crate::error::{Error, Kind, Result};
 use crate::stdio::Stdio;
 use outlive_escape::plan::{Breakaway, Level, Reset, Via, Wish};
@@ -35,7 +35,7 @@ pub struct Command {
     pub(crate) arg0: Option<OsString>,
     pub(crate) args: Vec<OsString>,
     /// The caller's environment, if that was taken before the start.
-    pub(crate) env_taken: Option<Environment>,
+    pub(crate) env_taken: Option<Taken>,
     pub(crate) env_clear: bool,
     /// Set, or taken away.
     pub(crate) env: BTreeMap<OsString, Option<OsString>>,
@@ -124,7 +124,7 @@ impl Command {
     /// Takes the caller's environment now and not at the start: for a program that may change its
     /// own meanwhile, as an interpreter can whose lock the start does not hold.
     pub fn env_take(&mut self) -> &mut Command {
-        self.env_taken = Some(Environment::inherited());
+        self.env_taken = Some(Taken::now());
         self
     }
 
@@ -267,12 +267,17 @@ impl Command {
         Ok(())
     }
 
+    /// Whether its environment differs from the caller's, but for what it would be hunted by.
+    pub(crate) fn has_own_environment(&self) -> bool {
+        self.env_clear || !self.env.is_empty()
+    }
+
     /// Its environment: the caller's without what it would be hunted by, with its own changes.
     pub(crate) fn environment(&self) -> Environment {
         let mut environment = match self.env_clear {
             true => Environment::default(),
             false => match &self.env_taken {
-                Some(taken) => taken.clone(),
+                Some(taken) => Environment::of(taken),
                 None => Environment::inherited(),
             },
         };

@@ -3,7 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use outlive_escape::cookies::is_cookie;
 use outlive_os::spawn::Strings;
-use outlive_os::{KERNEL, Kernel, bytes};
+use outlive_os::{KERNEL, Kernel, bytes, os_string};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
@@ -55,6 +55,15 @@ impl Environment {
         environment
     }
 
+    /// What was [taken](Taken).
+    pub(crate) fn of(taken: &Taken) -> Environment {
+        let mut environment = Environment::default();
+        for (name, value) in taken.iter() {
+            environment.set(os_string(name.to_owned()), os_string(value.to_owned()));
+        }
+        environment
+    }
+
     pub(crate) fn set(&mut self, name: OsString, value: OsString) {
         let (compared, spelt) = match folded(&name) {
             Some(folded) => (folded, Some(name)),
@@ -99,6 +108,46 @@ impl Environment {
                 .expect("what contains a NUL was refused");
         }
         Ok(strings)
+    }
+}
+
+/// The caller's environment at one moment, without what a program would be hunted by: in the form in
+/// which it is passed on, since it mostly is as it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Taken(Strings);
+
+impl Taken {
+    pub(crate) fn now() -> Taken {
+        let mut strings = Strings::default();
+        for (name, value) in std::env::vars_os() {
+            if is_cookie(&name).is_none() {
+                strings
+                    .push(&[bytes(&name), b"=", bytes(&value)])
+                    .expect("what has a NUL is in no environment");
+            }
+        }
+        Taken(strings)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.0.iter().filter_map(|variable| {
+            // It may be the first byte of a name (Windows: `=C:`).
+            let end = variable.iter().skip(1).position(|&byte| byte == b'=')? + 1;
+            Some((&variable[..end], &variable[end + 1..]))
+        })
+    }
+
+    pub(crate) fn get(&self, wanted: &OsStr) -> Option<OsString> {
+        let is_it = |name: &[u8]| match KERNEL {
+            Kernel::Windows => name.eq_ignore_ascii_case(bytes(wanted)),
+            Kernel::Linux | Kernel::Darwin => name == bytes(wanted),
+        };
+        let found = self.iter().find(|(name, _)| is_it(name));
+        found.map(|(_, value)| os_string(value.to_owned()))
+    }
+
+    pub(crate) fn strings(&self) -> &Strings {
+        &self.0
     }
 }
 

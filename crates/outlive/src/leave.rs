@@ -3,15 +3,17 @@
 mod job_object;
 mod running;
 mod seen;
+mod simple;
 
 pub(crate) use job_object::{job_exit, starter};
 pub(crate) use seen::Begun;
 pub use seen::survey;
+pub(crate) use simple::is_simple;
 
 use crate::error::{Error, Kind, Result};
 use outlive_escape::kernel::cgroup::{self, Hierarchy, Owner};
 use outlive_escape::plan::{
-    self, Breakaway, Helpers, Level, LogOut, Plan, Reach, Reset, Route, Wish, depends_on_log_out,
+    self, Breakaway, Helpers, LogOut, Plan, Reach, Reset, Route, Wish, depends_on_log_out,
 };
 use outlive_escape::survey::{Adoption, Glance, Survey};
 use outlive_os::cgroup::Cgroup;
@@ -28,7 +30,6 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long a manager may take for one thing that it is asked for: starting a service takes it some
@@ -387,44 +388,6 @@ impl Leaving {
     pub(crate) fn survey(&self) -> &Survey {
         &self.survey
     }
-}
-
-/// Whether a child with this wish needs nothing but what every spawn does: it is looked at once,
-/// since it is asked for each child.
-pub(crate) fn is_simple(wish: &Wish) -> Result<bool> {
-    /// Twice the id of the process that has looked, and whether it is so. Whether it was moved to
-    /// another cgroup since is not asked: that would cost each spawn a tenth of its time.
-    static SIMPLE: AtomicU64 = AtomicU64::new(0);
-    let process = u64::from(std::process::id()) << 1;
-    if wish.reset != Reset::default() || wish.via.is_some() {
-        return Ok(false);
-    }
-    match wish.breakaway {
-        Breakaway::Off => return Ok(survey()?.cookies.is_empty()),
-        Breakaway::Require | Breakaway::RequireContainer => return Ok(false),
-        Breakaway::Prefer => {}
-    }
-    let known = SIMPLE.load(Ordering::Relaxed);
-    if known & !1 == process {
-        return Ok(known & 1 == 1);
-    }
-    let wish = Wish {
-        level: Level::Child,
-        ..Wish::default()
-    };
-    let survey = survey()?;
-    let helpers = Helpers {
-        user: Reach::There,
-        system: Reach::There,
-        ..Helpers::default()
-    };
-    let route = plan::route(survey, &helpers, &wish);
-    let simple = route.way == Way::Direct
-        && route.bases.is_empty()
-        && survey.job.is_none()
-        && survey.cookies.is_empty();
-    SIMPLE.store(process | u64::from(simple), Ordering::Relaxed);
-    Ok(simple)
 }
 
 fn remains(danger: &Escape) -> Result<()> {
