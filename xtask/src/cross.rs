@@ -1,7 +1,7 @@
 //! Building for a system that this machine is not: the compiler, std for that system, and what
 //! links. Everything is kept below the target folder, and made again only for another compiler.
 
-mod debian;
+pub(crate) mod debian;
 pub(crate) mod emulator;
 pub(crate) mod node;
 mod std_source;

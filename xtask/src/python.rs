@@ -1,6 +1,8 @@
 //! The Python package: built as `pip install .` does, type-checked, and tested on every Python from
 //! 3.9 on that is here.
 
+mod newer;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::fs::{self, File};
@@ -36,9 +38,20 @@ pub(crate) fn test(workspace: &Workspace) -> Result<String> {
     let wheel = build(workspace, &venv, "dev", &folder.join("wheels"))?;
     let mut venvs = vec![venv];
     let mut others = pythons;
-    others.remove(&venvs[0].minor()?);
-    for (minor, python) in &others {
-        let other = Venv::make(&folder.join(format!("venv-3.{minor}")), python);
+    let own = venvs[0].minor()?;
+    others.remove(&own);
+    let place = |minor: u32| folder.join(format!("venv-3.{minor}"));
+    let mut made: BTreeMap<u32, Result<Venv>> = others
+        .iter()
+        .map(|(minor, python)| (*minor, Venv::make(&place(*minor), python)))
+        .collect();
+    for minor in VERSIONS.filter(|minor| *minor > own && !others.contains_key(minor)) {
+        if let Some(python) = newer::interpreter(minor, &folder, &venvs[0])? {
+            let venv = Venv::make_without_ensurepip(&place(minor), &python, &venvs[0]);
+            made.insert(minor, venv);
+        }
+    }
+    for (minor, other) in made {
         match other.and_then(|it| it.install(&[PYTEST]).map(|()| it)) {
             Ok(other) => venvs.push(other),
             Err(error) if error.is_lacking() => {
@@ -117,12 +130,8 @@ struct Venv {
 impl Venv {
     /// One of this interpreter, reused if it is there.
     fn make(folder: &Path, python: &Path) -> Result<Venv> {
-        let venv = Venv {
-            folder: folder.to_owned(),
-        };
-        // One whose making failed has an interpreter and no pip: Debian's venv without ensurepip.
-        let whole = venv.pip().arg("--version").output();
-        if !whole.is_ok_and(|pip| pip.status.success()) {
+        let venv = Venv::at(folder);
+        if !venv.is_whole() {
             // Debian has venv's part of the standard library in a package of its own.
             run(Command::new(python)
                 .args(["-m", "venv", "--clear"])
@@ -130,6 +139,32 @@ impl Venv {
             .map_err(|error| Error::lacking(format!("it has no venv: {error}")))?;
         }
         Ok(venv)
+    }
+
+    /// The same, of an interpreter that brings no pip: that of `other` installs it.
+    fn make_without_ensurepip(folder: &Path, python: &Path, other: &Venv) -> Result<Venv> {
+        let venv = Venv::at(folder);
+        if !venv.is_whole() {
+            run(Command::new(python)
+                .args(["-m", "venv", "--clear", "--without-pip"])
+                .arg(folder))?;
+            let mut pip = other.pip();
+            pip.arg("--python").arg(folder.join("bin/python"));
+            run(pip.args(["install", "pip"]))?;
+        }
+        Ok(venv)
+    }
+
+    fn at(folder: &Path) -> Venv {
+        Venv {
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// One whose making failed has an interpreter and no pip: Debian's venv without ensurepip.
+    fn is_whole(&self) -> bool {
+        let pip = self.pip().arg("--version").output();
+        pip.is_ok_and(|pip| pip.status.success())
     }
 
     /// A command of its interpreter, at the root of the workspace as cargo runs this program.

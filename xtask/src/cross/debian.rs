@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::is_debian;
 use crate::error::{Context, Error, Result};
 use crate::machine;
 use crate::workspace::{output, run};
@@ -15,19 +16,48 @@ const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// The file of `package` whose upstream version is `version`; None if no suite has it.
 pub(super) fn download(package: &str, version: &str, to: &Path) -> Result<Option<PathBuf>> {
+    let Some((suite, found)) = newer(package, |listed| offered(listed, version), to)? else {
+        return Ok(None);
+    };
+    let wanted = format!("{package}={found}");
+    let files = fetch(suite.apt("apt-get"), &[&wanted], &to.join("packages"));
+    Ok(files?.pop())
+}
+
+/// The files of `package` and of all that it depends on, the C library among it, of the first newer
+/// release that has it; None if there is none.
+pub(crate) fn download_newer(package: &str, to: &Path) -> Result<Option<Vec<PathBuf>>> {
+    if !is_debian() {
+        return Ok(None);
+    }
+    let any = |listed: &str| listed.split('|').nth(1).map(|it| it.trim().to_owned());
+    let Some((suite, _)) = newer(package, any, to)? else {
+        return Ok(None);
+    };
+    let mut plan = suite.apt("apt-get");
+    // Nothing of it is installed here, of that release.
+    plan.args(["-o", "Dir::State::status=/dev/null"]);
+    let names = installs(plan, &[package])?;
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    fetch(suite.apt("apt-get"), &names, &to.join("packages")).map(Some)
+}
+
+/// The first of the newer suites that has `package` in a version that is picked, and that version.
+fn newer(
+    package: &str,
+    pick: impl Fn(&str) -> Option<String>,
+    to: &Path,
+) -> Result<Option<(Suite, String)>> {
     for name in SUITES {
         let Some(suite) = Suite::open(name, None, to)? else {
             continue;
         };
-        let versions = output(suite.apt("apt-cache").args(["madison", package]))?;
-        let Some(found) = offered(&versions, version) else {
-            eprintln!("no {package} {version} in {name}");
-            continue;
-        };
-        let wanted = format!("{package}={found}");
-        let mut files = fetch(suite.apt("apt-get"), &[&wanted], &to.join("packages"))?;
-        eprintln!("{package} {found} of {name}");
-        return Ok(files.pop());
+        let listed = output(suite.apt("apt-cache").args(["madison", package]))?;
+        if let Some(found) = pick(&listed) {
+            eprintln!("{package} {found} of {name}");
+            return Ok(Some((suite, found)));
+        }
+        eprintln!("no such {package} in {name}");
     }
     Ok(None)
 }
@@ -57,16 +87,22 @@ pub(super) fn download_foreign(
 
 /// The files of `package` and of all that installing it would install, of this machine's release.
 pub(super) fn download_with_dependencies(packages: &[&str], to: &Path) -> Result<Vec<PathBuf>> {
+    let names = installs(Command::new("apt-get"), packages)?;
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    fetch(Command::new("apt-get"), &names, to)
+}
+
+/// The packages that installing these would install.
+fn installs(mut apt_get: Command, packages: &[&str]) -> Result<Vec<String>> {
     let plan = output(
-        Command::new("apt-get")
+        apt_get
             .args(["--simulate", "--no-install-recommends", "install"])
             .args(packages),
     )?;
-    let names: Vec<_> = plan
+    let names = plan
         .lines()
-        .filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next())
-        .collect();
-    fetch(Command::new("apt-get"), &names, to)
+        .filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next());
+    Ok(names.map(str::to_owned).collect())
 }
 
 /// Downloads into a folder that is empty before.
@@ -91,7 +127,7 @@ fn fetch(mut apt_get: Command, packages: &[&str], to: &Path) -> Result<Vec<PathB
 }
 
 /// Unpacks what matches `pattern` of a package, folders with all that is in them, without the first `strip` folders of its paths.
-pub(super) fn unpack(package: &Path, pattern: &str, strip: usize, to: &Path) -> Result<()> {
+pub(crate) fn unpack(package: &Path, pattern: &str, strip: usize, to: &Path) -> Result<()> {
     let failed = || format!("failed to unpack `{}`", package.display());
     fs::create_dir_all(to).context(failed)?;
     let mut contents = Command::new("dpkg-deb")
@@ -188,7 +224,7 @@ impl Suite {
 }
 
 /// The package version with the upstream version `wanted`, in what `apt-cache madison` lists.
-fn offered<'a>(listed: &'a str, wanted: &str) -> Option<&'a str> {
+fn offered(listed: &str, wanted: &str) -> Option<String> {
     listed
         .lines()
         .filter_map(|line| line.split('|').nth(1).map(str::trim))
@@ -196,6 +232,7 @@ fn offered<'a>(listed: &'a str, wanted: &str) -> Option<&'a str> {
             let revision = version.strip_prefix(wanted);
             revision.is_some_and(|revision| revision.starts_with(['+', '~', '-']))
         })
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -206,7 +243,10 @@ mod tests {
     fn a_package_is_taken_of_exactly_the_version_asked_for() {
         let listed = " rust-src | 1.95.01-1 | http://a sid/main amd64 Packages\n \
                       rust-src | 1.95.0+dfsg1-2~bpo13+1 | http://a sid/main amd64 Packages\n";
-        assert_eq!(offered(listed, "1.95.0"), Some("1.95.0+dfsg1-2~bpo13+1"));
+        assert_eq!(
+            offered(listed, "1.95.0"),
+            Some("1.95.0+dfsg1-2~bpo13+1".to_owned())
+        );
         assert_eq!(offered(listed, "1.95"), None);
         assert_eq!(offered("", "1.95.0"), None);
     }
