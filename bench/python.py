@@ -1,9 +1,9 @@
 """What starting a program costs from Python: `cargo xtask bench --only python`.
 
 Each way is taken in turn, round after round, so that what else the machine does hits all alike, and
-twice, of which the second time counts: what a fork leaves behind (all pages of this process are
-write-protected) hits whoever is next, and that is to be the one that forks. The median of each is
-shown, and how it compares with `subprocess`.
+twice, of which the second time counts. The median of each is shown, and how it compares with
+`subprocess`. What forks has rounds of its own: what a fork leaves behind (all pages of this process
+are write-protected) hits whoever is next, for more than one start.
 """
 
 from __future__ import annotations
@@ -37,10 +37,8 @@ def do_nothing() -> None:
 def children() -> Dict[str, Way]:
     """Ways to start `true` and wait for it."""
     flag = outlive.CREATE_BREAKAWAY_FROM_JOB
-    forked = {"start_new_session": True, "preexec_fn": do_nothing}
     return {
         "subprocess.Popen": lambda: done(subprocess.Popen(["true"])),
-        "subprocess.Popen, preexec_fn": lambda: done(subprocess.Popen(["true"], **forked)),
         "outlive.Popen": lambda: done(outlive.Popen(["true"])),
         "outlive.Popen, detach, breakaway": lambda: done(
             outlive.Popen(["true"], detach=True, breakaway=True)
@@ -49,6 +47,12 @@ def children() -> Dict[str, Way]:
             outlive.Popen(["true"], creationflags=flag)
         ),
     }
+
+
+def forks() -> Dict[str, Way]:
+    """A way to do so in a session of its own that forks this process."""
+    forked = {"start_new_session": True, "preexec_fn": do_nothing}
+    return {"subprocess.Popen, preexec_fn": lambda: done(subprocess.Popen(["true"], **forked))}
 
 
 def done(p: "subprocess.Popen[bytes]") -> None:
@@ -115,6 +119,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ["OUTLIVE_HOME"] = home
         measure("small parent", children(), rounds, "subprocess.Popen")
+        measure("small parent, forked", forks(), rounds // 3, None)
         p: outlive.Popen[bytes] = outlive.Popen(["cat"], stdin=outlive.PIPE, detach=True)
         report = p.escapes
         p.communicate()
@@ -125,6 +130,7 @@ def main() -> None:
         for page in range(0, LARGE, mmap.PAGESIZE):
             memory[page] = 1
         measure("parent with 2 GiB touched", children(), rounds // 3, "subprocess.Popen")
+        measure("parent with 2 GiB touched, forked", forks(), max(rounds // 10, 5), None)
 
 
 if __name__ == "__main__":
