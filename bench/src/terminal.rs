@@ -165,25 +165,23 @@ struct Seat {
 
 impl Seat {
     fn open(program: &Path, words: &[&str], end: Option<Command>) -> Result<Seat> {
-        let terminal = Pty::open(Size::default())?;
+        let (terminal, output) = Pty::open(Size::default())?;
         let strings = |all: &[&str]| {
             let mut strings = Strings::default();
             all.iter()
                 .try_for_each(|word| strings.push(&[word.as_bytes()]))
                 .map(|()| strings)
         };
-        let peer = terminal.peer();
         let spawn = Spawn {
             programs: strings(&[&program.to_string_lossy()])?,
             arguments: strings(words)?,
             new_session: true,
-            controlling_terminal: true,
-            descriptors: vec![(peer, 0), (peer, 1), (peer, 2)],
+            terminal: Some(&terminal),
             ..Spawn::default()
         };
         let client = spawn.spawn().map_err(|error| error.cause)?;
         let mut seat = Seat {
-            output: terminal.output()?,
+            output,
             input: terminal.input()?.into(),
             seen: Vec::new(),
             asked: 0,

@@ -5,7 +5,7 @@ use crate::pump::{OutputPipe, Pump, Source};
 use crate::start::{During, Refusal};
 use crate::{account, limits};
 use outlive_os::cgroup::Cgroup;
-use outlive_os::events;
+use outlive_os::events::{self, Inflow};
 use outlive_os::folder::Folder;
 use outlive_os::process::Process;
 use outlive_os::pty::Pty;
@@ -27,27 +27,18 @@ pub(crate) struct Pipes {
     outputs: Vec<OutputPipe>,
     /// The job's end and the keeper's end of its input.
     stdin: Option<(Descriptor, Descriptor)>,
-    /// The terminal that is all of its standard streams.
-    pub(crate) terminal: Option<Pty>,
+    /// The terminal that is all of its standard streams, and what is printed on it.
+    terminal: Option<(Pty, Inflow)>,
 }
 
 impl Pipes {
     pub(crate) fn new(launch: &Launch, folder: &Folder) -> Result<Pipes, Refusal> {
         let output = &launch.spec.output;
         let outputs = Source::all(output, folder);
-        let mut outputs = outputs.during("make a pipe for the output")?;
+        let outputs = outputs.during("make a pipe for the output")?;
         let own = output.path.is_none() && output.mode == OutputMode::Pty;
         let terminal = own.then(|| Pty::open(launch.spec.terminal.unwrap_or_default()));
         let terminal = terminal.transpose().during("make a terminal")?;
-        if let Some(terminal) = &terminal {
-            let peer = terminal.peer().try_clone_to_owned();
-            let peer = peer.during("make a terminal")?;
-            outputs.push(OutputPipe {
-                source: Source::terminal(terminal).during("make a terminal")?,
-                to_keeper: peer,
-                spare: None,
-            });
-        }
         let kept = launch.stdin == InputPlan::Kept;
         let stdin = kept
             .then(events::pipe)
@@ -60,16 +51,23 @@ impl Pipes {
         })
     }
 
+    /// Its own terminal.
+    pub(crate) fn terminal(&self) -> Option<&Pty> {
+        self.terminal.as_ref().map(|(terminal, _)| terminal)
+    }
+
     /// The keeper's ends: of its output, of its input, and of its terminal.
     pub(crate) fn ours(
         self,
         form: Form,
         output: Option<&File>,
     ) -> (Pump, Option<Descriptor>, Option<Pty>) {
-        let sources = self.outputs.into_iter().map(|it| it.source).collect();
+        let (terminal, printed) = self.terminal.unzip();
+        let sources = self.outputs.into_iter().map(|it| it.source);
+        let sources = sources.chain(printed.map(Source::terminal)).collect();
         let pump = Pump::new(form, sources, output);
         let stdin = self.stdin.map(|(_, to_job)| to_job);
-        (pump, stdin, self.terminal)
+        (pump, stdin, terminal)
     }
 
     /// Starts the program, which writes its line into `lock`; the folder of this process is its own.
@@ -99,10 +97,9 @@ impl Pipes {
                 (None, None) => null,
             }
         };
-        let input = match (launch.stdin, &self.stdin, &self.terminal) {
-            (_, _, Some(terminal)) => terminal.peer(),
-            (InputPlan::Slot(number), ..) => slot(number)?,
-            (InputPlan::Kept, Some((from_keeper, _)), _) => from_keeper.as_fd(),
+        let input = match (launch.stdin, &self.stdin) {
+            (InputPlan::Slot(number), _) => slot(number)?,
+            (InputPlan::Kept, Some((from_keeper, _))) => from_keeper.as_fd(),
             _ => null,
         };
         let output = |plan, stream| match plan {
@@ -110,11 +107,14 @@ impl Pipes {
             OutputPlan::Null => Ok(null),
             OutputPlan::Slot(number) => slot(number),
         };
-        let mut descriptors = vec![
-            (input, 0),
-            (output(launch.stdout, Stream::Stdout)?, 1),
-            (output(launch.stderr, Stream::Stderr)?, 2),
-        ];
+        let mut descriptors = match self.terminal {
+            Some(_) => Vec::new(),
+            None => vec![
+                (input, 0),
+                (output(launch.stdout, Stream::Stdout)?, 1),
+                (output(launch.stderr, Stream::Stderr)?, 2),
+            ],
+        };
         for &(number, target) in &launch.kept {
             descriptors.push((slot(number)?, target));
         }
@@ -135,7 +135,7 @@ impl Pipes {
             umask: Some(heritage.umask),
             descriptor_limit: heritage.descriptor_limit,
             new_session: true,
-            controlling_terminal: self.terminal.is_some(),
+            terminal: self.terminal(),
             descriptors,
             announce: Some(lock.as_fd()),
             cgroups,

@@ -25,6 +25,10 @@ const ROUNDS: usize = (1 << 20) / CHUNK;
 /// How long the rest of a line is waited for, that it may be one entry, until others have their turn.
 const AT_ONCE: Duration = Duration::from_millis(5);
 
+/// How long a terminal may take to end that draws what is printed by itself: as long as programs have
+/// on Windows when their console goes (HandlerRoutine callback function, "Timeouts").
+const DRAWING: Duration = Duration::from_secs(5);
+
 /// What is passed on, and how.
 #[derive(Debug, Default)]
 pub(crate) struct Pump {
@@ -93,8 +97,8 @@ impl Source {
     }
 
     /// What a job prints to its own terminal.
-    pub(crate) fn terminal(terminal: &Pty) -> io::Result<Source> {
-        Ok(Source::new(Stream::Stdout, terminal.output()?))
+    pub(crate) fn terminal(printed: Inflow) -> Source {
+        Source::new(Stream::Stdout, printed)
     }
 }
 
@@ -231,11 +235,23 @@ impl Keeper {
         }
     }
 
-    /// Passes on what is in the pipes now: others of the tree may go on printing for ever.
+    /// Passes on what a run has printed that has ended. Of pipes what is in them now: others of the
+    /// tree may go on printing for ever.
     pub(crate) fn drain(&mut self) {
-        for at in 0..self.job.pump.descriptors().count() {
-            self.pump(at);
+        let terminal = self.job.terminal.as_ref();
+        let until = terminal.is_some_and(Pty::finish);
+        let until = until.then(|| Instant::now() + DRAWING);
+        loop {
+            for at in 0..self.job.pump.descriptors().count() {
+                self.pump(at);
+            }
+            self.job.pump.forget_ended();
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let sources: Vec<_> = self.job.pump.descriptors().collect();
+            let waits = !sources.is_empty() && left.is_some_and(|left| !left.is_zero());
+            if !waits || events::wait(&sources, left).is_err() {
+                return;
+            }
         }
-        self.job.pump.forget_ended();
     }
 }

@@ -132,8 +132,8 @@ impl Keeper {
     fn take_terminal(&mut self, master: Option<Descriptor>) -> io::Result<()> {
         let master = master.filter(|_| self.job.record.newest().terminal_lost);
         let master = master.ok_or_else(|| io::Error::other("it has not lost a terminal"))?;
-        let terminal = Pty::of_master(master)?;
-        self.job.pump = Pump::new(Form::default(), vec![Source::terminal(&terminal)?], None);
+        let (terminal, printed) = Pty::of_master(master)?;
+        self.job.pump = Pump::new(Form::default(), vec![Source::terminal(printed)], None);
         self.job.terminal = Some(terminal);
         self.job.record.newest_mut().terminal_lost = false;
         self.write_record();

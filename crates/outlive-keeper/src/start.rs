@@ -245,7 +245,7 @@ pub(crate) fn start(
         )?;
         own.unlimited.extend(lost);
         tree.begin(&main);
-        let mut expected = Expected::of(launch, pipes.terminal.as_ref());
+        let mut expected = Expected::of(launch, pipes.terminal());
         expected.note(&own.unlimited);
         if launch.require {
             expected.require(&mut tree, &main, &room.folder)?;

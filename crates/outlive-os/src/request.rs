@@ -1,6 +1,7 @@
 //! What is to be started, and what could fail: the same on every platform.
 
 use crate::cgroup::Cgroup;
+use crate::pty::Pty;
 use crate::{Borrowed, Identity, Leave};
 use outlive_record::Setting;
 use std::{fmt, io};
@@ -60,13 +61,14 @@ pub struct Spawn<'a> {
     pub umask: Option<u32>,
     /// Whether it leads a session and a process group of its own and so has no terminal.
     pub new_session: bool,
-    /// Whether what it gets as its standard input becomes the terminal that controls its new session.
-    pub controlling_terminal: bool,
+    /// The terminal that controls its new session, and is its standard input, output and error where
+    /// none of `descriptors` is.
+    pub terminal: Option<&'a Pty>,
     /// Whether it leads a process group of its own, in the caller's session. A new session's leader
     /// does in any case.
     pub new_group: bool,
     /// Descriptors it gets, each under a number; of 0, 1 and 2 it keeps the caller's where none is
-    /// named. Nothing else is inherited.
+    /// named and it has no `terminal`. Nothing else is inherited.
     pub descriptors: Vec<(Borrowed<'a>, i32)>,
     /// How many descriptors it may have (the soft limit, setrlimit(2)), if not as many as the caller.
     pub descriptor_limit: Option<u64>,

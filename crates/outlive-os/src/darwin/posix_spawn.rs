@@ -11,6 +11,7 @@ pub use crate::request::{GO, Gate, Spawn, SpawnError, Step, Strings};
 use super::file_actions::{Actions, Attributes};
 use super::kqueue::Kqueue;
 use super::process::Process;
+use super::pty::Pty;
 use super::{fork, own, proc, settings, signal};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::ffi::{OsStr, c_char};
@@ -186,13 +187,15 @@ impl Plan {
         if let Some(folder) = &folder {
             actions.enter(folder).map_err(at(Step::Folder))?;
         }
+        let descriptors = spawn.terminal.into_iter().flat_map(Pty::streams);
+        let descriptors: Vec<_> = descriptors
+            .chain(spawn.descriptors.iter().copied())
+            .collect();
         let aside = actions
-            .set_descriptors(&spawn.descriptors)
+            .set_descriptors(&descriptors)
             .map_err(at(Step::Descriptors))?;
-        if spawn.controlling_terminal {
-            let input = spawn.descriptors.iter().find(|(_, number)| *number == 0);
-            let input = input.ok_or(io::ErrorKind::InvalidInput.into());
-            let opened = input.and_then(|(terminal, _)| actions.open_terminal(*terminal));
+        if let Some(terminal) = spawn.terminal {
+            let opened = actions.open_terminal(terminal.peer());
             opened.map_err(at(Step::Terminal))?;
         }
         // Whether a relative path is looked up before or after the folder is changed has not always

@@ -10,6 +10,7 @@ use super::clone::{BlockAll, Entry, Kind, Stack, vfork};
 use super::dispositions::Dispositions;
 use super::identity::Alone;
 use super::process::Process;
+use super::pty::Pty;
 use std::ffi::{c_char, c_void};
 use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
@@ -170,11 +171,9 @@ impl Plan {
         let arguments = pointers(&spawn.arguments);
         let mut script = vec![c"/bin/sh".as_ptr(), ptr::null()];
         script.extend(arguments.iter().skip(1));
-        let pairs = spawn
-            .descriptors
-            .iter()
-            .map(|(from, to)| (from.as_raw_fd(), *to));
-        let pairs: Vec<_> = pairs.collect();
+        let pairs = spawn.terminal.into_iter().flat_map(Pty::streams);
+        let pairs = pairs.chain(spawn.descriptors.iter().copied());
+        let pairs: Vec<_> = pairs.map(|(from, to)| (from.as_raw_fd(), to)).collect();
         let taken = |from: i32| pairs.iter().any(|other| other.1 == from && other.0 != from);
         Plan {
             programs: pointers(&spawn.programs),
@@ -187,7 +186,7 @@ impl Plan {
             umask: spawn.umask,
             new_session: spawn.new_session,
             new_group: spawn.new_group,
-            controlling_terminal: spawn.controlling_terminal,
+            controlling_terminal: spawn.terminal.is_some(),
             moves: pairs
                 .iter()
                 .map(|&(from, to)| Move {

@@ -17,9 +17,9 @@ pub struct Pty {
 }
 
 impl Pty {
-    /// A new terminal of this size. Its master's side never makes anybody wait (O_NONBLOCK): a read or
+    /// A new terminal of this size, and what is printed on it. Its master's side never makes anybody wait (O_NONBLOCK): a read or
     /// write that would is an error of kind `WouldBlock`.
-    pub fn open(size: Size) -> io::Result<Pty> {
+    pub fn open(size: Size) -> io::Result<(Pty, Inflow)> {
         let master = ptmx::master()?;
         let peer = ptmx::peer(&master)?;
         rustix::io::ioctl_fionbio(&master, true)?;
@@ -27,30 +27,40 @@ impl Pty {
         let mut modes = rustix::termios::tcgetattr(&peer)?;
         modes.input_modes |= rustix::termios::InputModes::IUTF8;
         rustix::termios::tcsetattr(&peer, rustix::termios::OptionalActions::Now, &modes)?;
-        let pty = Pty { master, peer };
-        set_size(pty.master.as_fd(), size)?;
-        Ok(pty)
+        set_size(master.as_fd(), size)?;
+        Pty::of(master, peer)
     }
 
-    /// The terminal of this master's side, which another process has made.
-    pub fn of_master(master: OwnedFd) -> io::Result<Pty> {
+    /// The same of a terminal of which another process has made this master's side. An error of kind
+    /// `Unsupported` on Windows.
+    pub fn of_master(master: OwnedFd) -> io::Result<(Pty, Inflow)> {
         let peer = ptmx::peer(&master)?;
-        Ok(Pty { master, peer })
+        Pty::of(master, peer)
     }
 
-    /// What the job prints.
-    pub fn output(&self) -> io::Result<Inflow> {
-        Ok(Inflow::of_terminal(self.master.try_clone()?))
+    fn of(master: OwnedFd, peer: OwnedFd) -> io::Result<(Pty, Inflow)> {
+        let output = Inflow::of_terminal(master.try_clone()?);
+        Ok((Pty { master, peer }, output))
     }
 
-    /// Where what is typed is written to; whoever holds a copy can also [`resize`](set_size) it.
+    /// Where what is typed is written to; whoever holds a copy can also [give it another
+    /// size](set_size), but on Windows.
     pub fn input(&self) -> io::Result<OwnedFd> {
         self.master.try_clone()
     }
 
-    /// What the job gets as its standard streams.
-    pub fn peer(&self) -> BorrowedFd<'_> {
+    /// Gives it another size, as [`set_size`] does.
+    pub fn resize(&self, size: Size) -> io::Result<()> {
+        set_size(self.master.as_fd(), size)
+    }
+
+    pub(super) fn peer(&self) -> BorrowedFd<'_> {
         self.peer.as_fd()
+    }
+
+    /// What a job on it gets as its standard streams.
+    pub(super) fn streams(&self) -> [(BorrowedFd<'_>, i32); 3] {
+        [0, 1, 2].map(|number| (self.peer(), number))
     }
 
     /// By what number the kernel names it in its line about a process (tty_nr,
@@ -67,6 +77,12 @@ impl Pty {
         let key = modes.special_codes[SpecialCodeIndex::VEOF];
         rustix::io::write(&self.master, &[key])?;
         Ok(())
+    }
+
+    /// Nobody is to print on it any more. Whether its output comes to an end after that, with what was
+    /// printed last: here that is there at once, and has none.
+    pub fn finish(&self) -> bool {
+        false
     }
 }
 

@@ -1,5 +1,6 @@
 //! Asking a process to end: Ctrl-Break on its console, WM_CLOSE to its windows.
 
+use super::process::Reach;
 use super::surroundings::{is_console, standard};
 use super::{call, ctrl_handler};
 use std::io;
@@ -67,16 +68,25 @@ unsafe extern "system" fn do_nothing(event: u32) -> BOOL {
     1
 }
 
-/// Sends Ctrl-Break to the process group that a process leads; whether there was a way to. It must be
-/// sure to lead one: for any other process everybody on its console would get it, this process among
-/// them (GenerateConsoleCtrlEvent takes such an id for 0).
-pub(super) fn interrupt(pid: i32) -> bool {
+/// Has what this process starts from now on heed Ctrl-C, and itself: whoever was started in a process
+/// group of its own ignores it, and so do its children (SetConsoleCtrlHandler).
+pub(super) fn heed_ctrl_c() -> io::Result<()> {
+    // SAFETY: without a function it sets a flag of this process's.
+    call::check(unsafe { SetConsoleCtrlHandler(None, 0) })
+}
+
+/// Sends Ctrl-Break to whom a process stands for; whether there was a way to. If that is the group
+/// which it leads it must be sure to lead one: for any other process everybody on its console would
+/// get it (GenerateConsoleCtrlEvent takes such an id for 0). If it is its console, this process is on
+/// that for the moment, and bears it.
+pub(super) fn interrupt(pid: i32, reach: Reach) -> bool {
     let pid = pid.cast_unsigned();
     let _one = ONE.lock();
     let attached = attached();
+    let group = if reach == Reach::Console { 0 } else { pid };
     // SAFETY: takes numbers.
-    let send = || unsafe { GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, pid) } != 0;
-    if attached.contains(&pid) {
+    let send = || unsafe { GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, group) } != 0;
+    if attached.contains(&pid) && reach == Reach::Group {
         return send();
     }
     if !MAY_LEAVE.load(Ordering::Relaxed) {

@@ -6,9 +6,10 @@ pub use crate::request::{GO, Gate, Spawn, SpawnError, Step, Strings};
 use super::attributes::Attributes;
 use super::cgroup::Cgroup;
 use super::inheritance::Inheritance;
-use super::process::{Process, open};
+use super::process::{Process, Reach, open};
 use super::program_file::{ProgramFile, command_interpreter, not_found};
-use super::{call, environment, os_string, proc, quote, settings, surroundings};
+use super::pty::Pty;
+use super::{call, console, environment, os_string, proc, quote, settings, surroundings};
 use crate::Leave;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -65,6 +66,7 @@ impl Spawn<'_> {
         let holder = self.parent().map_err(fail(Step::Process))?;
         // Without a console to share it would be given a window.
         let hidden = self.new_session || holder.is_some() || !surroundings::console();
+        let hidden = hidden && self.terminal.is_none();
         let through_parent = holder.is_some();
         let inheritance = Inheritance::new(self, holder, hidden);
         let mut inheritance = inheritance.map_err(|cause| {
@@ -136,7 +138,8 @@ impl Spawn<'_> {
         if hidden {
             flags |= CREATE_NO_WINDOW;
         }
-        if self.new_session || self.new_group {
+        // Such a group ignores Ctrl-C, which is to be typed at a terminal.
+        if (self.new_session || self.new_group) && self.terminal.is_none() {
             flags |= CREATE_NEW_PROCESS_GROUP;
         }
         if matches!(self.leave, Leave::Breakaway) {
@@ -262,8 +265,16 @@ impl Request<'_> {
         inheritance.tell(&mut info.StartupInfo);
         let parent = inheritance.holder();
         let parent = parent.as_slice();
-        let mut attributes = Attributes::new(3)?;
-        attributes.set(PROC_THREAD_ATTRIBUTE_HANDLE_LIST, inheritance.list())?;
+        let console = self.spawn.terminal.map(Pty::console).transpose()?;
+        let mut attributes = Attributes::new(4)?;
+        let inherits = !inheritance.list().is_empty();
+        if inherits {
+            attributes.set(PROC_THREAD_ATTRIBUTE_HANDLE_LIST, inheritance.list())?;
+        }
+        if let Some(console) = &console {
+            attributes.set_console(console)?;
+            console::heed_ctrl_c()?;
+        }
         if !parent.is_empty() {
             attributes.set(PROC_THREAD_ATTRIBUTE_PARENT_PROCESS, parent)?;
         }
@@ -286,7 +297,7 @@ impl Request<'_> {
                 line.as_mut_ptr(),
                 std::ptr::null(),
                 std::ptr::null(),
-                1,
+                inherits.into(),
                 self.flags,
                 environment.cast(),
                 folder,
@@ -295,9 +306,13 @@ impl Request<'_> {
             )
         })?;
         let process = call::owned(made.hProcess)?;
-        let leads = self.flags & CREATE_NEW_PROCESS_GROUP != 0;
+        let reach = match console {
+            Some(_) => Reach::Console,
+            None if self.flags & CREATE_NEW_PROCESS_GROUP != 0 => Reach::Group,
+            None => Reach::Nobody,
+        };
         Ok(Made {
-            process: Process::started(made.dwProcessId.cast_signed(), process, leads),
+            process: Process::started(made.dwProcessId.cast_signed(), process, reach),
             thread: call::owned(made.hThread)?,
             program: OsString::new(),
         })

@@ -70,6 +70,11 @@ impl Inheritance {
                     it.add(number, handle.as_raw_handle())?;
                     *flags = kind(*handle);
                 }
+                // None at all, and it is given those of its console: what is open here would go
+                // before them (STARTF_USESTDHANDLES).
+                None if number < 3 && spawn.terminal.is_some() => {
+                    it.handles[number] = std::ptr::null_mut();
+                }
                 None if number < 3 => it.add_standard(number, spawn.new_session, hidden)?,
                 None => {}
             }

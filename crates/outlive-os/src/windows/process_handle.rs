@@ -32,9 +32,19 @@ const RIGHTS: [u32; 4] = {
 pub struct Process {
     pid: i32,
     handle: OwnedHandle,
-    /// Whether it is known to lead a process group (CREATE_NEW_PROCESS_GROUP): Windows does not tell
-    /// of others' groups.
-    leads: bool,
+    reach: Reach,
+}
+
+/// Who can be sent Ctrl-Break for a process, as far as it is known: Windows does not tell of others'
+/// groups and consoles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Nobody.
+    Nobody,
+    /// The process group that it leads (CREATE_NEW_PROCESS_GROUP).
+    Group,
+    /// All that are at the console that was made for it.
+    Console,
 }
 
 /// Opens the process that bears `pid` now.
@@ -60,13 +70,13 @@ impl Process {
         Process {
             pid,
             handle,
-            leads: false,
+            reach: Reach::Nobody,
         }
     }
 
-    /// One that was started just now; whether as a process group's leader.
-    pub(super) fn started(pid: i32, handle: OwnedHandle, leads: bool) -> Process {
-        Process { pid, handle, leads }
+    /// One that was started just now.
+    pub(super) fn started(pid: i32, handle: OwnedHandle, reach: Reach) -> Process {
+        Process { pid, handle, reach }
     }
 
     pub(super) fn try_clone(&self) -> io::Result<Process> {
@@ -136,7 +146,7 @@ impl Process {
     }
 
     fn interrupt(&self) -> bool {
-        self.leads && console::interrupt(self.pid)
+        self.reach != Reach::Nobody && console::interrupt(self.pid, self.reach)
     }
 
     /// Asks it by its windows to end; whether it has any.

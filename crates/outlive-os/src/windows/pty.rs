@@ -1,68 +1,198 @@
-//! A terminal of a job's own: a pseudoconsole (ConPTY), of which no use is made yet. Each call gives
-//! an error of kind `Unsupported`, so that a job that asks for a terminal is not started.
+//! A terminal of a job's own: a pseudoconsole (ConPTY, Windows 10 1809), which a process of the
+//! system's (conhost.exe) draws in escape sequences of UTF-8.
 
-use super::events::Inflow;
-use super::{Borrowed, Descriptor};
+use super::events::{self, Inflow};
+use super::{Borrowed, Descriptor, call};
 use outlive_record::Size;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
+use std::mem::transmute;
+use std::os::windows::io::{AsRawHandle, OwnedHandle};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use windows_sys::Win32::Foundation::{E_NOTIMPL, HANDLE};
+use windows_sys::Win32::System::Console::{COORD, HPCON};
+use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
+use windows_sys::core::{HRESULT, s, w};
 
-/// A pseudoconsole, which nobody can have.
+/// The control key for the end of the input, and the return key: a console's end of file is a line
+/// that begins with the former (ReadFile of a console in ENABLE_PROCESSED_INPUT, C runtimes).
+const END: &[u8] = b"\x1a\r";
+
+/// Whose errors have the number of an error of the API's own (winerror.h).
+const FACILITY_WIN32: u32 = 7;
+
+/// What a thread that waits for one call needs.
+const STACK: usize = 64 << 10;
+
+/// A pseudoconsole, as the one who gives it to a job holds it.
 #[derive(Debug)]
-pub enum Pty {}
+pub struct Pty {
+    /// None once it has been finished.
+    console: Mutex<Option<Console>>,
+    input: OwnedHandle,
+}
 
 impl Pty {
-    /// An error of kind `Unsupported`.
-    pub fn open(_size: Size) -> io::Result<Pty> {
-        Err(unsupported())
+    /// A new terminal of this size, and what is printed on it. An error of kind `Unsupported` before
+    /// Windows 10 1809, of kind `InvalidInput` if a side is longer than 32767.
+    pub fn open(size: Size) -> io::Result<(Pty, Inflow)> {
+        let functions = Functions::load()?;
+        let size = coordinates(size)?;
+        let (typed, input) = events::pipe()?;
+        let (output, drawn) = events::inflow()?;
+        let (from, to) = (typed.as_raw_handle(), drawn.as_raw_handle());
+        let mut handle = 0;
+        // SAFETY: pipes that are open, of which it makes copies; the handle is written if it succeeds.
+        succeeded(unsafe { (functions.create)(size, from, to, 0, &raw mut handle) })?;
+        let console = Mutex::new(Some(Console { functions, handle }));
+        Ok((Pty { console, input }, output))
     }
 
-    /// An error of kind `Unsupported`.
-    pub fn of_master(_master: Descriptor) -> io::Result<Pty> {
-        Err(unsupported())
+    /// An error of kind `Unsupported`: a pseudoconsole ends with the process that has made it.
+    pub fn of_master(_master: Descriptor) -> io::Result<(Pty, Inflow)> {
+        let why = "a pseudoconsole ends with the process that has made it";
+        Err(io::Error::new(io::ErrorKind::Unsupported, why))
     }
 
-    /// What the job prints.
-    pub fn output(&self) -> io::Result<Inflow> {
-        match *self {}
-    }
-
-    /// Where what is typed is written to.
+    /// Where what is typed is written to, in UTF-8.
     pub fn input(&self) -> io::Result<Descriptor> {
-        match *self {}
+        self.input.try_clone()
     }
 
-    /// What the job gets as its standard streams.
-    pub fn peer(&self) -> Borrowed<'_> {
-        match *self {}
+    /// Gives it another size. Programs on it are told, if it is another one
+    /// (WINDOW_BUFFER_SIZE_EVENT).
+    pub fn resize(&self, size: Size) -> io::Result<()> {
+        let size = coordinates(size)?;
+        let console = self.lock();
+        let console = console.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        // SAFETY: a pseudoconsole that is open, since it is closed when this is dropped.
+        succeeded(unsafe { (console.functions.resize)(console.handle, size) })
     }
 
-    /// The terminal's number.
+    /// 0: nothing tells of a process at which console it is.
     pub fn number(&self) -> io::Result<i32> {
-        match *self {}
+        Ok(0)
     }
 
-    /// Types the key that means the end of the input.
+    /// Types the keys that mean the end of the input, Ctrl-Z and Enter, to whoever reads by lines.
     pub fn type_end(&self) -> io::Result<()> {
-        match *self {}
+        File::from(self.input.try_clone()?).write_all(END)
+    }
+
+    /// Nobody is to print on it any more. Its output comes to an end after that, with what was printed
+    /// last: it is drawn some time after it was printed. Whoever is still on it hears that it goes
+    /// (CTRL_CLOSE_EVENT), and is ended by the system some seconds later.
+    pub fn finish(&self) -> bool {
+        drop(self.lock().take());
+        true
+    }
+
+    /// What a process is attached to.
+    pub(super) fn console(&self) -> io::Result<Attachable<'_>> {
+        let console = self.lock();
+        match *console {
+            Some(_) => Ok(Attachable(console)),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Console>> {
+        // Nothing in here is left half done by a panic.
+        self.console.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn unsupported() -> io::Error {
-    let why = "a terminal of a job's own (ConPTY) is not made on Windows";
-    io::Error::new(io::ErrorKind::Unsupported, why)
+/// A pseudoconsole that stays open while a process is attached to it.
+pub(super) struct Attachable<'a>(MutexGuard<'a, Option<Console>>);
+
+impl Attachable<'_> {
+    pub(super) fn raw(&self) -> HPCON {
+        self.0.as_ref().map_or(0, |console| console.handle)
+    }
 }
 
-/// An error of kind `Unsupported`.
+/// What is closed when it goes.
+#[derive(Debug)]
+struct Console {
+    functions: Functions,
+    handle: HPCON,
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let (close, handle) = (self.functions.close, self.handle);
+        // Before Windows 11 24H2 that waits until all is read that was printed, which may be for this
+        // very thread to do (ClosePseudoConsole). Without a thread it goes with this process.
+        // SAFETY: the pseudoconsole is nobody else's, and nobody gets to it after this.
+        let close = move || unsafe { close(handle) };
+        let _ = thread::Builder::new().stack_size(STACK).spawn(close);
+    }
+}
+
+/// The functions, which are not in every Windows: linked to, they would keep all of the program from
+/// being loaded there.
+#[derive(Debug, Clone, Copy)]
+struct Functions {
+    create: unsafe extern "system" fn(COORD, HANDLE, HANDLE, u32, *mut HPCON) -> HRESULT,
+    resize: unsafe extern "system" fn(HPCON, COORD) -> HRESULT,
+    close: unsafe extern "system" fn(HPCON),
+}
+
+impl Functions {
+    fn load() -> io::Result<Functions> {
+        let why = "Windows has terminals for that (ConPTY) since Windows 10 1809";
+        let missing = || io::Error::new(io::ErrorKind::Unsupported, why);
+        // SAFETY: constant names; the library is in every process, and what has these names has these
+        // forms (consoleapi.h).
+        let functions = unsafe {
+            let library = GetModuleHandleW(w!("kernel32.dll"));
+            let function = |name| GetProcAddress(library, name).ok_or_else(missing);
+            Functions {
+                create: transmute(function(s!("CreatePseudoConsole"))?),
+                resize: transmute(function(s!("ResizePseudoConsole"))?),
+                close: transmute(function(s!("ClosePseudoConsole"))?),
+            }
+        };
+        Ok(functions)
+    }
+}
+
+fn coordinates(size: Size) -> io::Result<COORD> {
+    let side = |length: u16| {
+        let why = "a console's sides have at most 32767 cells";
+        i16::try_from(length).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, why))
+    };
+    Ok(COORD {
+        X: side(size.columns)?,
+        Y: side(size.rows)?,
+    })
+}
+
+/// What a call came to that answers with an HRESULT.
+fn succeeded(result: HRESULT) -> io::Result<()> {
+    let bits = result.cast_unsigned();
+    match result {
+        0.. => Ok(()),
+        E_NOTIMPL => Err(io::ErrorKind::Unsupported.into()),
+        // In the lower half (HRESULT_FROM_WIN32).
+        _ if bits >> 16 & 0x1FFF == FACILITY_WIN32 => Err(call::error(bits & 0xFFFF)),
+        _ => Err(io::Error::other(format!("HRESULT {bits:#010X}"))),
+    }
+}
+
+/// An error of kind `Unsupported`: what is typed is all that goes through the one handle that another
+/// process can be lent, and [`Pty::resize`] is for whoever has made it.
 pub fn size(_terminal: Borrowed<'_>) -> io::Result<Size> {
-    Err(unsupported())
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// An error of kind `Unsupported`, as of [`size`].
+pub fn set_size(_terminal: Borrowed<'_>, _size: Size) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// An error of kind `Unsupported`.
 pub fn is_hung_up(_terminal: Borrowed<'_>) -> io::Result<bool> {
-    Err(unsupported())
-}
-
-/// An error of kind `Unsupported`.
-pub fn set_size(_terminal: Borrowed<'_>, _size: Size) -> io::Result<()> {
-    Err(unsupported())
+    Err(io::ErrorKind::Unsupported.into())
 }

@@ -1,9 +1,11 @@
 //! The terminal that a person sits at: a console. It is taken for a job's terminal alone, of which
 //! there is none here (see [`super::pty`]).
 
+use super::call;
 use outlive_record::Size;
 use std::io::{self, Read, Write};
-use std::os::windows::io::{AsHandle, BorrowedHandle};
+use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle};
+use windows_sys::Win32::System::Console::{CONSOLE_SCREEN_BUFFER_INFO, GetConsoleScreenBufferInfo};
 
 /// A console in raw mode, which nobody can have.
 #[derive(Debug)]
@@ -48,7 +50,17 @@ impl AsHandle for Raw {
     }
 }
 
-/// None: no job has a terminal that would need it.
+/// The size of the console that this process prints to; none if that is none.
 pub fn size() -> Option<Size> {
-    None
+    let mut info = CONSOLE_SCREEN_BUFFER_INFO::default();
+    let output = io::stdout().as_raw_handle();
+    // SAFETY: a standard handle, or none; a structure that is written.
+    call::check(unsafe { GetConsoleScreenBufferInfo(output, &mut info) }).ok()?;
+    // Both ends of it are in the window.
+    let window = info.srWindow;
+    let side = |first: i16, last: i16| u16::try_from(last - first + 1).ok();
+    Some(Size {
+        columns: side(window.Left, window.Right)?,
+        rows: side(window.Top, window.Bottom)?,
+    })
 }

@@ -1,7 +1,7 @@
 //! Terminals of jobs' own.
 
 use crate::common::shell;
-use outlive_os::events::{wait, wait_or_room};
+use outlive_os::events::{Inflow, wait, wait_or_room};
 use outlive_os::process::Exit;
 use outlive_os::pty::{self, Pty};
 use outlive_os::spawn::Spawn;
@@ -19,11 +19,9 @@ const SIZE: Size = Size {
 
 /// A shell's script that runs on a terminal and leads its session.
 fn run(terminal: &Pty, script: &str) -> Exit {
-    let peer = terminal.peer();
     let spawn = Spawn {
         new_session: true,
-        controlling_terminal: true,
-        descriptors: vec![(peer, 0), (peer, 1), (peer, 2)],
+        terminal: Some(terminal),
         ..shell(script)
     };
     let child = spawn.spawn().expect("a shell can be started");
@@ -35,8 +33,7 @@ fn run(terminal: &Pty, script: &str) -> Exit {
 }
 
 /// What has been printed.
-fn printed(terminal: &Pty) -> String {
-    let mut output = terminal.output().expect("it can be copied");
+fn printed(output: &mut Inflow) -> String {
     let mut bytes = [0; 4096];
     let length = output.read(&mut bytes).expect("something was printed");
     String::from_utf8_lossy(&bytes[..length]).into_owned()
@@ -44,11 +41,11 @@ fn printed(terminal: &Pty) -> String {
 
 #[test]
 fn it_controls_the_session_that_is_started_on_it() {
-    let terminal = Pty::open(SIZE).expect("a terminal can be had");
+    let (terminal, mut output) = Pty::open(SIZE).expect("a terminal can be had");
     let script = "cut -d' ' -f7 /proc/self/stat; stty size; tty >/dev/tty; exit 7";
     assert_eq!(run(&terminal, script), Exit::Code(7));
     // What was printed is there although whoever has printed it is gone.
-    let said = printed(&terminal);
+    let said = printed(&mut output);
     let mut lines = said.lines();
     let number = terminal.number().expect("it has a number").to_string();
     assert_eq!(lines.next(), Some(&*number));
@@ -62,12 +59,10 @@ fn it_controls_the_session_that_is_started_on_it() {
 
 #[test]
 fn no_other_sessions_terminal_is_taken_away() {
-    let terminal = Pty::open(SIZE).expect("a terminal can be had");
-    let peer = terminal.peer();
+    let (terminal, _output) = Pty::open(SIZE).expect("a terminal can be had");
     let spawn = |script| Spawn {
         new_session: true,
-        controlling_terminal: true,
-        descriptors: vec![(peer, 0), (peer, 1), (peer, 2)],
+        terminal: Some(&terminal),
         ..shell(script)
     };
     let first = spawn("read line").spawn().expect("a shell can be started");
@@ -81,8 +76,7 @@ fn no_other_sessions_terminal_is_taken_away() {
 
 #[test]
 fn nobody_waits_at_the_masters_side() {
-    let terminal = Pty::open(SIZE).expect("a terminal can be had");
-    let mut output = terminal.output().expect("it can be copied");
+    let (terminal, mut output) = Pty::open(SIZE).expect("a terminal can be had");
     let mut bytes = [0; 16];
     let nothing = output.read(&mut bytes).expect_err("nothing was printed");
     assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
@@ -97,40 +91,41 @@ fn nobody_waits_at_the_masters_side() {
     let now = Some(Duration::ZERO);
     let room = || wait_or_room(&[], Some(input.as_fd()), now).expect("it can be waited for");
     assert_eq!(room(), [] as [usize; 0]);
-    rustix::termios::tcflush(terminal.peer(), rustix::termios::QueueSelector::IFlush)
+    let flags = rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY;
+    let peer = rustix::pty::ioctl_tiocgptpeer(&input, flags).expect("its other side");
+    rustix::termios::tcflush(&peer, rustix::termios::QueueSelector::IFlush)
         .expect("what was typed can be dropped");
     assert_eq!(room(), [0]);
 }
 
 #[test]
 fn it_stays_when_all_have_closed_it() {
-    let terminal = Pty::open(SIZE).expect("a terminal can be had");
+    let (terminal, mut output) = Pty::open(SIZE).expect("a terminal can be had");
     assert_eq!(run(&terminal, "echo once"), Exit::Code(0));
-    assert_eq!(printed(&terminal), "once\r\n");
-    let output = terminal.output().expect("it can be copied");
+    assert_eq!(printed(&mut output), "once\r\n");
     let ready = wait(&[output.as_fd()], Some(Duration::ZERO)).expect("it can be waited for");
     assert_eq!(ready, [] as [usize; 0], "an end would be told for ever");
     assert_eq!(run(&terminal, "echo again"), Exit::Code(0));
-    assert_eq!(printed(&terminal), "again\r\n");
+    assert_eq!(printed(&mut output), "again\r\n");
 }
 
 #[test]
 fn whoever_holds_the_master_can_go_on_with_it() {
-    let first = Pty::open(SIZE).expect("a terminal can be had");
+    let (first, output) = Pty::open(SIZE).expect("a terminal can be had");
     let held = first.input().expect("it can be copied");
     let number = first.number().expect("it has a number");
-    drop(first);
-    let second = Pty::of_master(held).expect("it is still there");
+    drop((first, output));
+    let (second, mut output) = Pty::of_master(held).expect("it is still there");
     assert_eq!(second.number().expect("it has a number"), number);
     assert_eq!(run(&second, "stty size"), Exit::Code(0));
-    assert_eq!(printed(&second), "37 101\r\n");
+    assert_eq!(printed(&mut output), "37 101\r\n");
     let none = File::open("/dev/null").expect("/dev/null opens");
     assert!(Pty::of_master(none.into()).is_err());
 }
 
 #[test]
 fn sizes_and_the_end_of_input() {
-    let terminal = Pty::open(SIZE).expect("a terminal can be had");
+    let (terminal, _output) = Pty::open(SIZE).expect("a terminal can be had");
     let input = terminal.input().expect("it can be copied");
     assert_eq!(pty::size(input.as_fd()).expect("it has a size"), SIZE);
     let unknown = Size {

@@ -101,12 +101,6 @@ impl Order {
             let hint = "the terminal is all three of them: Job::stdin writes to it";
             return Err(Error::new(Kind::Invalid, what).hint_at(hint));
         }
-        if mode == OutputMode::Pty && KERNEL == Kernel::Windows {
-            let what = "failed to give it a terminal of its own: ConPTY is not used";
-            let hint = "leave `--tty` away: its output is kept all the same, and with `-i` \
-                        (JobOptions::keep_stdin) it can be written to";
-            return Err(Error::new(Kind::Unsupported, what).hint_at(hint));
-        }
         if self.spec.terminal.is_some() && mode != OutputMode::Pty {
             let what = "failed to combine a terminal with an output mode of another kind";
             let hint =

@@ -3,8 +3,11 @@
 
 use outlive::{Breakaway, Child, Command, Daemon, ExitStatus, Stdio};
 use std::env;
+use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process;
 use std::time::Duration;
 
 fn main() {
@@ -17,6 +20,7 @@ fn main() {
             println!("{digits}");
         }),
         ["exit", code] => exit(code),
+        ["console", program, ..] => at_console(program, &words[2..]),
         ["at", port, name] => obey(port, name),
         ["daemon", then, port, name] => daemon(then, port, name),
         _ => panic!("{words:?}"),
@@ -27,6 +31,22 @@ fn main() {
 fn exit(code: &str) -> ! {
     let code: u32 = code.parse().expect("a number");
     std::process::exit(code.cast_signed())
+}
+
+/// Runs a program whose standard streams are those of this process's console, and ends as it does.
+fn at_console(program: &str, words: &[OsString]) -> ! {
+    let open = |name| {
+        let both = File::options().read(true).write(true).open(name);
+        both.expect("there is a console")
+    };
+    let mut command = process::Command::new(program);
+    command.args(words).stdin(open("CONIN$"));
+    let status = command
+        .stdout(open("CONOUT$"))
+        .stderr(open("CONOUT$"))
+        .status();
+    let code = status.expect("it can be run").code();
+    process::exit(code.expect("Windows has no signals"))
 }
 
 /// Makes itself a daemon, and then is what `then` says before it obeys.
@@ -69,6 +89,14 @@ fn obey(port: &str, name: &str) {
         match verb {
             "exit" => exit(rest),
             "folder" => answer(&format!("{:?}", env::current_dir().ok())),
+            "terminal" => answer(&match outlive_os::terminal::size() {
+                Some(size) => size.to_string(),
+                None => "none".to_owned(),
+            }),
+            "last-words" => {
+                println!("the last line of {rest}");
+                exit("3")
+            }
             "say" => {
                 println!("{rest}");
                 io::stdout().flush().expect("its output can be written");
