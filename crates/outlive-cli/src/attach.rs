@@ -235,10 +235,11 @@ impl Seat {
                 };
                 let mut pass = Vec::new();
                 let leaves = self.detach.typed(&buffer[..typed], &mut pass);
-                if !self.read_only && !pass.is_empty() {
+                if !self.read_only {
                     self.pending.append(&mut pass);
                     self.type_pending()?;
-                    // The one who types decides on the size.
+                    // The one who types decides on the size; and a console of Windows tells among its
+                    // keys that it has another one.
                     self.resize()?;
                 }
                 if leaves {
@@ -269,9 +270,8 @@ impl Seat {
             // is told of another size and of this one.
             let rows = if size.rows > 1 { size.rows - 1 } else { 2 };
             let other = Size { rows, ..size };
-            let told = self.terminal.set_size(other);
-            told.and_then(|()| self.terminal.set_size(size))
-                .map_err(io::Error::other)?;
+            self.set_size(other)?;
+            self.set_size(size)?;
         }
         Ok(())
     }
@@ -311,7 +311,15 @@ impl Seat {
         if self.read_only || self.terminal.size().map_err(io::Error::other)? == here {
             return Ok(());
         }
-        self.terminal.set_size(here).map_err(io::Error::other)
+        self.set_size(here)
+    }
+
+    fn set_size(&self, size: Size) -> io::Result<()> {
+        match self.terminal.set_size(size) {
+            // A system that can't: it is of use all the same.
+            Err(error) if error.is_unsupported() => Ok(()),
+            set => set.map_err(io::Error::other),
+        }
     }
 
     /// Types what there is room for.

@@ -91,6 +91,13 @@ impl Keeper {
                 Ok(()) => Reply::Done,
                 Err(error) => Reply::Refused(error.to_string()),
             },
+            Ok(Request::Resize(size)) => match &self.job.terminal {
+                Some(terminal) => match terminal.resize(size) {
+                    Ok(()) => Reply::Done,
+                    Err(error) => Reply::Refused(error.to_string()),
+                },
+                None => refused("it has no terminal"),
+            },
             Ok(Request::Terminal) => match self.take_terminal(came) {
                 Ok(()) => Reply::Done,
                 Err(error) => Reply::Refused(error.to_string()),

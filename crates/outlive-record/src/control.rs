@@ -1,5 +1,6 @@
 //! What is said over a job's control socket: one JSON object a packet, each answered by one.
 
+use crate::Size;
 use serde::{Deserialize, Serialize};
 
 /// The longest packet, in bytes.
@@ -34,6 +35,8 @@ pub enum Request {
     Stdin,
     /// To close the job's standard input; at a terminal, to type the key for the end.
     CloseStdin,
+    /// To give the job's terminal another size, where only a keeper can.
+    Resize(Size),
     /// To take the job's terminal, whose master's side comes along: the keeper that had it was killed.
     Terminal,
 }
@@ -122,6 +125,7 @@ mod tests {
             },
             Request::Stdin,
             Request::CloseStdin,
+            Request::Resize(Size::default()),
             Request::Terminal,
         ] {
             assert_eq!(Request::parse(&request.to_bytes()), Ok(request));
@@ -135,6 +139,8 @@ mod tests {
     fn the_form_is_fixed() {
         let stop = br#"{"version":1,"ask":"stop","grace_ms":10000}"#;
         assert_eq!(Request::parse(stop), Ok(Request::Stop { grace_ms: 10_000 }));
+        let resize = br#"{"version":1,"ask":"resize","columns":80,"rows":24}"#;
+        assert_eq!(Request::parse(resize), Ok(Request::Resize(Size::default())));
         assert_eq!(Reply::Done.to_bytes(), br#"{"version":1,"done":null}"#);
     }
 

@@ -109,10 +109,16 @@ impl Puppet {
     #[track_caller]
     pub fn ask(&mut self, order: &str) -> String {
         self.tell(order);
+        self.answer()
+    }
+
+    /// Waits for the answer to an order that it was [told](Puppet::tell).
+    #[track_caller]
+    pub fn answer(&mut self) -> String {
         self.line().expect("it lives")
     }
 
-    /// Gives it an order that it does not answer.
+    /// Gives it an order, and does not wait for an answer.
     #[track_caller]
     pub fn tell(&mut self, order: &str) {
         let order = format!("{order}\n");

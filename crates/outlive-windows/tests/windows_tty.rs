@@ -139,3 +139,30 @@ fn a_job_on_a_tty_is_started_again_on_another_one() {
     second.ended();
     assert_eq!(home.call(["wait", &id]).code, 0);
 }
+
+#[test]
+fn who_attaches_to_a_tty_sees_types_and_leaves() {
+    let (home, stage) = (Home::new(), Stage::new());
+    let (_, mut job) = start(&home, &stage, &["--name", "repl"]);
+    // The person's console is that of another job, at which the test types.
+    let (_, mut person) = start(&home, &stage, &["--name", "seat"]);
+    let mut screen = home.begin(["logs", "-f", "seat"]);
+    assert_eq!(job.ask("say before"), "done");
+    person.tell("attach repl");
+    prints(&mut screen, "before");
+    assert_eq!(job.ask("say after"), "done");
+    prints(&mut screen, "after");
+    home.ok(["send", "seat", "typed"]);
+    assert_eq!(job.ask("read"), "typed");
+    home.ok(["send", "seat", "--keys", "C-\\", "d"]);
+    assert_eq!(person.answer(), "Some(0)");
+    // A console that was left raw gives no lines.
+    home.ok(["send", "seat", "a line"]);
+    assert_eq!(person.ask("read"), "a line");
+    person.tell("attach repl");
+    assert_eq!(job.ask("say at last"), "done");
+    prints(&mut screen, "at last");
+    job.tell("exit 5");
+    job.ended();
+    assert_eq!(person.answer(), "Some(5)");
+}

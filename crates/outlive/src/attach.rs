@@ -7,6 +7,7 @@ use outlive_os::{AsDescriptor, Borrowed, Descriptor, events, pty};
 use outlive_record::{OutputMode, Size};
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A job's own terminal: what is written to it is typed, and what is read from it is what the job
@@ -35,6 +36,8 @@ pub struct Attached {
     job: Job,
     input: File,
     output: Follow,
+    /// What is known of its size where it can't be asked for.
+    size: Mutex<Size>,
 }
 
 impl Attached {
@@ -54,18 +57,42 @@ impl Attached {
             job: job.clone(),
             input: input.into(),
             output,
+            size: Mutex::new(seen.record.spec.terminal.unwrap_or_default()),
         })
     }
 
-    /// The terminal's size.
+    /// The terminal's size. On Windows, where that can't be asked for, the one that it was given last
+    /// by this, or at first.
     pub fn size(&self) -> Result<Size> {
-        pty::size(self.input.as_fd()).during(|| self.failed("tell the size of"))
+        let size = self.terminal_size(self.input.as_fd());
+        size.during(|| self.failed("tell the size of"))
     }
 
-    /// Gives the terminal another size. The job is told if it is another one (SIGWINCH), and all who
-    /// are attached have it: the one who comes last decides.
+    fn terminal_size(&self, input: Borrowed<'_>) -> io::Result<Size> {
+        match pty::size(input) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(*self.known_size()),
+            size => size,
+        }
+    }
+
+    /// Gives the terminal another size. The job is told if it is another one (SIGWINCH; on Windows
+    /// WINDOW_BUFFER_SIZE_EVENT), and all who are attached have it: the one who comes last decides.
+    ///
+    /// An error of the kind of [`Error::is_unsupported`] where the system refuses it, as Wine does.
     pub fn set_size(&self, size: Size) -> Result<()> {
-        pty::set_size(self.input.as_fd(), size).during(|| self.failed("resize"))
+        match pty::set_size(self.input.as_fd(), size) {
+            // Its keeper alone can.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                self.job.ask(&outlive_record::Request::Resize(size))?;
+                *self.known_size() = size;
+                Ok(())
+            }
+            set => set.during(|| self.failed("resize")),
+        }
+    }
+
+    fn known_size(&self) -> MutexGuard<'_, Size> {
+        self.size.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn failed(&self, what: &str) -> String {
@@ -118,9 +145,9 @@ impl Attached {
         let Ok(input) = self.job.terminal_input("failed to stay attached") else {
             return Ok(());
         };
-        let size = pty::size(self.input.as_fd());
+        let size = self.terminal_size(self.input.as_fd())?;
         self.input = input.into();
-        size.and_then(|size| pty::set_size(self.input.as_fd(), size))
+        self.set_size(size).map_err(io::Error::other)
     }
 
     /// Types what there is room for; an error of kind `WouldBlock` if there is none, since the job
@@ -131,7 +158,8 @@ impl Attached {
     }
 
     /// Waits until one of these descriptors is readable, or, where `to_write` says so, there is room
-    /// for what is typed; the places of those that are. `timeout` is how long at most.
+    /// for what is typed; the places of those that are. `timeout` is how long at most; on Windows,
+    /// where news of what was printed may come late, it is only some milliseconds in any case.
     pub fn wait(
         &self,
         descriptors: &[Borrowed<'_>],
@@ -139,6 +167,7 @@ impl Attached {
         timeout: Option<Duration>,
     ) -> io::Result<Vec<usize>> {
         let room = to_write.then(|| self.input.as_fd());
+        let timeout = timeout.into_iter().chain(pty::LATE).min();
         events::wait_or_room(descriptors, room, timeout)
     }
 }
@@ -149,7 +178,7 @@ impl Read for Attached {
             if let Some(length) = self.try_read(bytes)? {
                 return Ok(length);
             }
-            self.output.wait()?;
+            self.wait(&self.descriptors(), false, None)?;
         }
     }
 }

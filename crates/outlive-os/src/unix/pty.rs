@@ -6,6 +6,7 @@ use outlive_record::Size;
 use rustix::termios::{SpecialCodeIndex, Winsize};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 /// A pseudo-terminal, as the one who gives it to a job holds it.
 #[derive(Debug)]
@@ -86,7 +87,10 @@ impl Pty {
     }
 }
 
-/// The size of a terminal, by either side.
+/// How long one who is attached may at most be without news of what is printed, if it may come late.
+pub const LATE: Option<Duration> = None;
+
+/// The size of a terminal, by either side. An error of kind `Unsupported` on Windows.
 pub fn size(terminal: BorrowedFd<'_>) -> io::Result<Size> {
     let size = rustix::termios::tcgetwinsize(terminal)?;
     match (size.ws_col, size.ws_row) {
@@ -105,7 +109,7 @@ pub fn is_hung_up(master: BorrowedFd<'_>) -> io::Result<bool> {
 }
 
 /// Gives a terminal another size, by either side. The processes in its foreground are told, if it is
-/// another one (SIGWINCH).
+/// another one (SIGWINCH). An error of kind `Unsupported` on Windows.
 pub fn set_size(terminal: BorrowedFd<'_>, size: Size) -> io::Result<()> {
     let size = Winsize {
         ws_col: size.columns,

@@ -10,8 +10,14 @@ use std::mem::transmute;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
+use windows_sys::Wdk::Storage::FileSystem::{
+    FILE_PIPE_CONNECTED_STATE, FILE_PIPE_LOCAL_INFORMATION, FilePipeLocalInformation,
+    NtQueryInformationFile,
+};
 use windows_sys::Win32::Foundation::{E_NOTIMPL, HANDLE};
 use windows_sys::Win32::System::Console::{COORD, HPCON};
+use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::core::{HRESULT, s, w};
 
@@ -181,6 +187,11 @@ fn succeeded(result: HRESULT) -> io::Result<()> {
     }
 }
 
+/// How long one who is attached may at most be without news of what is printed: those of the file that
+/// it is kept in come late ([`growth::LATE`](super::growth::LATE)), later than a person waits for an
+/// echo. It is drawn about as often.
+pub const LATE: Option<Duration> = Some(Duration::from_millis(20));
+
 /// An error of kind `Unsupported`: what is typed is all that goes through the one handle that another
 /// process can be lent, and [`Pty::resize`] is for whoever has made it.
 pub fn size(_terminal: Borrowed<'_>) -> io::Result<Size> {
@@ -192,7 +203,13 @@ pub fn set_size(_terminal: Borrowed<'_>, _size: Size) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// An error of kind `Unsupported`.
-pub fn is_hung_up(_terminal: Borrowed<'_>) -> io::Result<bool> {
-    Err(io::ErrorKind::Unsupported.into())
+/// Whether what is typed is read by nobody, by where it is written to.
+pub fn is_hung_up(input: Borrowed<'_>) -> io::Result<bool> {
+    let mut pipe = FILE_PIPE_LOCAL_INFORMATION::default();
+    let mut status = IO_STATUS_BLOCK::default();
+    let (at, size) = ((&raw mut pipe).cast(), size_of_val(&pipe) as u32);
+    let (handle, what) = (input.as_raw_handle(), FilePipeLocalInformation);
+    // SAFETY: a handle on loan, and structures of ours that are written.
+    call::check_status(unsafe { NtQueryInformationFile(handle, &raw mut status, at, size, what) })?;
+    Ok(pipe.NamedPipeState != FILE_PIPE_CONNECTED_STATE)
 }

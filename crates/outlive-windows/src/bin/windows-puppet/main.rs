@@ -93,6 +93,13 @@ fn obey(port: &str, name: &str) {
                 Some(size) => size.to_string(),
                 None => "none".to_owned(),
             }),
+            "attach" => {
+                let program = env::current_exe().expect("a program knows its path");
+                let mut command = process::Command::new(program.with_file_name("outlive.exe"));
+                let status = command.args(["attach", rest]).status();
+                let code = status.expect("it can be run").code();
+                answer(&format!("{code:?}"));
+            }
             "last-words" => {
                 println!("the last line of {rest}");
                 exit("3")
