@@ -316,8 +316,8 @@ impl Seat {
 
     fn set_size(&self, size: Size) -> io::Result<()> {
         match self.terminal.set_size(size) {
-            // A system that can't: it is of use all the same.
-            Err(error) if error.is_unsupported() => Ok(()),
+            // By a system that can't it is of use all the same; that it has ended is told next.
+            Err(error) if error.is_unsupported() || error.is_not_running() => Ok(()),
             set => set.map_err(io::Error::other),
         }
     }

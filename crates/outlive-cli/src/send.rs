@@ -25,7 +25,8 @@ pub(crate) struct Args {
     /// A line to write; what begins with a dash goes after `--`
     text: Option<OsString>,
 
-    /// Close the job's standard input afterwards; at a terminal the key for the end is typed
+    /// Close the job's standard input afterwards; at a terminal the key for the end is typed (on Windows
+    /// Ctrl-Z and Enter)
     #[arg(long)]
     eof: bool,
 

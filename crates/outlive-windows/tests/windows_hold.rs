@@ -78,17 +78,6 @@ fn what_windows_lacks_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_terminal_of_its_own_is_refused() {
-    let (home, stage) = (Home::new(), Stage::new());
-    let said = home.call(run(&["--tty"], &stage.words("job")));
-    assert_eq!((said.code, &*said.text()), (125, ""), "{said}");
-    assert!(said.errors().contains("ConPTY"), "{said}");
-    assert!(said.errors().contains("hint: "), "{said}");
-    assert!(home.list().is_empty());
-    assert!(stage.entered().is_empty());
-}
-
-#[test]
 fn what_a_job_uses_is_told() {
     let (home, stage) = (Home::new(), Stage::new());
     let (_, mut puppet) = home.start(&stage, &["--name", "job"]);

@@ -95,6 +95,20 @@ fn who_is_started_on_a_tty_has_it_as_its_streams() {
 }
 
 #[test]
+fn ctrl_c_ends_who_is_at_a_tty() {
+    let (home, stage) = (Home::new(), Stage::new());
+    let (id, puppet) = start(&home, &stage, &[]);
+    home.ok(["send", &id, "--keys", "C-c"]);
+    if is_wine() {
+        skipped("Ctrl-C", "a program that waits does not hear it");
+        return;
+    }
+    puppet.ended();
+    // STATUS_CONTROL_C_EXIT (ntstatus.h).
+    assert_eq!(home.call(["wait", &id]).code, 0xC000_013A);
+}
+
+#[test]
 fn a_stopped_tty_leaves_nothing() {
     let (home, stage) = (Home::new(), Stage::new());
     let (id, mut puppet) = start(&home, &stage, &[]);
@@ -145,13 +159,18 @@ fn who_attaches_to_a_tty_sees_types_and_leaves() {
     let (home, stage) = (Home::new(), Stage::new());
     let (_, mut job) = start(&home, &stage, &["--name", "repl"]);
     // The person's console is that of another job, at which the test types.
-    let (_, mut person) = start(&home, &stage, &["--name", "seat"]);
+    let (_, mut person) = start(&home, &stage, &["--name", "seat", "--size", "91x17"]);
     let mut screen = home.begin(["logs", "-f", "seat"]);
     assert_eq!(job.ask("say before"), "done");
     person.tell("attach repl");
     prints(&mut screen, "before");
     assert_eq!(job.ask("say after"), "done");
     prints(&mut screen, "after");
+    if is_wine() {
+        skipped("another size", "ResizePseudoConsole is not implemented");
+    } else {
+        assert_eq!(job.ask("terminal"), "91x17");
+    }
     home.ok(["send", "seat", "typed"]);
     assert_eq!(job.ask("read"), "typed");
     home.ok(["send", "seat", "--keys", "C-\\", "d"]);

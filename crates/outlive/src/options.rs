@@ -129,8 +129,8 @@ impl JobOptions {
     /// With the keeper the terminal goes: a job whose keeper is killed is hung up (SIGHUP) unless
     /// somebody is attached.
     ///
-    /// On Windows a job that asks for one is not started
-    /// ([`Error::is_unsupported`](crate::Error::is_unsupported)).
+    /// On Windows it is a pseudoconsole (ConPTY), which draws what is printed: the output file has what
+    /// was drawn. Before Windows 10 1809 there is none, and the job is not started.
     ///
     /// ```
     /// use outlive::{JobOptions, Size};

@@ -2,6 +2,7 @@
 
 use super::call::{self, check, owned, wide};
 pub use super::ctrl_handler::Signals;
+use super::greeting::Greeting;
 use super::overlapped::{Operation, Until, event};
 use super::security::Private;
 use super::{Borrowed, proc};
@@ -185,6 +186,8 @@ pub struct Inflow {
     reading: Operation,
     /// How much of what has been read was passed on.
     passed: usize,
+    /// What greets whoever writes to it first.
+    greeting: Option<Greeting>,
 }
 
 /// A pipe whose reading end can be waited on, and its writing end. It has a name, since one without
@@ -223,15 +226,35 @@ pub fn inflow() -> io::Result<(Inflow, OwnedHandle)> {
     })?;
     let mut reading = Operation::new(Arc::new(from), event(Until::Reset)?);
     reading.read(ROOM as usize);
-    Ok((Inflow { reading, passed: 0 }, to))
+    let inflow = Inflow {
+        reading,
+        passed: 0,
+        greeting: None,
+    };
+    Ok((inflow, to))
 }
 
 impl Inflow {
+    /// Has what comes first be greeted, which is what a terminal's host asks.
+    pub(super) fn greeted(self, greeting: Greeting) -> Inflow {
+        Inflow {
+            greeting: Some(greeting),
+            ..self
+        }
+    }
+
     /// What is there now: an error of kind `WouldBlock` if there is nothing, 0 bytes at the end.
     pub fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let length = match self.reading.outcome(false) {
             None => return Err(io::ErrorKind::WouldBlock.into()),
-            Some(Ok(length)) => length,
+            Some(Ok(length)) => match self.greeting.take() {
+                Some(greeting) => {
+                    let length = greeting.answer(&mut self.reading.buffer_mut()[..length]);
+                    self.reading.shorten(length);
+                    length
+                }
+                None => length,
+            },
             Some(Err(ERROR_BROKEN_PIPE | ERROR_PIPE_NOT_CONNECTED | ERROR_NO_DATA)) => {
                 return Ok(0);
             }

@@ -20,6 +20,7 @@ mod file_id;
 mod file_name;
 pub mod folder;
 mod foster;
+mod greeting;
 pub mod growth;
 pub mod identity;
 mod inheritance;

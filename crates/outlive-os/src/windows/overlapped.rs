@@ -76,6 +76,22 @@ impl Operation {
         &self.buffer
     }
 
+    /// The same, to be changed, once it is over.
+    pub(super) fn buffer_mut(&mut self) -> &mut [u8] {
+        match self.state {
+            // The kernel writes to it.
+            State::Started => &mut [],
+            State::Idle | State::Over(_) => &mut self.buffer,
+        }
+    }
+
+    /// Has it ended with this many bytes, of those that it has ended with.
+    pub(super) fn shorten(&mut self, length: usize) {
+        if let State::Over(Ok(all)) = &mut self.state {
+            *all = length.min(*all);
+        }
+    }
+
     /// Starts what `begin` starts, with the handle, a buffer of `length` bytes and the structure.
     pub(super) fn start(
         &mut self,

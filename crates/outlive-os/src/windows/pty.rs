@@ -2,6 +2,7 @@
 //! system's (conhost.exe) draws in escape sequences of UTF-8.
 
 use super::events::{self, Inflow};
+use super::greeting::Greeting;
 use super::{Borrowed, Descriptor, call};
 use outlive_record::Size;
 use std::fs::File;
@@ -52,6 +53,7 @@ impl Pty {
         // SAFETY: pipes that are open, of which it makes copies; the handle is written if it succeeds.
         succeeded(unsafe { (functions.create)(size, from, to, 0, &raw mut handle) })?;
         let console = Mutex::new(Some(Console { functions, handle }));
+        let output = output.greeted(Greeting::new(input.try_clone()?));
         Ok((Pty { console, input }, output))
     }
 

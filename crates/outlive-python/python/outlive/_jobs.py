@@ -239,7 +239,7 @@ class Job:
 
         Raises:
             NotRunningError: if it has ended.
-            UnsupportedError: if it has no terminal, as all jobs on Windows.
+            UnsupportedError: if it has no terminal.
         """
         return Attached(self._native.attach(part(latest=True, lines=lines)))
 
