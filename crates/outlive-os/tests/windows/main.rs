@@ -17,6 +17,7 @@ mod memory;
 mod output;
 mod proc;
 mod process;
+mod pty;
 mod puppet;
 mod socket;
 mod spawn;
