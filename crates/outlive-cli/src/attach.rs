@@ -264,7 +264,10 @@ impl Seat {
         if full || !screen.is_blank() {
             self.show_instead(screen.draw(size), modes)?;
         }
-        self.resize()?;
+        if !self.read_only {
+            // Whoever comes decides on it, whatever others have made of it.
+            self.set_size(size)?;
+        }
         if !self.read_only && full && (self.passed_over > 0 || !screen.is_whole()) {
             // Of a full screen whose making is no longer there the program draws the rest itself: it
             // is told of another size and of this one.

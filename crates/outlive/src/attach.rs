@@ -147,7 +147,9 @@ impl Attached {
         };
         let size = self.terminal_size(self.input.as_fd())?;
         self.input = input.into();
-        self.set_size(size).map_err(io::Error::other)
+        // It is of use in another one, too.
+        let _ = self.set_size(size);
+        Ok(())
     }
 
     /// Types what there is room for; an error of kind `WouldBlock` if there is none, since the job

@@ -138,13 +138,19 @@ impl Drop for Console {
     }
 }
 
+/// What GetProcAddress gives.
+type Function = unsafe extern "system" fn() -> isize;
+type Create = unsafe extern "system" fn(COORD, HANDLE, HANDLE, u32, *mut HPCON) -> HRESULT;
+type Resize = unsafe extern "system" fn(HPCON, COORD) -> HRESULT;
+type Close = unsafe extern "system" fn(HPCON);
+
 /// The functions, which are not in every Windows: linked to, they would keep all of the program from
 /// being loaded there.
 #[derive(Debug, Clone, Copy)]
 struct Functions {
-    create: unsafe extern "system" fn(COORD, HANDLE, HANDLE, u32, *mut HPCON) -> HRESULT,
-    resize: unsafe extern "system" fn(HPCON, COORD) -> HRESULT,
-    close: unsafe extern "system" fn(HPCON),
+    create: Create,
+    resize: Resize,
+    close: Close,
 }
 
 impl Functions {
@@ -157,9 +163,9 @@ impl Functions {
             let library = GetModuleHandleW(w!("kernel32.dll"));
             let function = |name| GetProcAddress(library, name).ok_or_else(missing);
             Functions {
-                create: transmute(function(s!("CreatePseudoConsole"))?),
-                resize: transmute(function(s!("ResizePseudoConsole"))?),
-                close: transmute(function(s!("ClosePseudoConsole"))?),
+                create: transmute::<Function, Create>(function(s!("CreatePseudoConsole"))?),
+                resize: transmute::<Function, Resize>(function(s!("ResizePseudoConsole"))?),
+                close: transmute::<Function, Close>(function(s!("ClosePseudoConsole"))?),
             }
         };
         Ok(functions)
