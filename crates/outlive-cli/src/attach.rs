@@ -235,11 +235,11 @@ impl Seat {
                 };
                 let mut pass = Vec::new();
                 let leaves = self.detach.typed(&buffer[..typed], &mut pass);
-                if !self.read_only {
+                // Among the keys of Windows' consoles are some that are none: that there is another size.
+                if !self.read_only && (typed == 0 || !pass.is_empty()) {
                     self.pending.append(&mut pass);
                     self.type_pending()?;
-                    // The one who types decides on the size; and a console of Windows tells among its
-                    // keys that it has another one.
+                    // The one who types decides on the size.
                     self.resize()?;
                 }
                 if leaves {
