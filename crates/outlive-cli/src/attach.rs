@@ -86,6 +86,7 @@ pub(crate) fn sit(job: &Job, label: &str, leave: &Leave, read_only: bool) -> Res
         signal::HANG_UP,
     ];
     let signals = Signals::take(&signals).map_err(failed("watch this terminal"))?;
+    let raw = Raw::take().map_err(failed("take this terminal"))?;
     let mut seat = Seat {
         detach: Detach::new(leave.detach_keys.clone().unwrap_or_default()),
         read_only,
@@ -93,7 +94,8 @@ pub(crate) fn sit(job: &Job, label: &str, leave: &Leave, read_only: bool) -> Res
         modes: Modes::default(),
         within_line: false,
         passed_over,
-        raw: Raw::take().map_err(failed("take this terminal"))?,
+        here: raw.size().map_err(failed("take this terminal"))?,
+        raw,
         terminal,
     };
     restore_on_panic(&seat.raw).map_err(failed("take this terminal"))?;
@@ -186,6 +188,8 @@ struct Seat {
     /// How much of the output was not looked at, since it is too long ago.
     passed_over: u64,
     raw: Raw,
+    /// Its size.
+    here: Size,
     terminal: Attached,
 }
 
@@ -193,35 +197,47 @@ impl Seat {
     fn sit(&mut self, signals: &Signals) -> io::Result<Left> {
         self.arrive()?;
         let mut buffer = vec![0; PIECE];
+        // Whether there may be something to show at once.
+        let mut more = true;
         loop {
-            // Whether there may be more to show at once.
-            let more = match self.terminal.try_read(&mut buffer)? {
-                Some(0) => return Ok(Left::Ended),
-                Some(length) => {
-                    if self.show(&buffer[..length]).is_err() {
-                        return Ok(Left::Lost);
+            if more {
+                match self.terminal.try_read(&mut buffer)? {
+                    Some(0) => return Ok(Left::Ended),
+                    Some(length) => {
+                        if self.show(&buffer[..length]).is_err() {
+                            return Ok(Left::Lost);
+                        }
+                        let behind = self.terminal.behind()?;
+                        if behind > BEHIND && self.catch_up().is_err() {
+                            return Ok(Left::Lost);
+                        }
+                        more = behind > 0;
                     }
-                    if self.terminal.behind()? > BEHIND && self.catch_up().is_err() {
-                        return Ok(Left::Lost);
-                    }
-                    true
+                    None => more = false,
                 }
-                None => false,
-            };
+            }
             let reads = self.pending.len() < PENDING;
             let mut watched = vec![signals.as_fd()];
             if reads {
                 watched.push(self.raw.as_fd());
             }
             let keys = if reads { Some(1) } else { None };
+            let printed = watched.len();
             watched.extend(self.terminal.descriptors());
+            let printed = printed..watched.len();
+            // At the job's end there is nothing to wait for.
+            more |= printed.is_empty();
             let timeout = more.then_some(Duration::ZERO);
             let to_write = !self.pending.is_empty();
             let ready = self.terminal.wait(&watched, to_write, timeout)?;
+            more |= ready.iter().any(|at| printed.contains(at));
             if ready.contains(&0) {
                 while let Some(signal) = signals.next()? {
                     match signal {
-                        signal::WINDOW => self.resize()?,
+                        signal::WINDOW => {
+                            self.here = self.raw.size()?;
+                            self.resize()?;
+                        }
                         other => return Ok(Left::Told(other)),
                     }
                 }
@@ -252,7 +268,7 @@ impl Seat {
 
     /// Draws what the job shows, and gives its terminal this one's size.
     fn arrive(&mut self) -> io::Result<()> {
-        let size = self.raw.size()?;
+        let size = self.here;
         let mut modes = Modes::default();
         let mut screen = Screen::read(&mut self.terminal, &mut modes)?;
         let full = modes.alternate_screen();
@@ -289,7 +305,7 @@ impl Seat {
     fn catch_up(&mut self) -> io::Result<()> {
         let mut modes = self.modes.clone();
         let mut screen = Screen::read(&mut self.terminal, &mut modes)?;
-        self.show_instead(screen.draw(self.raw.size()?), modes)
+        self.show_instead(screen.draw(self.here), modes)
     }
 
     /// Shows a whole screen, with what the terminal is switched to there.
@@ -310,11 +326,10 @@ impl Seat {
 
     /// Gives the job's terminal this one's size, unless it has that.
     fn resize(&self) -> io::Result<()> {
-        let here = self.raw.size()?;
-        if self.read_only || self.terminal.size().map_err(io::Error::other)? == here {
+        if self.read_only || self.terminal.size().map_err(io::Error::other)? == self.here {
             return Ok(());
         }
-        self.set_size(here)
+        self.set_size(self.here)
     }
 
     fn set_size(&self, size: Size) -> io::Result<()> {

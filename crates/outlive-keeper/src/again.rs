@@ -72,7 +72,10 @@ impl Keeper {
         let started = self.run_again(&mut provision);
         self.job.again = Some(provision);
         match started {
-            Ok(()) => self.report(),
+            Ok(()) => {
+                self.tell_of_run();
+                self.report();
+            }
             Err(refusal) => {
                 self.end = Some(End::Failed(refusal.words()));
                 self.on(Event::NotStarted);

@@ -54,6 +54,7 @@ mod shell;
 mod start;
 pub mod store;
 mod table;
+mod tee;
 mod watch;
 
 pub use escape::{cgroup_paths, remove as remove_cgroups};

@@ -4,6 +4,7 @@
 //! a slow disk slows the job, and whatever else the keeper does loses nothing.
 
 use crate::store::{STDERR, STDOUT};
+use crate::tee::Tee;
 use crate::watch::Keeper;
 use jiff::Timestamp;
 use outlive_os::events::{self, Inflow};
@@ -224,10 +225,11 @@ fn ends_within_line(file: &File) -> bool {
 impl Keeper {
     /// Passes on what the job has printed to one of its pipes.
     pub(crate) fn pump(&mut self, at: usize) {
-        let Some(mut output) = self.job.output.as_ref() else {
+        let Some(file) = self.job.output.as_ref() else {
             return;
         };
-        if let Err(error) = self.job.pump.pass(at, &mut output) {
+        let to = &mut self.told;
+        if let Err(error) = self.job.pump.pass(at, &mut Tee { file, to }) {
             let lost = &mut self.job.record.newest_mut().output_lost;
             if lost.replace(error.to_string()).is_none() {
                 self.write_record();

@@ -5,7 +5,7 @@ use crate::table::Event;
 use crate::watch::Keeper;
 use outlive_os::pty::Pty;
 use outlive_os::{AsDescriptor, Descriptor, role};
-use outlive_record::{Form, MESSAGE_LIMIT, Reply, Request};
+use outlive_record::{Form, MESSAGE_LIMIT, OutputMode, Reply, Request};
 use std::io;
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ impl Keeper {
                 return;
             }
         };
-        let mut descriptor = None;
+        let (mut descriptor, mut tee) = (None, false);
         let refused = |why: &str| Reply::Refused(why.to_owned());
         let reply = match request {
             Err(why) => Reply::Refused(why),
@@ -102,6 +102,13 @@ impl Keeper {
                 Ok(()) => Reply::Done,
                 Err(error) => Reply::Refused(error.to_string()),
             },
+            Ok(Request::Tee) => match self.job.record.spec.output.mode {
+                OutputMode::Pty => {
+                    tee = true;
+                    Reply::Done
+                }
+                _ => refused("it has no terminal"),
+            },
         };
         let connection = &self.connections[place];
         let lent = descriptor.as_ref().map(AsDescriptor::as_fd);
@@ -113,8 +120,11 @@ impl Keeper {
             let why = format!("the descriptor can't be passed on: {error}");
             connection.send(&Reply::Refused(why).to_bytes(), None)
         });
-        if sent.is_err() {
-            self.connections.remove(place);
+        if sent.is_err() || tee {
+            let connection = self.connections.remove(place);
+            if sent.is_ok() {
+                self.tell(connection);
+            }
         }
     }
 

@@ -38,6 +38,7 @@ pub(crate) fn watch(job: Started) -> i32 {
         activity: None,
         concluding: None,
         connections: Vec::new(),
+        told: Vec::new(),
         job,
     };
     keeper.arm_cap();
@@ -82,6 +83,8 @@ pub(crate) struct Keeper {
     /// What is run after the job's end.
     pub(crate) concluding: Option<Process>,
     pub(crate) connections: Vec<Connection>,
+    /// Those who are told of what the job's terminal prints.
+    pub(crate) told: Vec<Connection>,
     pub(crate) job: Started,
 }
 

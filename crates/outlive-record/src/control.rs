@@ -39,6 +39,8 @@ pub enum Request {
     Resize(Size),
     /// To take the job's terminal, whose master's side comes along: the keeper that had it was killed.
     Terminal,
+    /// To be told, over this connection, of what the job's terminal prints: see [`Printed`].
+    Tee,
 }
 
 /// What a keeper answers.
@@ -49,6 +51,41 @@ pub enum Reply {
     Done,
     /// It could not be done, and why.
     Refused(String),
+}
+
+/// What a job's terminal has printed, and where in its output file that stands: a packet for each piece,
+/// once the file has it, to whoever asked for [`Request::Tee`]. The file is what counts: a longer piece
+/// is told without its bytes, and who is too slow for the packets is told no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Printed<'a> {
+    /// Where it stands in the file, in bytes.
+    pub at: u64,
+    /// What was printed; nothing if that has to be read from the file, or another run has begun.
+    pub bytes: &'a [u8],
+}
+
+impl Printed<'_> {
+    /// The longest piece that comes along: an echo, a prompt, the change of a screen.
+    pub const MOST: usize = 1024;
+    const HEAD: usize = size_of::<u64>();
+    /// The longest packet.
+    pub const LIMIT: usize = Printed::HEAD + Printed::MOST;
+
+    /// What is in a packet; none if that is too short.
+    pub fn parse(packet: &[u8]) -> Option<Printed<'_>> {
+        let (at, bytes) = packet.split_first_chunk()?;
+        let at = u64::from_le_bytes(*at);
+        Some(Printed { at, bytes })
+    }
+
+    /// It as a packet, without the bytes if there are more of them than come along.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut packet = self.at.to_le_bytes().to_vec();
+        if self.bytes.len() <= Printed::MOST {
+            packet.extend_from_slice(self.bytes);
+        }
+        packet
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -127,12 +164,27 @@ mod tests {
             Request::CloseStdin,
             Request::Resize(Size::default()),
             Request::Terminal,
+            Request::Tee,
         ] {
             assert_eq!(Request::parse(&request.to_bytes()), Ok(request));
         }
         for reply in [Reply::Done, Reply::Refused("no \"stdin\"".to_owned())] {
             assert_eq!(Reply::parse(&reply.to_bytes()), Ok(reply));
         }
+    }
+
+    #[test]
+    fn what_was_printed_is_told_with_its_place() {
+        let bytes = vec![b'y'; Printed::MOST + 1];
+        let told = |bytes| Printed { at: 1 << 40, bytes }.to_bytes();
+        let short = &bytes[1..];
+        let packet = told(short);
+        assert_eq!(packet.len(), Printed::LIMIT);
+        let at = 1 << 40;
+        assert_eq!(Printed::parse(&packet), Some(Printed { at, bytes: short }));
+        let place = Printed { at, bytes: b"" };
+        assert_eq!(Printed::parse(&told(&bytes)), Some(place));
+        assert_eq!(Printed::parse(b"1234567"), None);
     }
 
     #[test]

@@ -34,7 +34,7 @@ mod text;
 mod wish;
 
 pub use account::{Account, Credentials};
-pub use control::{MESSAGE_LIMIT, Reply, Request};
+pub use control::{MESSAGE_LIMIT, Printed, Reply, Request};
 pub use entry::{Decoder, Form, Piece, Stream, encode};
 pub use herald::Herald;
 pub use launch::{

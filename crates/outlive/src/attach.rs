@@ -51,8 +51,9 @@ impl Attached {
             );
         }
         // First of all that it has a keeper: who follows an output gives it another one.
-        let output = Follow::new(job.clone(), output)?;
+        let mut output = Follow::new(job.clone(), output)?;
         let input = job.terminal_input(&what)?;
+        output.ask_for_tee();
         Ok(Attached {
             job: job.clone(),
             input: input.into(),
@@ -128,8 +129,10 @@ impl Attached {
             self.job
                 .hand_over(self.input.as_fd())
                 .map_err(io::Error::other)?;
+            self.output.ask_for_tee();
         }
-        if matches!(read, Some(1..)) {
+        // Of another run the keeper tells without bytes.
+        if read != Some(0) && (read.is_none() || !self.output.is_told()) {
             self.go_over()?;
         }
         Ok(read)

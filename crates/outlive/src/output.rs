@@ -197,6 +197,12 @@ impl Output {
         Ok(self.kept.left()? + self.next.len() as u64)
     }
 
+    /// Takes the bytes that stand at this place as read, if it is the one that comes next.
+    fn advance(&mut self, at: u64, length: usize) -> bool {
+        // What has been read of the file in advance comes before that.
+        self.form.is_plain() && self.next.is_empty() && self.kept.advance(at, length)
+    }
+
     /// Goes to the beginning of an entry.
     fn go_to(&mut self, position: u64) {
         self.kept.position = position;

@@ -135,6 +135,11 @@ impl Connection {
         Connection::of(descriptor)
     }
 
+    /// Has it never wait: what would is an error of kind `WouldBlock`. One that was accepted never does.
+    pub fn set_nonblocking(&mut self) -> io::Result<()> {
+        Ok(rustix::io::ioctl_fionbio(&self.socket, true)?)
+    }
+
     /// Tells which process has got the other end of a [`pair`]: a socket knows by itself whom its
     /// descriptors go to.
     pub fn set_peer(&self, _peer: &Process) {}

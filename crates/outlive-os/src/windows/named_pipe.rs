@@ -161,6 +161,7 @@ pub struct Connection {
     pipe: Arc<OwnedHandle>,
     event: Arc<OwnedHandle>,
     trust: Trust,
+    waits: bool,
     /// A packet is always being read.
     reading: Mutex<Operation>,
     /// Who is at the other end, if the pipe itself can't tell.
@@ -186,6 +187,7 @@ impl Connection {
             pipe,
             event,
             trust,
+            waits: trust == Trust::Full,
             reading: Mutex::new(reading),
             peer: Mutex::new(None),
             after: None,
@@ -205,6 +207,12 @@ impl Connection {
     pub fn from_descriptor(descriptor: OwnedHandle) -> Connection {
         let event = event(Until::Reset).expect("an event can be made");
         Connection::new(Arc::new(descriptor), event, Trust::Full)
+    }
+
+    /// Has it never wait: what would is an error of kind `WouldBlock`. One that was accepted never does.
+    pub fn set_nonblocking(&mut self) -> io::Result<()> {
+        self.waits = false;
+        Ok(())
     }
 
     /// Who is at the other end of one of a [`pair`], which was made before that process.
@@ -292,8 +300,7 @@ impl Connection {
         let mut whole = Vec::with_capacity(Head::LENGTH + packet.len());
         whole.extend_from_slice(&head.bytes());
         whole.extend_from_slice(packet);
-        let wait = self.trust == Trust::Full;
-        match write(&self.pipe, &whole, wait) {
+        match write(&self.pipe, &whole, self.waits) {
             Err(error) if is(&error, ERROR_PIPE_NOT_CONNECTED) => {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
@@ -313,9 +320,9 @@ impl Connection {
             if let Some(packet) = self.next(&mut reading, limit)? {
                 return Ok(packet);
             }
-            match self.trust {
-                Trust::Words => return Err(io::ErrorKind::WouldBlock.into()),
-                Trust::Full => reading.outcome(true),
+            match self.waits {
+                false => return Err(io::ErrorKind::WouldBlock.into()),
+                true => reading.outcome(true),
             };
         }
     }

@@ -39,7 +39,7 @@ fn packets_stay_apart() {
     let (_path, folder) = deep_folder();
     let listener = Listener::new(&folder, "control").expect("a socket can be made");
     assert!(listener.accept().expect("it can be tried").is_none());
-    let (client, server) = connected(&folder, &listener);
+    let (mut client, server) = connected(&folder, &listener);
     client.send(b"one", None).expect("it is heard");
     client.send(b"two", None).expect("it is heard");
     for expected in [b"one", b"two"] {
@@ -49,6 +49,11 @@ fn packets_stay_apart() {
     // The keeper's side never waits.
     assert_eq!(
         server.receive(100).expect_err("nothing came").kind(),
+        ErrorKind::WouldBlock
+    );
+    client.set_nonblocking().expect("our own connection");
+    assert_eq!(
+        client.receive(100).expect_err("nothing came").kind(),
         ErrorKind::WouldBlock
     );
     drop(client);

@@ -44,6 +44,15 @@ impl Kept {
         Ok(self.file.metadata()?.len() < self.position)
     }
 
+    /// Takes the bytes that stand at this place as read, if it is the one that comes next.
+    pub(super) fn advance(&mut self, at: u64, length: usize) -> bool {
+        let next = self.position == at;
+        if next {
+            self.position += length as u64;
+        }
+        next
+    }
+
     /// Reads on. Whether that is not where the last reading ended, because a part was given back.
     pub(super) fn read(&mut self, bytes: &mut [u8]) -> io::Result<(usize, bool)> {
         let mut jumped = false;

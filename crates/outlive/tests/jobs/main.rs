@@ -178,7 +178,10 @@ fn main() {
             its_size_is_what_it_was_given_last
             only_a_running_job_with_one_can_be_attached_to
             it_is_all_that_a_job_reads_and_writes
-            of_a_long_output_the_last_is_read;
+            of_a_long_output_the_last_is_read
+            all_that_is_printed_comes_once_in_whatever_pieces
+            who_asks_for_it_is_told_what_is_printed
+            who_takes_nothing_is_told_no_more_and_holds_up_nobody;
         wait:
             a_wait_that_times_out_does_no_harm
             any_number_may_wait

@@ -1,8 +1,11 @@
 //! A job's own terminal.
 
-use crate::home::{Home, output, shell, waited};
+use crate::home::{Home, output, says, shell, waited};
 use crate::support::told;
 use outlive::{Attached, Command, Job, JobOptions, Leftover, OutputMode, Size};
+use outlive_os::folder::Folder;
+use outlive_os::socket::{Connection, connect};
+use outlive_record::{MESSAGE_LIMIT, Printed, Reply, Request};
 use std::io::{Read, Write};
 
 const SIZE: Size = Size {
@@ -114,4 +117,107 @@ pub(crate) fn of_a_long_output_the_last_is_read() {
     assert_eq!(output.left().expect("it can be read"), 4);
     let read = std::io::read_to_string(output).expect("it can be read");
     assert_eq!(read, "6789");
+}
+
+/// Prints as many digits as each line says that is typed.
+const DIGITS: &str = r#"stty -echo; echo ready; while read n; do printf "%0${n}d\n" 7; done"#;
+
+fn digits(count: usize) -> String {
+    format!("{:0count$}\r\n", 7)
+}
+
+pub(crate) fn all_that_is_printed_comes_once_in_whatever_pieces() {
+    let home = Home::new();
+    let job = home.start(&shell(DIGITS), &tty());
+    let mut terminal = job.attach(job.output().expect("it has an output"));
+    let terminal = terminal.as_mut().expect("it has a terminal");
+    until(terminal, "ready\r\n");
+    let mut seen = Vec::new();
+    let mut read_to = |terminal: &mut Attached, length: usize, piece: usize| {
+        let mut bytes = vec![0; piece];
+        while seen.len() < length {
+            let length = terminal.read(&mut bytes).expect("it can be read");
+            assert_ne!(length, 0, "it has ended");
+            seen.extend_from_slice(&bytes[..length]);
+        }
+        assert_eq!(seen.len(), length);
+    };
+    let mut expected = String::new();
+    let counts = [1, 2, 700, 1100, 30, 2500, 5, 1022, 1023, 6000, 1];
+    for (round, piece) in [65536, 1024, 100, 1].into_iter().enumerate() {
+        // Each is awaited, and then, in the next round, none of them.
+        for count in counts {
+            write!(terminal, "{count}\r").expect("there is room");
+            expected += &digits(count);
+            if round % 2 == 0 {
+                read_to(terminal, expected.len(), piece);
+            }
+        }
+        read_to(terminal, expected.len(), piece);
+    }
+    job.close_stdin().expect("the end can be typed");
+    assert_eq!(waited(&job).exit_code, Some(0));
+    assert!(seen == expected.as_bytes(), "a byte was lost or doubled");
+    assert!(output(&job) == format!("ready\r\n{expected}"));
+}
+
+/// Somebody who is told by the keeper itself.
+fn told_by_keeper(home: &Home, job: &Job) -> Connection {
+    let folder = home.folder().join("home/jobs").join(job.id());
+    let folder = Folder::open(&folder).expect("the job's folder");
+    let connection = connect(&folder, "control").expect("its keeper listens");
+    let asked = connection.send(&Request::Tee.to_bytes(), None);
+    asked.expect("it can be asked");
+    let (answer, _) = connection.receive(MESSAGE_LIMIT).expect("it answers");
+    assert_eq!(Reply::parse(&answer), Ok(Reply::Done));
+    connection
+}
+
+pub(crate) fn who_asks_for_it_is_told_what_is_printed() {
+    let home = Home::new();
+    let job = home.start(&shell(DIGITS), &tty());
+    let mut terminal = attached(&job);
+    says(&job, "ready");
+    let told = told_by_keeper(&home, &job);
+    let mut place = "ready\r\n".len();
+    for (count, comes_along) in [(5, true), (1000, true), (1500, false)] {
+        write!(terminal, "{count}\r").expect("there is room");
+        let (packet, _) = told.receive(Printed::LIMIT).expect("it is told");
+        let printed = Printed::parse(&packet).expect("it is understood");
+        let expected = digits(count);
+        assert_eq!(printed.at, place as u64);
+        let bytes = if comes_along { &*expected } else { "" };
+        assert_eq!(printed.bytes, bytes.as_bytes());
+        // It is in the file by then.
+        place += expected.len();
+        assert!(output(&job).ends_with(&expected));
+    }
+    job.close_stdin().expect("the end can be typed");
+    let (end, _) = told.receive(Printed::LIMIT).expect("it is told");
+    assert_eq!(end, b"");
+}
+
+pub(crate) fn who_takes_nothing_is_told_no_more_and_holds_up_nobody() {
+    const LINES: usize = 20_000;
+    let home = Home::new();
+    let script = format!(
+        "echo ready; read go; i=0; while [ $i -lt {LINES} ]; do echo line; i=$((i+1)); done"
+    );
+    let job = home.start(&shell(&script), &tty());
+    let told = told_by_keeper(&home, &job);
+    let mut terminal = attached(&job);
+    write!(terminal, "\r").expect("there is room");
+    assert_eq!(waited(&job).exit_code, Some(0));
+    let printed = output(&job);
+    assert_eq!(printed.matches("line\r\n").count(), LINES);
+    let mut last = 0;
+    loop {
+        let (packet, _) = told.receive(Printed::LIMIT).expect("it ends");
+        if packet.is_empty() {
+            break;
+        }
+        let printed = Printed::parse(&packet).expect("it is understood");
+        last = printed.at as usize + printed.bytes.len();
+    }
+    assert!(last < printed.len(), "it was told to the end");
 }
