@@ -3,12 +3,12 @@
 use crate::cli::examples;
 use crate::detach::{Detach, Keys};
 use crate::follow;
-use crate::modes::{self, Modes};
+use crate::modes;
 use crate::report::{self, Failure, Result};
 use crate::screen::{PIECE, Screen};
 use crate::status;
 use crate::text;
-use outlive::{Attached, Job, Jobs, Size, State, Status};
+use outlive::{Attached, Job, Jobs, Modes, Size, State, Status};
 use outlive_os::AsDescriptor;
 use outlive_os::events::Signals;
 use outlive_os::signal;
@@ -72,7 +72,7 @@ enum Left {
 /// Sits a person down at a job's terminal, until they leave or it ends. Gives the code to exit with.
 pub(crate) fn sit(job: &Job, label: &str, leave: &Leave, read_only: bool) -> Result<i32> {
     let mut output = job.latest_output()?;
-    let passed_over = output.skip_to_last(modes::LOOKED_AT)?;
+    let (before, passed_over) = modes::start(job, &mut output)?;
     let terminal = job.attach(output)?;
     require_terminal(label)?;
     let failed = |what: &str| {
@@ -93,6 +93,7 @@ pub(crate) fn sit(job: &Job, label: &str, leave: &Leave, read_only: bool) -> Res
         pending: Vec::new(),
         modes: Modes::default(),
         within_line: false,
+        before,
         passed_over,
         here: raw.size().map_err(failed("take this terminal"))?,
         raw,
@@ -185,6 +186,8 @@ struct Seat {
     modes: Modes,
     /// Whether what was shown last has not ended its line.
     within_line: bool,
+    /// The modes that were set where the output was begun to be read.
+    before: Modes,
     /// How much of the output was not looked at, since it is too long ago.
     passed_over: u64,
     raw: Raw,
@@ -269,7 +272,7 @@ impl Seat {
     /// Draws what the job shows, and gives its terminal this one's size.
     fn arrive(&mut self) -> io::Result<()> {
         let size = self.here;
-        let mut modes = Modes::default();
+        let mut modes = self.before.clone();
         let mut screen = Screen::read(&mut self.terminal, &mut modes)?;
         let full = modes.alternate_screen();
         if !full && !screen.is_blank() {

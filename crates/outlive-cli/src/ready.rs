@@ -124,6 +124,15 @@ pub(crate) fn wait_for_all(jobs: &[(&str, Job)], timeout: Option<Duration>) -> R
     Ok(true)
 }
 
+/// Fails if a job that was started just now is being stopped, or was, since it was not ready in time.
+pub(crate) fn require_in_time(job: &Job, label: &str) -> Result<()> {
+    let status = job.status()?;
+    match status.readiness.timed_out && !status.ready.keep_going {
+        true => Err(unready(&status, label)),
+        false => Ok(()),
+    }
+}
+
 /// Why it is not ready. The exit code is the job's own if it has ended, and that is one of failure.
 fn unready(status: &Status, label: &str) -> Failure {
     let readiness = &status.readiness;

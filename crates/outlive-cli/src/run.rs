@@ -234,7 +234,8 @@ pub(crate) fn main(args: Args) -> Result<i32> {
         hazards::warn(&plan.report, label);
     }
     if args.tty.attach {
-        attach::sit_at_new(&job, label, &args.tty.leave)
+        let code = attach::sit_at_new(&job, label, &args.tty.leave)?;
+        ready::require_in_time(&job, label).map(|()| code)
     } else if args.follow {
         follow_to_end(&job, label).map_err(|failure| {
             failure.hint(format!("the job was started: outlive logs -f {label}"))

@@ -1,8 +1,7 @@
 //! What a job's terminal shows: made from what it has printed, when somebody sits down at it. Nobody
 //! holds a screen meanwhile.
 
-use crate::modes::Modes;
-use outlive::{Attached, Size};
+use outlive::{Attached, Modes, Size};
 use std::io;
 use std::num::NonZeroU16;
 

@@ -49,7 +49,7 @@ pub(crate) fn main(args: &Args) -> Result<i32> {
                 let what = format!("failed to press keys at `{}`: it has no terminal", args.job);
                 return Err(Failure::new(what).hint("start it with `outlive run --tty`"));
             }
-            let application = modes::of(job.latest_output()?)?.application_cursor();
+            let application = modes::of(&job)?.application_cursor();
             let keys = args.keys.iter().map(|key| keys::bytes(key, application));
             write(args, &job, &keys.collect::<Vec<_>>().concat())?;
         }

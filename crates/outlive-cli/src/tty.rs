@@ -20,6 +20,9 @@ pub(crate) struct Args {
     size: Option<Size>,
 
     /// Sit down at its terminal at once, as `outlive attach` does; leaving it leaves it running
+    ///
+    /// With --ready nobody waits for that: what it prints until then is seen. If it is stopped because
+    /// it was not ready in time the exit code is 124.
     #[arg(long, short, requires = "tty", conflicts_with_all = ["follow", "json"])]
     pub(crate) attach: bool,
 

@@ -13,7 +13,7 @@ use crate::watch::Keeper;
 use jiff::Timestamp;
 use outlive_os::cgroup::Cgroup;
 use outlive_os::{AsDescriptor, Descriptor, os_string, role};
-use outlive_record::{End, Input, InputPlan, Launch, RestartPolicy};
+use outlive_record::{End, Input, InputPlan, Launch, Modes, RestartPolicy};
 use std::fs::File;
 use std::io::Seek;
 use std::path::Path;
@@ -73,6 +73,7 @@ impl Keeper {
         self.job.again = Some(provision);
         match started {
             Ok(()) => {
+                self.modes = self.job.terminal.is_some().then(Modes::default);
                 self.tell_of_run();
                 self.report();
             }

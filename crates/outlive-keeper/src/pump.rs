@@ -228,8 +228,9 @@ impl Keeper {
         let Some(file) = self.job.output.as_ref() else {
             return;
         };
-        let to = &mut self.told;
-        if let Err(error) = self.job.pump.pass(at, &mut Tee { file, to }) {
+        let (modes, to) = (&mut self.modes, &mut self.told);
+        let mut tee = Tee { file, modes, to };
+        if let Err(error) = self.job.pump.pass(at, &mut tee) {
             let lost = &mut self.job.record.newest_mut().output_lost;
             if lost.replace(error.to_string()).is_none() {
                 self.write_record();

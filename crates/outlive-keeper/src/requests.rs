@@ -102,6 +102,10 @@ impl Keeper {
                 Ok(()) => Reply::Done,
                 Err(error) => Reply::Refused(error.to_string()),
             },
+            Ok(Request::Modes) => match &self.modes {
+                Some(modes) => Reply::Modes(modes.to_text()),
+                None => refused("it has not seen all that was printed to a terminal"),
+            },
             Ok(Request::Tee) => match self.job.record.spec.output.mode {
                 OutputMode::Pty => {
                     tee = true;

@@ -1,12 +1,13 @@
-//! Telling those who are attached what a job's terminal prints.
+//! What a job's terminal prints, on its way to the output file: its modes are followed, and those who
+//! are attached are told.
 //!
-//! They could read it from the output file alone, as `logs -f` does. A packet saves them the watch on
+//! Those could read it from the output file alone, as `logs -f` does. A packet saves them the watch on
 //! the file, and the look into it for what is short: an echo is on its way for less time. Whoever
 //! leaves no room for a packet is told no more and reads the file, so that nobody holds up the job.
 
 use crate::watch::Keeper;
 use outlive_os::socket::Connection;
-use outlive_record::Printed;
+use outlive_record::{Modes, Printed};
 use std::fs::File;
 use std::io::{self, Write};
 
@@ -16,12 +17,16 @@ const MOST: usize = 16;
 /// The output file of a job, of which others are told what is written to it.
 pub(crate) struct Tee<'a> {
     pub(crate) file: &'a File,
+    pub(crate) modes: &'a mut Option<Modes>,
     pub(crate) to: &'a mut Vec<Connection>,
 }
 
 impl Write for Tee<'_> {
     /// All of it, or an error.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(modes) = self.modes {
+            modes.follow(bytes);
+        }
         self.file.write_all(bytes)?;
         if !self.to.is_empty() {
             // Nobody else writes to it while the job has a terminal. Of a wrong place nothing is taken.

@@ -13,7 +13,7 @@ use outlive_os::process::Process;
 use outlive_os::socket::Connection;
 use outlive_os::tree::Tree;
 use outlive_os::{AsDescriptor, Borrowed, Exit, News, Reaped, role};
-use outlive_record::End;
+use outlive_record::{End, Modes};
 use std::io;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -38,6 +38,7 @@ pub(crate) fn watch(job: Started) -> i32 {
         activity: None,
         concluding: None,
         connections: Vec::new(),
+        modes: job.terminal.is_some().then(Modes::default),
         told: Vec::new(),
         job,
     };
@@ -83,6 +84,8 @@ pub(crate) struct Keeper {
     /// What is run after the job's end.
     pub(crate) concluding: Option<Process>,
     pub(crate) connections: Vec<Connection>,
+    /// To what the job has switched its terminal, if all that it printed there was seen.
+    pub(crate) modes: Option<Modes>,
     /// Those who are told of what the job's terminal prints.
     pub(crate) told: Vec<Connection>,
     pub(crate) job: Started,

@@ -39,6 +39,8 @@ pub enum Request {
     Resize(Size),
     /// To take the job's terminal, whose master's side comes along: the keeper that had it was killed.
     Terminal,
+    /// To what the program has switched its terminal.
+    Modes,
     /// To be told, over this connection, of what the job's terminal prints: see [`Printed`].
     Tee,
 }
@@ -49,6 +51,8 @@ pub enum Request {
 pub enum Reply {
     /// It was done; a descriptor that was asked for comes along.
     Done,
+    /// What switches a fresh terminal to the modes that are set: see [`Modes`](crate::Modes).
+    Modes(String),
     /// It could not be done, and why.
     Refused(String),
 }
@@ -164,11 +168,17 @@ mod tests {
             Request::CloseStdin,
             Request::Resize(Size::default()),
             Request::Terminal,
+            Request::Modes,
             Request::Tee,
         ] {
             assert_eq!(Request::parse(&request.to_bytes()), Ok(request));
         }
-        for reply in [Reply::Done, Reply::Refused("no \"stdin\"".to_owned())] {
+        let modes = Reply::Modes("\u{1b}[?1049h".to_owned());
+        for reply in [
+            Reply::Done,
+            modes,
+            Reply::Refused("no \"stdin\"".to_owned()),
+        ] {
             assert_eq!(Reply::parse(&reply.to_bytes()), Ok(reply));
         }
     }

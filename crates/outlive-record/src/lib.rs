@@ -23,6 +23,7 @@ mod herald;
 mod launch;
 mod life;
 mod limits;
+mod modes;
 mod name;
 mod notification;
 mod process_line;
@@ -43,6 +44,7 @@ pub use launch::{
 };
 pub use life::{Course, Life, RestartPolicy, Success};
 pub use limits::{Limit, Limits, Unlimited};
+pub use modes::Modes;
 pub use name::{BadName, JobId, JobName};
 pub use notification::{NOTIFICATION_LIMIT, Notification, Watchdog};
 pub use process_line::ProcessLine;

@@ -7,6 +7,7 @@ use rustix::fs::inotify;
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::fs::File;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -252,6 +253,18 @@ impl Home {
     pub fn prints(&self, job: &str, text: &str) -> String {
         let mut follow = Running::start(&mut self.outlive_command(["logs", "-f", "-n", "50", job]));
         follow.out.until(text)
+    }
+
+    /// Gives back the oldest bytes of a job's output, as its keeper does at the limit.
+    #[track_caller]
+    pub fn gives_back(&self, job: &str, bytes: u64) {
+        use rustix::fs::FallocateFlags;
+        let shown = self.show(job);
+        let path = shown["output"].as_str().expect("a path is text");
+        let file = File::options().write(true).open(path);
+        let file = file.expect("its output is there");
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        rustix::fs::fallocate(&file, hole, 0, bytes).expect("a hole can be punched");
     }
 
     /// As [`survives`](Home::survives), of a job whose keeper passes on what it prints.

@@ -150,6 +150,117 @@ fn what_is_on_the_screen_is_drawn_for_whoever_comes() {
     home.goes_on("job", &mut puppet);
 }
 
+/// What it was switched to stands in a part of the output that has been given back.
+#[test]
+fn what_was_switched_long_ago_is_known_to_whoever_comes() {
+    let home = Home::new();
+    let mut puppet = started(&home, &[]);
+    puppet.ask("shell printf '\\033[?1049h\\033[?2004h'");
+    puppet.does("flood 2000 80");
+    home.gives_back("job", 64 << 10);
+    let mut terminal = Terminal::open(&home, home.outlive_words(["attach", "job"]));
+    let seen = terminal.screen.until("flood");
+    assert!(seen.contains("\x1b[?1049h"), "{seen:?}");
+    assert!(seen.contains("\x1b[?2004h"), "{seen:?}");
+    leaves(&home, terminal);
+    home.goes_on("job", &mut puppet);
+}
+
+/// However large a job says that its screen is, or asks for it to be.
+#[test]
+fn a_screen_without_measure_takes_no_memory_without_measure() {
+    let home = Home::new();
+    let mut puppet = started(&home, &["--size", "65535x65535"]);
+    let hostile = [
+        "8;65535;65535t",
+        "65535;65535H",
+        "4294967295b",
+        "65535L",
+        "65535@",
+        "1;65535r",
+        "65535S",
+        "99999999999999999999C",
+    ];
+    let hostile: String = hostile.iter().map(|it| format!("\\033[{it}x")).collect();
+    puppet.ask(&format!("shell printf '{hostile}\\033[H'"));
+    let line = puppet.beat();
+    let attach = format!(
+        "ulimit -v 262144; exec {}",
+        quoted(home.outlive_words(["attach", "job"]))
+    );
+    // As large as a terminal can be, too, so that nothing else keeps what is drawn small.
+    let mut terminal = Terminal::sized(&home, (65535, 65535), ["sh", "-c", &attach]);
+    terminal.screen.until(&line);
+    leaves(&home, terminal);
+    home.goes_on("job", &mut puppet);
+}
+
+/// Who is attached stays when the job is started again, and sits at the next run's terminal.
+#[test]
+fn another_run_is_at_the_same_seat() {
+    let home = Home::new();
+    let mut puppet = started(&home, &["--restart", "always"]);
+    let words = home.outlive_words(["attach", "job"]);
+    let mut terminal = Terminal::sized(&home, (101, 37), words);
+    sees(&mut terminal, &mut puppet);
+    for code in [0, 3] {
+        puppet.exit(code);
+        puppet.ready_again();
+        sees(&mut terminal, &mut puppet);
+        puppet.ask("shell stty size");
+        terminal.screen.until("37 101");
+        puppet.tell("read");
+        terminal.types("to this run");
+        assert_eq!(puppet.line(), "line to this run");
+    }
+    leaves(&home, terminal);
+    home.ok(["stop", "job", "--grace", "0s"]);
+    puppet.gone();
+}
+
+/// Nobody waits to sit down: what a job prints before it is ready is what they want to see.
+#[test]
+fn who_starts_it_sits_down_before_it_is_ready() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    let options = [
+        "--tty",
+        "--attach",
+        "--name",
+        "job",
+        "--ready",
+        "log:open for all",
+    ];
+    let words = puppet.run_words(&options);
+    let mut terminal = Terminal::open(&home, home.outlive_words(words));
+    puppet.ready();
+    sees(&mut terminal, &mut puppet);
+    assert!(home.show("job")["ready_at"].is_null());
+    puppet.does("say open for all");
+    assert_eq!(home.call(["wait", "--ready", "job"]).code, 0);
+    leaves(&home, terminal);
+    home.goes_on("job", &mut puppet);
+}
+
+#[test]
+fn who_sits_there_is_told_that_it_was_not_ready_in_time() {
+    let home = Home::new();
+    let run = ["run", "--tty", "--attach", "--ready", "log:never said"];
+    let in_time = [
+        "--ready-timeout",
+        "50ms",
+        "--",
+        "sh",
+        "-c",
+        "echo seen; exec cat",
+    ];
+    let words = home.outlive_words([&run[..], &in_time].concat());
+    let mut terminal = Terminal::open(&home, words);
+    let seen = String::from_utf8_lossy(&terminal.screen.rest()).into_owned();
+    assert!(seen.contains("was not ready within 50ms"), "{seen:?}");
+    assert_eq!(terminal.leader.end(), 124, "{seen:?}");
+}
+
 #[test]
 fn the_last_one_who_comes_or_types_decides_on_the_size() {
     let home = Home::new();

@@ -138,6 +138,21 @@ fn cursor_keys_are_sent_as_the_program_wants_them() {
     }
 }
 
+/// The keeper has seen it pass: the part of the output in which it stood has been given back.
+#[test]
+fn what_was_switched_long_ago_is_known() {
+    let home = Home::new();
+    let script = "stty raw -echo; printf '\\033[?1h'; head -c 200000 /dev/zero | tr '\\0' x; \
+                  printf '\\nready'; dd bs=1 count=3 2>&- | od -An -c";
+    ready(&home, script);
+    home.gives_back("job", 64 << 10);
+    home.ok(["send", "job", "--keys", "Up"]);
+    assert_eq!(home.call(["wait", "job"]).code, 0);
+    let logs = home.logs("job");
+    let words: Vec<&str> = logs.split_whitespace().collect();
+    assert!(words.join(" ").ends_with("033 O A"), "{words:?}");
+}
+
 #[test]
 fn a_job_without_a_terminal_has_no_keys() {
     let home = Home::new();

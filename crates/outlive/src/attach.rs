@@ -4,7 +4,7 @@ use crate::error::{During, Error, Kind, Result};
 use crate::job::Job;
 use crate::output::{Follow, Output};
 use outlive_os::{AsDescriptor, Borrowed, Descriptor, events, pty};
-use outlive_record::{OutputMode, Size};
+use outlive_record::{Modes, OutputMode, Reply, Request, Size};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -222,9 +222,29 @@ impl Job {
         Attached::new(self, output)
     }
 
+    /// To what its program has switched its terminal, as its keeper has seen it pass: `None` if there is
+    /// none that has seen all of it (the one before was killed, or knows no such question).
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_running`](Error::is_not_running) if it has no keeper that could be asked.
+    pub fn modes(&self) -> Result<Option<Modes>> {
+        let answer = self.call(&Request::Modes).and_then(|it| self.answer(&it));
+        match answer {
+            Ok((Reply::Modes(text), _)) => {
+                let mut modes = Modes::default();
+                modes.follow(text.as_bytes());
+                Ok(Some(modes))
+            }
+            Ok(_) => Ok(None),
+            Err(error) if error.is_unsupported() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Where what is typed at its terminal is written to.
     fn terminal_input(&self, what: &str) -> Result<Descriptor> {
-        let heard = self.ask(&outlive_record::Request::Stdin).map_err(|error| {
+        let heard = self.ask(&Request::Stdin).map_err(|error| {
             let Ok(seen) = self.look() else { return error };
             if seen.record.newest().end.is_some() {
                 let hint = format!("its output: outlive logs {}", self.label());

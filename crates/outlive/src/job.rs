@@ -236,6 +236,11 @@ impl Job {
 
     /// The second half: the descriptor that came with the answer.
     pub(crate) fn hear(&self, connection: &Connection) -> Result<Option<Descriptor>> {
+        self.answer(connection).map(|(_, descriptor)| descriptor)
+    }
+
+    /// The whole answer, which is no refusal.
+    pub(crate) fn answer(&self, connection: &Connection) -> Result<(Reply, Option<Descriptor>)> {
         let no_keeper = |cause| self.no_keeper(cause);
         let answered = events::wait(&[connection.as_fd()], Some(PATIENCE)).map_err(no_keeper)?;
         if answered.is_empty() {
@@ -249,7 +254,6 @@ impl Job {
             return Err(no_keeper(io::ErrorKind::UnexpectedEof.into()));
         }
         match Reply::parse(&packet) {
-            Ok(Reply::Done) => Ok(descriptor),
             Ok(Reply::Refused(why)) => {
                 let what = format!(
                     "failed to have it done by the keeper of `{}`: {why}",
@@ -257,6 +261,7 @@ impl Job {
                 );
                 Err(Error::new(Kind::Unsupported, what))
             }
+            Ok(reply) => Ok((reply, descriptor)),
             Err(why) => {
                 let what = format!("failed to understand the keeper of `{}`", self.label);
                 Err(Error::io(what, io::Error::other(why)))

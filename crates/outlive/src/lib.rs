@@ -80,7 +80,7 @@ pub use options::{JobOptions, RestartOptions};
 pub use outlive_escape::plan::{Breakaway, Level, Plan, Reset, Route, Via, Wish};
 pub use outlive_escape::survey::Survey;
 pub use outlive_record::{
-    BadReady, Escape, Form as OutputForm, Hazard, HazardKind, Leftover, Limits, Manager,
+    BadReady, Escape, Form as OutputForm, Hazard, HazardKind, Leftover, Limits, Manager, Modes,
     OutputMode, Phase, Readiness, Ready, ReadyWish, Report, RestartPolicy, Site, Size,
     State as HazardState, Stream, Success, Text, Until, Way,
 };
