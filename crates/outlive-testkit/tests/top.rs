@@ -86,6 +86,29 @@ fn a_job_is_stopped_once_that_was_confirmed() {
 }
 
 #[test]
+fn a_job_that_is_removed_leaves_its_place_to_the_next() {
+    let home = Home::new();
+    let mut puppets = [(); 3].map(|()| Puppet::new(&home));
+    for (puppet, name) in puppets.iter_mut().zip(["oldest", "middle", "newest"]) {
+        home.start(&["--name", name], puppet);
+    }
+    let mut picture = Picture::draw(&home, &[]);
+    picture.until("oldest");
+    picture.presses("j");
+    let [_, middle, _] = &mut puppets;
+    middle.exit(0);
+    assert_eq!(home.call(["wait", "middle"]).code, 0);
+    // What has ended comes last.
+    picture.until("exited");
+    home.ok(["rm", "middle"]);
+    picture.until("2 jobs");
+    picture.presses("s");
+    picture.until("stop oldest?");
+    picture.presses("n");
+    picture.quits(&home);
+}
+
+#[test]
 fn its_output_is_shown_in_the_place_of_the_picture() {
     let home = Home::new();
     let mut puppet = Puppet::new(&home);

@@ -17,6 +17,11 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 /// The width of a sparkline on a narrow and on a wide terminal, and how wide that is.
 const SPARK: (u16, u16) = (6, 16);
 const WIDE: u16 = 110;
+/// The columns that give way where there is no room for all of them, the first one first: what a job is
+/// called stays.
+const GIVE_WAY: [usize; 7] = [7, 6, 4, 2, 5, 3, 1];
+/// The keys after a question.
+const ANSWERS: &str = "?  y yes  any other key no";
 
 /// Draws all of it.
 pub(super) fn draw(frame: &mut Frame, picture: &mut Picture) {
@@ -33,21 +38,13 @@ pub(super) fn draw(frame: &mut Frame, picture: &mut Picture) {
         SPARK.0
     };
     let now = Timestamp::now();
-    let rows: Vec<_> = picture
-        .rows()
-        .into_iter()
-        .map(|row| cells(row, now, spark))
-        .collect();
-    let widths = [
-        Constraint::Max(16),
-        Constraint::Length(9),
-        Constraint::Length(4),
-        Constraint::Length(5),
-        Constraint::Length(spark),
-        Constraint::Length(7),
-        Constraint::Length(spark),
-        Constraint::Fill(1),
-    ];
+    let widths = [16, 9, 4, 5, spark, 7, spark, 10];
+    let shown = shown(widths, frame.area().width);
+    let rows = picture.rows().into_iter().map(|row| {
+        let cells = cells(row, now, spark).into_iter().zip(shown);
+        ratatui::widgets::Row::new(cells.filter(|(_, shown)| *shown).map(|(cell, _)| cell))
+    });
+    let rows: Vec<_> = rows.collect();
     let titles = [
         "JOB",
         "STATE",
@@ -58,12 +55,33 @@ pub(super) fn draw(frame: &mut Frame, picture: &mut Picture) {
         "",
         "LAST LINE",
     ];
-    let table = Table::new(rows.into_iter().map(ratatui::widgets::Row::new), widths)
+    let columns = (0..titles.len()).filter(|at| shown[*at]);
+    let titles = columns.clone().map(|at| titles[at]);
+    let widths = columns.map(|at| match at {
+        0 => Constraint::Max(widths[at]),
+        7 => Constraint::Fill(1),
+        _ => Constraint::Length(widths[at]),
+    });
+    let table = Table::new(rows, widths)
         .header(ratatui::widgets::Row::new(titles).style(Style::new().bold()))
         .row_highlight_style(Modifier::REVERSED);
     let mut state = TableState::new().with_selected(picture.place());
     frame.render_stateful_widget(table, body, &mut state);
-    frame.render_widget(footer(picture), foot);
+    frame.render_widget(footer(picture, foot.width), foot);
+}
+
+/// Which of the columns there is room for.
+fn shown(widths: [u16; 8], room: u16) -> [bool; 8] {
+    let mut shown = [true; 8];
+    for at in GIVE_WAY {
+        let there = widths.iter().zip(shown).filter(|(_, shown)| *shown);
+        // Each has a gap of one behind it, but for the last.
+        if there.map(|(width, _)| width + 1).sum::<u16>() <= room + 1 {
+            break;
+        }
+        shown[at] = false;
+    }
+    shown
 }
 
 fn summary(picture: &Picture) -> Line<'static> {
@@ -87,13 +105,12 @@ fn summary(picture: &Picture) -> Line<'static> {
     Line::styled(text, Style::new().bold())
 }
 
-fn footer(picture: &Picture) -> Paragraph<'static> {
+fn footer(picture: &Picture, width: u16) -> Paragraph<'static> {
     let line = if let Some(asked) = &picture.asked {
-        format!(
-            "{} {}?  y yes  any other key no",
-            asked.deed.word(),
-            asked.label
-        )
+        let word = asked.deed.word();
+        let room = usize::from(width).saturating_sub(word.len() + 1 + ANSWERS.len());
+        // The question is whole as long as that leaves something to know the job by.
+        format!("{word} {}{ANSWERS}", text::cut(&asked.label, room.max(8)))
     } else if picture.typing {
         format!("/{}▏ Enter keep  Esc all", text::plain(picture.filter()))
     } else if picture.message().is_empty() {
@@ -175,6 +192,26 @@ fn sparkline(values: &VecDeque<f64>, most: f64, width: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_job_is_called_stays_however_narrow_the_screen() {
+        let widths = [16, 9, 4, 5, 6, 7, 6, 10];
+        assert_eq!(shown(widths, 80), [true; 8]);
+        let names = |room| {
+            let titles = ["job", "state", "age", "cpu", "", "memory", "", "line"];
+            let there = titles.into_iter().zip(shown(widths, room));
+            there
+                .filter(|(_, shown)| *shown)
+                .map(|(title, _)| title)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names(45), ["job", "state", "age", "cpu", "memory"]);
+        assert_eq!(names(40), ["job", "state", "cpu", "memory"]);
+        assert_eq!(names(26), ["job", "state"]);
+        for room in [0, 1, 25] {
+            assert_eq!(names(room), ["job"]);
+        }
+    }
 
     #[test]
     fn a_sparkline_shows_the_last_values_against_the_most() {

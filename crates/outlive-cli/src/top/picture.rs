@@ -119,7 +119,15 @@ impl Picture {
         let Event { kind, status } = event;
         let known = self.rows.iter_mut().find(|row| row.status.id == status.id);
         match (kind, known) {
-            (EventKind::Removed, _) => self.rows.retain(|row| row.status.id != status.id),
+            (EventKind::Removed, _) => {
+                let place = self.place();
+                self.rows.retain(|row| row.status.id != status.id);
+                if self.selected.as_ref() == Some(&status.id) {
+                    // Whatever takes its place, and not the first of all.
+                    self.selected = None;
+                    self.move_by(isize::try_from(place.unwrap_or(0)).unwrap_or(0));
+                }
+            }
             (_, Some(row)) => {
                 row.status = status;
                 row.read_last_line(&self.jobs);
