@@ -185,7 +185,7 @@ fn a_screen_without_measure_takes_no_memory_without_measure() {
     puppet.ask(&format!("shell printf '{hostile}\\033[H'"));
     let line = puppet.beat();
     let attach = format!(
-        "ulimit -v 262144; exec {}",
+        "ulimit -v 1048576; exec {}",
         quoted(home.outlive_words(["attach", "job"]))
     );
     // As large as a terminal can be, too, so that nothing else keeps what is drawn small.
