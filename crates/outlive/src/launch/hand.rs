@@ -141,6 +141,9 @@ impl Order {
             Err(error) => return Ok(Err(Barred::Cgroup(error))),
         };
         let (ours, keepers) = socket::pair().during(|| self.failed("make a socket"))?;
+        // Before there is a keeper, so that it does not have to wait for it.
+        ours.send(&self.herald().to_bytes(), None)
+            .during(|| self.failed("announce a job"))?;
         let null = events::null().during(|| self.failed("open the null device"))?;
         let mut descriptors = vec![(null.as_fd(), 0), (null.as_fd(), 1), (null.as_fd(), 2)];
         let slots = self.slots.iter().map(AsDescriptor::as_fd);
@@ -179,8 +182,6 @@ impl Order {
                 // read.
                 drop(keepers);
                 ours.set_peer(&process);
-                // One that has ended by now is heard of when it is to answer.
-                let _ = ours.send(&self.herald().to_bytes(), None);
                 return Ok(Ok(Keeper {
                     process,
                     connection: ours,
