@@ -73,7 +73,7 @@ impl Order {
         };
         match sent {
             // It has ended: what we hear of it then, or don't hear, says more.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) if has_ended(&error) => Ok(()),
             other => other.during(|| self.failed("hand over the launch")),
         }
     }
@@ -310,8 +310,7 @@ impl Order {
 
     fn answer(&self, keeper: &Connection) -> Result<Answer> {
         let (packet, _) = match keeper.receive(ANSWER_LIMIT) {
-            // It has ended without reading what it was sent.
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => (Vec::new(), None),
+            Err(error) if has_ended(&error) => (Vec::new(), None),
             heard => heard.during(|| self.failed("hear from the keeper"))?,
         };
         if packet.is_empty() {
@@ -328,4 +327,10 @@ impl Order {
             )
         })
     }
+}
+
+/// Whether whoever was at the other end has gone: with all that it was sent read, or not.
+fn has_ended(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
+    matches!(error.kind(), BrokenPipe | ConnectionReset)
 }
