@@ -9,10 +9,10 @@ use crate::screen::{PIECE, Screen};
 use crate::status;
 use crate::text;
 use outlive::{Attached, Job, Jobs, Modes, Size, State, Status};
-use outlive_os::AsDescriptor;
 use outlive_os::events::Signals;
 use outlive_os::signal;
 use outlive_os::terminal::Raw;
+use outlive_os::{AsDescriptor, KERNEL, Kernel};
 use std::io::{self, IsTerminal, Read, Write};
 use std::time::Duration;
 
@@ -233,7 +233,8 @@ impl Seat {
             let timeout = more.then_some(Duration::ZERO);
             let to_write = !self.pending.is_empty();
             let ready = self.terminal.wait(&watched, to_write, timeout)?;
-            more |= ready.iter().any(|at| printed.contains(at));
+            // Where news of it may come late the wait ends without any (Windows).
+            more |= ready.is_empty() || ready.iter().any(|at| printed.contains(at));
             if ready.contains(&0) {
                 while let Some(signal) = signals.next()? {
                     match signal {
@@ -252,9 +253,12 @@ impl Seat {
                     // Hung up (EIO), or closed.
                     _ => return Ok(Left::Lost),
                 };
+                if KERNEL == Kernel::Windows {
+                    // Among the keys of its consoles are some that are none: that there is another size.
+                    self.here = self.raw.size()?;
+                }
                 let mut pass = Vec::new();
                 let leaves = self.detach.typed(&buffer[..typed], &mut pass);
-                // Among the keys of Windows' consoles are some that are none: that there is another size.
                 if !self.read_only && (typed == 0 || !pass.is_empty()) {
                     self.pending.append(&mut pass);
                     self.type_pending()?;
@@ -272,8 +276,9 @@ impl Seat {
     /// Draws what the job shows, and gives its terminal this one's size.
     fn arrive(&mut self) -> io::Result<()> {
         let size = self.here;
-        let mut modes = self.before.clone();
+        let mut modes = self.before.clone().without_keyboards();
         let mut screen = Screen::read(&mut self.terminal, &mut modes)?;
+        modes.take_keyboards(&self.before);
         let full = modes.alternate_screen();
         if !full && !screen.is_blank() {
             // What was on this screen goes up into what can be scrolled back to.

@@ -14,14 +14,22 @@ pub(crate) fn start(job: &Job, output: &mut Output) -> Result<(Modes, u64)> {
     let passed_over = output.skip_to_last(LOOKED_AT)?;
     let modes = match output.skipped() + passed_over {
         0 => Modes::default(),
-        _ => job.modes()?.unwrap_or_default(),
+        _ => told(job)?.unwrap_or_default(),
     };
     Ok((modes, passed_over))
 }
 
+/// What the keeper tells, if there is one: that there is none is for whoever comes next to say or to mend.
+fn told(job: &Job) -> Result<Option<Modes>> {
+    match job.modes() {
+        Err(error) if error.is_not_running() => Ok(None),
+        modes => Ok(modes?),
+    }
+}
+
 /// Those that are set now: as the keeper tells them, or else as a job's output leaves them.
 pub(crate) fn of(job: &Job) -> Result<Modes> {
-    if let Some(modes) = job.modes()? {
+    if let Some(modes) = told(job)? {
         return Ok(modes);
     }
     let mut output = job.latest_output()?;

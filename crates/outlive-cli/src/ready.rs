@@ -126,7 +126,11 @@ pub(crate) fn wait_for_all(jobs: &[(&str, Job)], timeout: Option<Duration>) -> R
 
 /// Fails if a job that was started just now is being stopped, or was, since it was not ready in time.
 pub(crate) fn require_in_time(job: &Job, label: &str) -> Result<()> {
-    let status = job.status()?;
+    let status = match job.status() {
+        // Its end has been told, and it was removed since (`--expire`, `rm`).
+        Err(error) if error.is_no_such_job() => return Ok(()),
+        status => status?,
+    };
     match status.readiness.timed_out && !status.ready.keep_going {
         true => Err(unready(&status, label)),
         false => Ok(()),

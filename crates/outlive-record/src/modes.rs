@@ -142,6 +142,23 @@ impl Modes {
         }
     }
 
+    /// The same with an empty stack of kitty's protocol: each other mode may be set twice, but what is
+    /// pushed twice has to be popped twice.
+    pub fn without_keyboards(self) -> Modes {
+        Modes {
+            keyboards: Vec::new(),
+            ..self
+        }
+    }
+
+    /// Takes over the stack of kitty's protocol from those who have seen more of the output: what was
+    /// pushed here is on theirs, too.
+    pub fn take_keyboards(&mut self, told: &Modes) {
+        if told.keyboards.len() > self.keyboards.len() {
+            self.keyboards.clone_from(&told.keyboards);
+        }
+    }
+
     /// Whether cursor keys are sent as an application wants them.
     pub fn application_cursor(&self) -> bool {
         self.private.get(&CURSOR_KEYS) == Some(&true)
@@ -261,6 +278,17 @@ mod tests {
         assert_eq!(modes.set(), b"");
         assert!(!modes.unset().windows(4).any(|it| it == b"1049"));
         assert_eq!(after("\x1b[?1049h\x1b[?1000hmore\x1bc").set(), b"");
+    }
+
+    #[test]
+    fn what_is_known_and_seen_as_well_is_pushed_once() {
+        for (gone, left) in [("", "\x1b[>1u"), ("\x1b[>1u", ""), ("\x1b[>1u", "\x1b[>3u")] {
+            let told = after(&format!("{gone}{left}"));
+            let mut modes = told.clone().without_keyboards();
+            modes.follow(left.as_bytes());
+            modes.take_keyboards(&told);
+            assert_eq!(modes.set(), told.set());
+        }
     }
 
     #[test]

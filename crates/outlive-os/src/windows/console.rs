@@ -6,8 +6,9 @@ use super::{call, ctrl_handler};
 use std::io;
 use std::mem::transmute;
 use std::os::windows::io::IntoRawHandle;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 use windows_sys::Win32::Foundation::{FreeLibrary, HANDLE, HMODULE};
 use windows_sys::Win32::System::Console::{
     ATTACH_PARENT_PROCESS, AttachConsole, CTRL_BREAK_EVENT, CTRL_C_EVENT, FreeConsole,
@@ -27,6 +28,10 @@ static MAY_LEAVE: AtomicBool = AtomicBool::new(false);
 static BEARS: AtomicBool = AtomicBool::new(false);
 /// One at a time: a process has one console.
 static ONE: Mutex<()> = Mutex::new(());
+/// Whether Ctrl-Break has come to this process since it was last sent to a console that this is on.
+static CAME: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+/// How long that is waited for: the system starts a thread for it, at once where it has one to spare.
+const COMES: Duration = Duration::from_secs(1);
 
 /// This process is a program of outlive's own.
 pub(super) fn is_own() {
@@ -40,7 +45,7 @@ pub(super) fn bear() -> io::Result<()> {
 }
 
 fn ignore() -> io::Result<()> {
-    // SAFETY: a function that touches nothing.
+    // SAFETY: a function that touches what is static only.
     call::check(unsafe { SetConsoleCtrlHandler(Some(do_nothing), 1) })
 }
 
@@ -65,7 +70,25 @@ unsafe extern "system" fn do_nothing(event: u32) -> BOOL {
         // SAFETY: takes a number.
         unsafe { Sleep(INFINITE) };
     }
+    if event == CTRL_BREAK_EVENT {
+        *CAME.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        CAME.1.notify_all();
+    }
     1
+}
+
+/// Sends Ctrl-Break to all at the console that this process is on, and waits until it has come here, too:
+/// whoever leaves a console has its default handler back (FreeConsole, "Console Control Handlers"), which
+/// would end this process if the thread that is started for the event came only then.
+fn break_console() -> bool {
+    let mut came = CAME.0.lock().unwrap_or_else(PoisonError::into_inner);
+    *came = false;
+    // SAFETY: takes numbers.
+    if unsafe { GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, 0) } == 0 {
+        return false;
+    }
+    let _came = CAME.1.wait_timeout_while(came, COMES, |came| !*came);
+    true
 }
 
 /// Has what this process starts from now on heed Ctrl-C, and itself: whoever was started in a process
@@ -83,9 +106,11 @@ pub(super) fn interrupt(pid: i32, reach: Reach) -> bool {
     let pid = pid.cast_unsigned();
     let _one = ONE.lock();
     let attached = attached();
-    let group = if reach == Reach::Console { 0 } else { pid };
-    // SAFETY: takes numbers.
-    let send = || unsafe { GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, group) } != 0;
+    let send = || match reach {
+        Reach::Console => break_console(),
+        // SAFETY: takes numbers.
+        _ => unsafe { GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, pid) != 0 },
+    };
     if attached.contains(&pid) && reach == Reach::Group {
         return send();
     }

@@ -186,7 +186,7 @@ pub struct Inflow {
     reading: Operation,
     /// How much of what has been read was passed on.
     passed: usize,
-    /// What greets whoever writes to it first.
+    /// What greets whoever writes to it, if that is a terminal's host.
     greeting: Option<Greeting>,
 }
 
@@ -235,7 +235,7 @@ pub fn inflow() -> io::Result<(Inflow, OwnedHandle)> {
 }
 
 impl Inflow {
-    /// Has what comes first be greeted, which is what a terminal's host asks.
+    /// Has a terminal's host be greeted, who writes to it.
     pub(super) fn greeted(self, greeting: Greeting) -> Inflow {
         Inflow {
             greeting: Some(greeting),
@@ -247,7 +247,8 @@ impl Inflow {
     pub fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let length = match self.reading.outcome(false) {
             None => return Err(io::ErrorKind::WouldBlock.into()),
-            Some(Ok(length)) => match self.greeting.take() {
+            // Once for each reading.
+            Some(Ok(length)) => match self.greeting.as_mut().filter(|_| self.passed == 0) {
                 Some(greeting) => {
                     let length = greeting.answer(&mut self.reading.buffer_mut()[..length]);
                     self.reading.shorten(length);

@@ -104,7 +104,9 @@ impl Read for &Raw {
         // SAFETY: our own handle; the number is written.
         call::check(unsafe { GetNumberOfConsoleInputEvents(input, &raw mut count) })?;
         let room = bytes.len() / WIDEST;
-        let mut records = vec![INPUT_RECORD::default(); room.min(count as usize)];
+        // The half that is held takes up room, too: what is read and finds none would be lost.
+        let most = room.saturating_sub(1);
+        let mut records = vec![INPUT_RECORD::default(); most.min(count as usize)];
         if records.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
