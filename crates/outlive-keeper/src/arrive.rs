@@ -1,6 +1,5 @@
 //! What a new keeper is given, by a launcher that started it or by one that had a manager do so.
 
-use crate::room::Ground;
 use crate::start::Refusal;
 use outlive_os::socket::Connection;
 use outlive_os::{AsDescriptor, Descriptor, memory, proc, role};
@@ -75,15 +74,20 @@ impl Launcher {
         })
     }
 
-    /// Prepares what is announced, while the launcher is still looking around. What goes wrong with
-    /// that is told in answer to the launch.
-    pub(crate) fn prepare(&self) -> Result<Option<Ground>, Refusal> {
+    /// What is announced. A launcher that announces nothing is of another version: it has sent its launch,
+    /// waits for the answer, and sends no more.
+    pub(crate) fn herald(&self) -> Result<Herald, Refusal> {
         if !self.announces {
-            return Ok(None);
+            return Ok(Herald::Known);
         }
         let failed = |cause| Refusal::io("failed to read the launch", cause);
         let (packet, _) = self.connection.receive(LAUNCH_LIMIT).map_err(failed)?;
-        Ground::prepare(&Herald::parse(&packet).map_err(Refusal::launch)?)
+        Herald::parse(&packet).map_err(|why| {
+            Refusal::launch(format!(
+                "it is not announced, as launchers of version {} do: {why}",
+                env!("CARGO_PKG_VERSION")
+            ))
+        })
     }
 }
 

@@ -63,6 +63,7 @@ pub use limits::limiting_cgroups;
 use arrive::Launcher;
 use outlive_os::{AsDescriptor, Marks, events};
 use outlive_record::{JobId, Purpose};
+use room::Ground;
 use std::time::Duration;
 
 /// The program name (`argv[0]`) by which an executable knows that it is to be a keeper.
@@ -98,7 +99,9 @@ pub fn main() -> i32 {
     // As much as can be done while the launcher is still looking around.
     let heritage = arrive::Heritage::take();
     let started = start::become_keeper().and_then(|place| {
-        let ground = launcher.prepare();
+        let herald = launcher.herald()?;
+        // While the launcher is still looking around. What goes wrong is told in answer to the launch.
+        let ground = Ground::prepare(&herald);
         let arrival = arrive::arrive(&mut launcher, heritage)?;
         match arrival.launch.purpose {
             Purpose::Adopt => adopt::adopt(&arrival, &place),

@@ -25,6 +25,21 @@ fn no_home() {
     );
 }
 
+/// It ends at once and reads nothing of what it is sent, whenever that comes.
+#[test]
+fn what_is_no_keeper_is_said_to_be_none() {
+    let home = Home::new();
+    for _ in 0..20 {
+        let mut command = home.outlive_command(["run", "--", "true"]);
+        let said = Running::start(command.env("OUTLIVE_BIN", "/bin/true")).finish();
+        assert!(
+            said.code == 125 && said.errors().contains("is it outlive"),
+            "{said}"
+        );
+    }
+    assert!(home.list().is_empty());
+}
+
 #[test]
 fn the_home_is_where_the_variables_say() {
     let home = Home::new();

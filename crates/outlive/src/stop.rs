@@ -126,11 +126,15 @@ fn wait_for_keeper(
         let record = &seen.record;
         record.run_count.saturating_sub(record.course.restarts)
     };
-    let another = first_run(&seen) != first_run(before);
-    let cut_short = match seen.record.newest().end {
-        None => !another,
-        Some(_) => left_behind(job)? > 0,
-    };
+    let another = |seen: &Seen| first_run(seen) != first_run(before);
+    let cut_short = !another(&seen)
+        && match seen.record.newest().end {
+            None => true,
+            // What was found may be of a run that has begun while it was looked for.
+            Some(_) => {
+                left_behind(job)? > 0 && job.look().is_ok_and(|it| !it.kept && !another(&it))
+            }
+        };
     if cut_short {
         return stop(job, Some(Duration::ZERO));
     }

@@ -50,6 +50,9 @@ impl Keeper {
             connection,
             ..
         } = self;
+        // In words: somebody else may have forked this process meanwhile, and hold this end open for long.
+        // It is no launch, and so it is refused.
+        let _ = connection.send(b"-", None);
         drop(connection);
         // One that stays hides the job's id from the next one, which then takes another.
         let _ = process.wait_end(Some(PATIENCE));
@@ -309,7 +312,12 @@ impl Order {
     }
 
     fn answer(&self, keeper: &Connection) -> Result<Answer> {
-        let (packet, _) = match keeper.receive(ANSWER_LIMIT) {
+        let heard = match keeper.receive(ANSWER_LIMIT) {
+            // A socket tells once that not all was read, and before what was said.
+            Err(error) if has_ended(&error) => keeper.receive(ANSWER_LIMIT),
+            heard => heard,
+        };
+        let (packet, _) = match heard {
             Err(error) if has_ended(&error) => (Vec::new(), None),
             heard => heard.during(|| self.failed("hear from the keeper"))?,
         };
