@@ -123,14 +123,21 @@ impl Attached {
     /// Reads what there is, 0 bytes at the job's end; `None` if there is nothing yet, which is to be
     /// asked again when one of the [`descriptors`](Attached::descriptors) is readable.
     pub fn try_read(&mut self, bytes: &mut [u8]) -> io::Result<Option<usize>> {
-        let read = self.output.try_read(bytes)?;
-        if self.output.was_adopted() {
+        let read = loop {
+            let read = self.output.try_read(bytes)?;
+            if !self.output.was_adopted() {
+                break read;
+            }
             // The terminal lives on by what is held here: its new keeper is given it.
             self.job
                 .hand_over(self.input.as_fd())
                 .map_err(io::Error::other)?;
             self.output.ask_for_tee();
-        }
+            // What has passed before it tells of anything is in the file alone.
+            if read.is_some() {
+                break read;
+            }
+        };
         // Of another run the keeper tells without bytes.
         if read != Some(0) && (read.is_none() || !self.output.is_told()) {
             self.go_over()?;
