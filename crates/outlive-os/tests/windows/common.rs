@@ -7,6 +7,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
+use windows_sys::Win32::Foundation::ERROR_INTERNAL_ERROR;
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::core::{s, w};
 
@@ -37,6 +38,13 @@ pub(crate) fn as_child(spawn: Spawn<'_>) -> Result<Process, SpawnError> {
 
 pub(crate) fn as_orphan(spawn: Spawn<'_>) -> Result<Process, SpawnError> {
     spawn.spawn_orphan()
+}
+
+/// Whether Wine has ended a process before it had begun, as it does with one in some thousand
+/// (STATUS_INTERNAL_ERROR of its server). Windows does not.
+pub(crate) fn never_began(error: &SpawnError) -> bool {
+    let code = error.cause.raw_os_error().map(i32::cast_unsigned);
+    is_wine() && code == Some(ERROR_INTERNAL_ERROR)
 }
 
 pub(crate) fn started(spawn: Spawn<'_>, start: Start) -> Process {
