@@ -79,12 +79,32 @@ impl Drop for Hidden {
     }
 }
 
-/// The folder of a new job, out of sight and without a record.
-pub(crate) struct Fresh {
+/// A job's folder and what is in it besides its record, whose lock this keeper holds.
+struct Site {
     folder: Folder,
     lock: File,
     output: Option<File>,
     listener: Listener,
+}
+
+impl Site {
+    fn furnish(folder: Folder, lock: File, own_output: bool) -> Result<Site, Refusal> {
+        write_keeper_line(&lock).during("write the job's lock")?;
+        let output = own_output.then(|| folder.append(OUTPUT));
+        let output = output.transpose().during("open the job's output")?;
+        let listener = Listener::new(&folder, CONTROL).during("make the control socket")?;
+        Ok(Site {
+            folder,
+            lock,
+            output,
+            listener,
+        })
+    }
+}
+
+/// The folder of a new job, out of sight and without a record.
+pub(crate) struct Fresh {
+    site: Site,
     /// The last to go: what is open in a folder keeps it on Windows.
     hidden: Hidden,
 }
@@ -108,28 +128,9 @@ impl Fresh {
         if !lock::take(lock.as_fd()).during("take the job's lock")? {
             return Err(Answer::IdTaken.into());
         }
-        let (output, listener) = furnish(&folder, &lock, own_output)?;
-        Ok(Fresh {
-            folder,
-            lock,
-            output,
-            listener,
-            hidden,
-        })
+        let site = Site::furnish(folder, lock, own_output)?;
+        Ok(Fresh { site, hidden })
     }
-}
-
-/// What a job's folder has in it besides its record, whose lock this keeper holds.
-fn furnish(
-    folder: &Folder,
-    lock: &File,
-    own_output: bool,
-) -> Result<(Option<File>, Listener), Refusal> {
-    write_keeper_line(lock).during("write the job's lock")?;
-    let output = own_output.then(|| folder.append(OUTPUT));
-    let output = output.transpose().during("open the job's output")?;
-    let listener = Listener::new(folder, CONTROL).during("make the control socket")?;
-    Ok((output, listener))
 }
 
 /// The job's folder, while the job is being started in it.
@@ -154,26 +155,36 @@ impl Room {
             let cause = "its command and options make a record that nobody would read".to_owned();
             return Err(Refusal::launch(cause));
         }
-        let written = fresh.folder.create(RECORD, &bytes);
+        let Fresh { site, hidden } = fresh;
+        let written = site.folder.create(RECORD, &bytes);
         written.during("write the job's record")?;
-        let Fresh {
+        Ok(Room::new(record, site, None, Some(hidden)))
+    }
+
+    fn new(
+        record: Record,
+        site: Site,
+        before: Option<(Record, Vec<u8>)>,
+        hidden: Option<Hidden>,
+    ) -> Room {
+        let Site {
             folder,
             lock,
             output,
             listener,
-            hidden,
-        } = fresh;
-        let cap = cap(output.as_ref(), &record);
-        Ok(Room {
+        } = site;
+        let limit = record.spec.output.limit;
+        let cap = output.as_ref().and_then(|file| Cap::new(file, limit).ok());
+        Room {
             record,
             folder,
             lock,
             listener,
             output,
             cap,
-            before: None,
-            hidden: Some(hidden),
-        })
+            before,
+            hidden,
+        }
     }
 
     /// Enters the folder of a job that has ended, for another run.
@@ -224,18 +235,8 @@ impl Room {
             .remove(CONTROL)
             .during("remove the old control socket")?;
         let own_output = record.spec.output.path.is_none();
-        let (output, listener) = furnish(&folder, &lock, own_output)?;
-        let cap = cap(output.as_ref(), &record);
-        Ok(Room {
-            record,
-            folder,
-            lock,
-            listener,
-            output,
-            cap,
-            before: Some(before),
-            hidden: None,
-        })
+        let site = Site::furnish(folder, lock, own_output)?;
+        Ok(Room::new(record, site, Some(before), None))
     }
 
     /// What is to tell whether the job is ready, from before it is started.
@@ -278,9 +279,4 @@ impl Room {
             }
         }
     }
-}
-
-/// The size of the job's own output, if that can be looked at.
-fn cap(output: Option<&File>, record: &Record) -> Option<Cap> {
-    output.and_then(|file| Cap::new(file, record.spec.output.limit).ok())
 }

@@ -241,17 +241,23 @@ fn a_job_of_which_something_is_left_is_not_removed() {
     }
 }
 
+/// Starts a job whose main process ends by itself and leaves one that its keeper gives an hour: that
+/// one, and the keeper.
+fn leaves_one(home: &Home, puppet: &mut Puppet) -> (Pidfd, Pidfd) {
+    home.start(&["--name", "job", "--grace", "1h"], puppet);
+    let left = Pidfd::of(puppet.child("deaf-daemon")).expect("it lives");
+    puppet.exit(7);
+    home.until_state("job", "exited");
+    (left, home.keeper("job"))
+}
+
 /// The main process has ended by itself, and what it has left is still being given its time.
 #[test]
 fn a_stop_whose_keeper_is_killed_ends_what_is_left() {
     for verb in ["stop", "restart"] {
         let home = Home::new();
         let mut puppet = Puppet::new(&home);
-        home.start(&["--name", "job", "--grace", "1h"], &mut puppet);
-        let left = Pidfd::of(puppet.child("deaf-daemon")).expect("it lives");
-        puppet.exit(7);
-        home.until_state("job", "exited");
-        let keeper = home.keeper("job");
+        let (left, keeper) = leaves_one(&home, &mut puppet);
         let (what, answers) = (
             "a keeper that is killed during a stop",
             ["-e", "trace=sendto,sendmsg"],
@@ -281,11 +287,7 @@ fn a_stop_whose_keeper_is_killed_ends_what_is_left() {
 fn a_prune_whose_keeper_is_killed_removes_nothing_that_runs() {
     let home = Home::new();
     let mut puppet = Puppet::new(&home);
-    home.start(&["--name", "job", "--grace", "1h"], &mut puppet);
-    let left = Pidfd::of(puppet.child("deaf-daemon")).expect("it lives");
-    puppet.exit(7);
-    home.until_state("job", "exited");
-    let keeper = home.keeper("job");
+    let (left, keeper) = leaves_one(&home, &mut puppet);
     keeper.signal(Signal::STOP);
     let (what, prune) = (
         "a prune whose keeper is killed",

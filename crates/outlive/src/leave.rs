@@ -5,7 +5,7 @@ mod running;
 mod seen;
 mod simple;
 
-pub(crate) use job_object::{job_exit, starter};
+pub(crate) use job_object::{is_ours, job_exit, starter};
 pub(crate) use seen::Begun;
 pub use seen::survey;
 pub(crate) use simple::is_simple;

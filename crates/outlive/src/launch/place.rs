@@ -32,9 +32,7 @@ impl Order {
         loop {
             let route = leaving.route()?;
             let mut plan = leaving.plan();
-            let is_others =
-                matches!(route.way, Way::Delegated(_)) || leave::starter(&route).is_some();
-            if let Some(keeper) = ahead.take_if(|_| is_others) {
+            if let Some(keeper) = ahead.take_if(|_| !leave::is_ours(&route)) {
                 keeper.dismiss();
             }
             let answer = if let Way::Delegated(manager) = route.way {
@@ -203,9 +201,7 @@ impl Order {
         launch.report = plan.report.clone().brief();
         launch.caller = leaving.caller();
         let usual = leaving.usual(plan.route.reset);
-        let is_ours =
-            !matches!(plan.route.way, Way::Delegated(_)) && leave::starter(&plan.route).is_none();
-        launch.settings = match is_ours {
+        launch.settings = match leave::is_ours(&plan.route) {
             false => {
                 launch.delegated = Some(self.strangers());
                 let mut settings = settings::current();

@@ -26,6 +26,11 @@ pub(crate) fn starter(route: &Route) -> Option<Via> {
     }
 }
 
+/// Whether this process starts the keeper on this route.
+pub(crate) fn is_ours(route: &Route) -> bool {
+    matches!(route.way, Way::Direct | Way::Scoped(_))
+}
+
 impl Leaving {
     /// Looks for the way out that was asked for.
     pub(super) fn passage(&mut self, via: Via) -> Passage {
