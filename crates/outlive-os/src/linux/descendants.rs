@@ -121,6 +121,11 @@ impl Descendants {
     }
 
     fn members(&mut self) -> io::Result<Vec<ProcessLine>> {
+        // Most jobs leave nothing behind: then there is no look at all processes of the machine.
+        if self.is_empty()? {
+            return Ok(Vec::new());
+        }
+        // Before the roots: what becomes one meanwhile is below another one in here.
         let all = proc::all()?;
         let mut found = Vec::new();
         for root in self.roots()? {
