@@ -61,7 +61,8 @@ pub(crate) fn adopt(arrival: &Arrival, place: &Place) -> Result<Started, Refusal
     let (ended, tell_ended) = events::ending().during("make a pipe")?;
     let cap = output
         .as_ref()
-        .and_then(|file| Cap::new(file, record.spec.output.limit).ok());
+        .and_then(|file| Cap::new(file).ok())
+        .map(|cap| cap.keeping(record.spec.output.limit));
     // While its main process runs nobody else gets its name, held or not.
     let name = record.spec.name.as_ref();
     let claim = name.and_then(|name| Claim::take(&home, name, id, place).ok());

@@ -40,11 +40,10 @@ pub(crate) struct Look {
 }
 
 impl Cap {
-    /// For a file of which `limit` bytes are to be kept, 0 for all. To be made before anybody can
-    /// print to it.
-    pub(crate) fn new(file: &File, limit: u64) -> io::Result<Cap> {
+    /// For a file of which all is kept. To be made before anybody can print to it.
+    pub(crate) fn new(file: &File) -> io::Result<Cap> {
         let mut cap = Cap {
-            limit: if limit == 0 { u64::MAX } else { limit },
+            limit: u64::MAX,
             given_back: 0,
             size: 0,
             tail: Vec::new(),
@@ -54,6 +53,12 @@ impl Cap {
         // Another run's output may be there already.
         cap.remember(file, file.metadata()?.len());
         Ok(cap)
+    }
+
+    /// The same, with `limit` bytes to be kept, 0 for all.
+    pub(crate) fn keeping(mut self, limit: u64) -> Cap {
+        self.limit = if limit == 0 { u64::MAX } else { limit };
+        self
     }
 
     /// Asks to be told of the next write, and looks, in case it came just before.
@@ -144,7 +149,7 @@ mod tests {
         // As output is: on Windows a file without a name isn't shared with anybody.
         let named = tempfile::NamedTempFile::new().unwrap();
         let mut file = named.as_file();
-        let mut cap = Cap::new(file, 1 << 20).unwrap();
+        let mut cap = Cap::new(file).unwrap().keeping(1 << 20);
         assert_eq!(cap.look(file).unwrap(), Look::default());
         for round in 0..64u8 {
             file.write_all(&vec![round; 256 << 10]).unwrap();
@@ -173,7 +178,7 @@ mod tests {
     #[test]
     fn a_file_cut_before_the_first_look_is_noticed_where_it_can_be_marked() {
         let mut file = tempfile::tempfile().unwrap();
-        let mut cap = Cap::new(&file, 0).unwrap();
+        let mut cap = Cap::new(&file).unwrap();
         if !cap.marked {
             println!("SKIPPED: this file system can't tell which blocks of a file are allocated");
             return;
@@ -191,7 +196,7 @@ mod tests {
     #[test]
     fn a_file_cut_short_is_noticed_even_if_it_grew_again() {
         let mut file = tempfile::tempfile().unwrap();
-        let mut cap = Cap::new(&file, 0).unwrap();
+        let mut cap = Cap::new(&file).unwrap();
         file.write_all(b"first line\n").unwrap();
         assert!(!cap.look(&file).unwrap().truncated);
         file.set_len(0).unwrap();

@@ -12,7 +12,9 @@ use outlive_os::process::Process;
 use outlive_os::pty::Pty;
 use outlive_os::tree::Tree;
 use outlive_os::{KERNEL, Kernel, bytes, os_string, proc, settings};
-use outlive_record::{Answer, Caller, CgroupFolder, Launch, Report, Setting, Text, Unlimited};
+use outlive_record::{
+    Answer, Caller, CgroupFolder, JobId, Launch, Report, Setting, Text, Unlimited,
+};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -125,23 +127,31 @@ impl Drop for Own {
 }
 
 impl Own {
-    /// Makes them, as far as that is allowed: where it is not the job is where its keeper is.
-    pub(crate) fn make(launch: &Launch) -> Own {
+    /// Makes those of a job that is launched, without limits.
+    pub(crate) fn of(launch: &Launch) -> Own {
+        match launch.delegated {
+            None => Own::within(&launch.cgroups, &launch.spec.id),
+            Some(_) => Own::within(&of_own_unit(), &launch.spec.id),
+        }
+    }
+
+    /// Makes one in each of these folders, as far as that is allowed: where it is not the job is where
+    /// its keeper is.
+    pub(crate) fn within(folders: &[CgroupFolder], id: &JobId) -> Own {
         let mut own = Own {
             folders: Vec::new(),
             cgroups: Vec::new(),
             unlimited: Vec::new(),
         };
-        let mut name = format!("{}.{}", launch.spec.id, std::process::id());
+        let name = own_name(id);
         if KERNEL == Kernel::Windows {
-            name.insert_str(0, "outlive-");
+            // A job object, in the namespace that all sessions share ("Kernel object namespaces").
+            let name = format!("outlive-{name}");
+            let _ = own.add(&Path::new("Global").join(name), false);
         }
-        let bases = bases(launch);
-        for (base, unified) in &bases {
-            // Without one of its own the job is where its keeper is.
-            let _ = own.add(&base.join(&name), *unified);
+        for (base, folder) in cgroup_paths(folders).iter().zip(folders) {
+            let _ = own.add(&base.join(&name), folder.unified);
         }
-        own.limit(launch, &bases, &name);
         own
     }
 
@@ -153,7 +163,9 @@ impl Own {
             return None;
         }
         remove(before);
-        Some(Own::make(launch))
+        let mut own = Own::of(launch);
+        own.limit(launch);
+        Some(own)
     }
 
     /// Makes one more.
@@ -173,24 +185,24 @@ impl Own {
     }
 }
 
-/// The folders in which the job's cgroups are made.
-fn bases(launch: &Launch) -> Vec<(PathBuf, bool)> {
+/// What cgroups of a job are called. Whoever finds one knows by the keeper's id whether it is in use.
+pub(crate) fn own_name(id: &JobId) -> String {
+    format!("{id}.{}", std::process::id())
+}
+
+/// The cgroup that a manager has given this keeper, with the right to divide it (Delegate=).
+pub(crate) fn of_own_unit() -> Vec<CgroupFolder> {
     if KERNEL == Kernel::Windows {
-        // A job object, in the namespace that all sessions share ("Kernel object namespaces").
-        return vec![(PathBuf::from("Global"), false)];
+        return Vec::new();
     }
-    if launch.delegated.is_none() {
-        let folders = launch.cgroups.iter();
-        return folders
-            .map(|it| (PathBuf::from(os_string(it.path.0.clone())), it.unified))
-            .collect();
-    }
-    // The manager has given this keeper a cgroup, and the right to divide it (Delegate=).
     let hierarchies = survey::cgroups().into_iter();
-    hierarchies
-        .filter(|it| it.kind == Kind::Unified)
-        .filter_map(|it| Some((limits::unit_of(it.folder?), true)))
-        .collect()
+    let unified = hierarchies.filter(|it| it.kind == Kind::Unified);
+    let folders = unified.filter_map(|it| Some(limits::unit_of(it.folder?)));
+    let folders = folders.map(|folder| CgroupFolder {
+        path: Text(bytes(folder.as_os_str()).to_vec()),
+        unified: true,
+    });
+    folders.collect()
 }
 
 /// Removes a job's cgroups, as far as nobody is in them.

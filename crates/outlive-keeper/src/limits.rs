@@ -4,7 +4,7 @@
 //! hierarchy of version 1 the job gets another cgroup there, below its keeper's: what is limited
 //! above stays so.
 
-use crate::escape::{Own, cgroup_paths};
+use crate::escape::{Own, cgroup_paths, of_own_unit, own_name};
 use crate::start::Refusal;
 use outlive_escape::survey;
 use outlive_os::cgroup::Cgroup;
@@ -24,7 +24,7 @@ const BESIDE: &str = "outlive-";
 
 impl Own {
     /// Sets the limits that were asked for, as far as they can be had.
-    pub(crate) fn limit(&mut self, launch: &Launch, bases: &[(PathBuf, bool)], name: &str) {
+    pub(crate) fn limit(&mut self, launch: &Launch) {
         let limits = &launch.spec.limits;
         if limits.is_none() {
             return;
@@ -32,10 +32,11 @@ impl Own {
         let delegated = launch.delegated.is_some();
         if delegated && limits.of_cgroup().next().is_some() {
             // Where it can't step aside no controller can be enabled, and that is told.
-            let _ = step_aside(bases);
+            let _ = step_aside(&of_own_unit());
         }
+        let name = own_name(&launch.spec.id);
         for limit in limits.of_cgroup() {
-            if let Err(why) = self.set(limit, delegated, name) {
+            if let Err(why) = self.set(limit, delegated, &name) {
                 self.unlimited.push(without(limit, why));
             }
         }
@@ -142,9 +143,10 @@ pub(crate) fn unit_of(mut folder: PathBuf) -> PathBuf {
 }
 
 /// Moves this keeper out of the way, within the unit that a manager has given it.
-fn step_aside(bases: &[(PathBuf, bool)]) -> io::Result<()> {
+fn step_aside(unit: &[CgroupFolder]) -> io::Result<()> {
     let this = Process::open(std::process::id().cast_signed())?;
-    bases
-        .iter()
-        .try_for_each(|(unit, unified)| Cgroup::make(&unit.join(KEEPER), *unified)?.admit(&this))
+    let mut folders = cgroup_paths(unit).into_iter().zip(unit);
+    folders.try_for_each(|(path, folder)| {
+        Cgroup::make(&path.join(KEEPER), folder.unified)?.admit(&this)
+    })
 }

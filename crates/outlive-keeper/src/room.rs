@@ -25,6 +25,8 @@ pub(crate) struct Ground {
     pub(crate) home: Home,
     pub(crate) jobs: Rc<Folder>,
     pub(crate) fresh: Option<Fresh>,
+    /// The new job's cgroups, if they were made ahead.
+    pub(crate) own: Option<Own>,
 }
 
 impl Ground {
@@ -35,6 +37,7 @@ impl Ground {
             home,
             jobs: Rc::new(jobs),
             fresh: None,
+            own: None,
         })
     }
 
@@ -44,12 +47,14 @@ impl Ground {
             home,
             id,
             own_output,
+            cgroups,
         } = herald
         else {
             return Ok(None);
         };
         let mut ground = Ground::open(home)?;
         ground.fresh = Some(Fresh::make(&ground.jobs, id, *own_output)?);
+        ground.own = cgroups.as_ref().map(|cgroups| Own::within(cgroups, id));
         Ok(Some(ground))
     }
 }
@@ -84,6 +89,7 @@ struct Site {
     folder: Folder,
     lock: File,
     output: Option<File>,
+    cap: Option<Cap>,
     listener: Listener,
 }
 
@@ -92,11 +98,13 @@ impl Site {
         write_keeper_line(&lock).during("write the job's lock")?;
         let output = own_output.then(|| folder.append(OUTPUT));
         let output = output.transpose().during("open the job's output")?;
+        let cap = output.as_ref().and_then(|file| Cap::new(file).ok());
         let listener = Listener::new(&folder, CONTROL).during("make the control socket")?;
         Ok(Site {
             folder,
             lock,
             output,
+            cap,
             listener,
         })
     }
@@ -171,17 +179,17 @@ impl Room {
             folder,
             lock,
             output,
+            cap,
             listener,
         } = site;
         let limit = record.spec.output.limit;
-        let cap = output.as_ref().and_then(|file| Cap::new(file, limit).ok());
         Room {
             record,
             folder,
             lock,
             listener,
             output,
-            cap,
+            cap: cap.map(|cap| cap.keeping(limit)),
             before,
             hidden,
         }

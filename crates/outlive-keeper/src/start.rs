@@ -172,13 +172,19 @@ pub(crate) fn start(
         _ => arrival.environment.clone(),
     };
     let launch = &arrival.launch;
-    let Ground { home, jobs, fresh } = match ground {
+    let Ground {
+        home,
+        jobs,
+        fresh,
+        own,
+    } = match ground {
         Some(ground) => ground,
         None => Ground::open(&launch.home)?,
     };
     let id = launch.spec.id.clone();
     let now = Timestamp::now();
-    let mut own = Own::make(launch);
+    let mut own = own.unwrap_or_else(|| Own::of(launch));
+    own.limit(launch);
     limits::heed(launch, &own.unlimited)?;
     let cwd = Provision::folder(launch)?;
 

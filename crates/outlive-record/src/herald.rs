@@ -1,6 +1,6 @@
 //! What comes before a launch: what a keeper can prepare while its launcher is still looking around.
 
-use crate::{JobId, Text};
+use crate::{CgroupFolder, JobId, Text};
 use serde::{Deserialize, Serialize};
 
 /// The first packet to a keeper that its launcher has started itself; the launch follows, or nothing
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Herald {
-    /// A new job is to be started: its folder can be made.
+    /// A new job is to be started: its folder and its cgroups can be made.
     New {
         /// The state folder.
         home: Text,
@@ -16,6 +16,9 @@ pub enum Herald {
         id: JobId,
         /// Whether it prints to a file of its own, which is in that folder.
         own_output: bool,
+        /// Folders in which it gets a cgroup of its own; none if that is said with the launch.
+        #[serde(default)]
+        cgroups: Option<Vec<CgroupFolder>>,
     },
     /// The job has its folder.
     Known,
@@ -43,6 +46,10 @@ mod tests {
             home: "/home".into(),
             id: JobId::new(b"sh", 7),
             own_output: true,
+            cgroups: Some(vec![CgroupFolder {
+                path: "/sys/fs/cgroup".into(),
+                unified: true,
+            }]),
         };
         for herald in [new, Herald::Known] {
             assert_eq!(Herald::parse(&herald.to_bytes()), Ok(herald));

@@ -434,9 +434,9 @@ pub(crate) fn cgroups(bases: &Bases, name: &str) -> io::Result<Vec<Cgroup>> {
 }
 
 /// Where keepers make their jobs' cgroups.
-pub(crate) fn cgroup_folders(route: &Route) -> Vec<CgroupFolder> {
+pub(crate) fn cgroup_folders(bases: &Bases) -> Vec<CgroupFolder> {
     let folder = |base: &PathBuf| base.join(FOLDER);
-    let bases = route.bases.iter();
+    let bases = bases.iter();
     bases
         .map(|(kind, base)| CgroupFolder {
             path: Text(outlive_os::bytes(folder(base).as_os_str()).to_vec()),

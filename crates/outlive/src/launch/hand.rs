@@ -114,12 +114,13 @@ impl Order {
     }
 
     /// What the keeper can prepare before it is known on which way the job is started.
-    fn herald(&self) -> Herald {
+    fn herald(&self, bases: &Bases) -> Herald {
         match self.purpose {
             Purpose::Start => Herald::New {
                 home: Text(bytes(self.home.as_os_str()).to_vec()),
                 id: self.spec.id.clone(),
                 own_output: self.spec.output.path.is_none(),
+                cgroups: Some(leave::cgroup_folders(bases)),
             },
             Purpose::Restart | Purpose::Adopt => Herald::Known,
         }
@@ -145,7 +146,7 @@ impl Order {
         };
         let (ours, keepers) = socket::pair().during(|| self.failed("make a socket"))?;
         // Before there is a keeper, so that it does not have to wait for it.
-        ours.send(&self.herald().to_bytes(), None)
+        ours.send(&self.herald(&bases).to_bytes(), None)
             .during(|| self.failed("announce a job"))?;
         let null = events::null().during(|| self.failed("open the null device"))?;
         let mut descriptors = vec![(null.as_fd(), 0), (null.as_fd(), 1), (null.as_fd(), 2)];

@@ -194,7 +194,7 @@ impl Order {
         (launch.stdin, launch.stdout, launch.stderr) = (self.stdin, self.stdout, self.stderr);
         launch.output_start = self.output_start;
         launch.kept.clone_from(&self.kept);
-        launch.cgroups = leave::cgroup_folders(&plan.route);
+        launch.cgroups = leave::cgroup_folders(&plan.route.bases);
         launch.credentials.clone_from(&self.credentials);
         launch.require_limits = !self.unlimited;
         launch.require = self.wish.breakaway == Breakaway::Require;
