@@ -71,23 +71,36 @@ macro_rules! overview {
                 if set, lingering is never enabled (run --no-linger)
   NO_COLOR      no colours")
 )]
-pub(crate) struct Cli {
+pub(crate) struct Cli<V: Subcommand> {
     #[command(subcommand)]
-    verb: Verb,
+    verb: V,
+}
+
+/// All that can be asked for.
+#[derive(Subcommand)]
+enum Verb {
+    #[command(flatten)]
+    Run(Run),
+    #[command(flatten)]
+    Other(Other),
 }
 
 // Only the command that is used makes its arguments known to clap: that is a third of what reading
-// the command line costs.
+// the command line costs. Nor are the other commands, where this one is used.
 #[derive(Subcommand)]
 #[command(defer = true)]
-enum Verb {
+enum Run {
     /// Start a command that outlives this terminal, session or program
     ///
     /// Prints the job's id (its name, if you give one) alone on standard output, as soon as the
     /// program has really been started and has left this terminal and session. The job's standard
     /// output and standard error go to one file: see `outlive logs`.
     Run(Box<run::Args>),
+}
 
+#[derive(Subcommand)]
+#[command(defer = true)]
+enum Other {
     /// List the jobs, the newest last
     ///
     /// In a pipe there is no header, columns are separated by tabs and nothing is cut: id, name,
@@ -204,8 +217,8 @@ enum Verb {
 
 /// Reads the command line, carries it out and gives the code to exit with.
 pub(crate) fn main() -> i32 {
-    let verb = match Cli::try_parse_from(outlive_os::arguments()) {
-        Ok(cli) => cli.verb,
+    let verb = match parse() {
+        Ok(verb) => verb,
         Err(error) => {
             // Whoever closed the output has no use for it.
             let _ = print(&error);
@@ -214,25 +227,40 @@ pub(crate) fn main() -> i32 {
         }
     };
     let done = match verb {
-        Verb::Run(args) => run::main(*args),
-        Verb::List(args) => list::main(&args),
-        Verb::Show(args) => show::main(&args),
-        Verb::Doctor(args) => doctor::main(&args),
-        Verb::Logs(args) => logs::main(&args),
-        Verb::Wait(args) => wait::main(&args),
-        Verb::Events(args) => events::main(&args),
-        Verb::Top(args) => top::main(&args),
-        Verb::Send(args) => send::main(&args),
-        Verb::Attach(args) => attach::main(&args),
-        Verb::Stop(args) => stop::main(&args),
-        Verb::Kill(args) => kill::main(&args),
-        Verb::Restart(args) => restart::main(&args),
-        Verb::Remove(args) => remove::main(&args),
-        Verb::Prune(args) => prune::main(&args),
-        Verb::Completions(args) => completions::main(&args),
-        Verb::Man(args) => man::main(&args),
+        Verb::Run(Run::Run(args)) => run::main(*args),
+        Verb::Other(verb) => other(verb),
     };
     done.unwrap_or_else(|failure| failure.tell())
+}
+
+/// What was asked for.
+fn parse() -> std::result::Result<Verb, clap::Error> {
+    let arguments = outlive_os::arguments();
+    if arguments.get(1).is_some_and(|verb| verb == "run") {
+        return Cli::try_parse_from(arguments).map(|cli| Verb::Run(cli.verb));
+    }
+    Cli::try_parse_from(arguments).map(|cli| cli.verb)
+}
+
+fn other(verb: Other) -> Result<i32> {
+    match verb {
+        Other::List(args) => list::main(&args),
+        Other::Show(args) => show::main(&args),
+        Other::Doctor(args) => doctor::main(&args),
+        Other::Logs(args) => logs::main(&args),
+        Other::Wait(args) => wait::main(&args),
+        Other::Events(args) => events::main(&args),
+        Other::Top(args) => top::main(&args),
+        Other::Send(args) => send::main(&args),
+        Other::Attach(args) => attach::main(&args),
+        Other::Stop(args) => stop::main(&args),
+        Other::Kill(args) => kill::main(&args),
+        Other::Restart(args) => restart::main(&args),
+        Other::Remove(args) => remove::main(&args),
+        Other::Prune(args) => prune::main(&args),
+        Other::Completions(args) => completions::main(&args),
+        Other::Man(args) => man::main(&args),
+    }
 }
 
 /// Prints help where it was asked for, and what is wrong in the form of all our errors.
@@ -248,7 +276,7 @@ fn print(error: &clap::Error) -> io::Result<()> {
 
 /// The whole command line, to be described.
 pub(crate) fn command() -> clap::Command {
-    Cli::command()
+    Cli::<Verb>::command()
 }
 
 /// All of the named jobs, each once and with what the user called it, or the first failure to find
