@@ -64,7 +64,7 @@ pub(crate) fn build_for(
     program: &str,
 ) -> Result<PathBuf> {
     let what = ["--package", package, "--bin", program];
-    let how = ["--profile", "dist", "--target", target];
+    let how = ["--release", "--target", target];
     if target == self::target()? && has_musl(target)? {
         let flags = match env::var("RUSTFLAGS") {
             Ok(own) => format!("{own} {FLAGS}"),
@@ -84,7 +84,7 @@ pub(crate) fn build_for(
             .args(how)
             .args(what))?;
     }
-    Ok(workspace.target.join(target).join("dist").join(program))
+    Ok(workspace.target.join(target).join("release").join(program))
 }
 
 /// What the release artefact is built for on this machine.
