@@ -1,10 +1,10 @@
 //! This very program becomes a daemon.
 
 use crate::failure::raised;
-use crate::program::breakaway;
+use crate::program::{breakaway, copy};
 use crate::report;
 use outlive::Daemon;
-use outlive_os::{KERNEL, Kernel, number};
+use outlive_os::{KERNEL, Kernel};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -34,7 +34,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    fn daemon(self) -> PyResult<Daemon> {
+    fn daemon(self, py: Python<'_>) -> PyResult<Daemon> {
         let mut daemon = Daemon::new();
         daemon
             .working_dir(self.working_dir)
@@ -59,13 +59,13 @@ impl Request {
         }
         let [stdin, stdout, stderr] = self.streams;
         if let Some(given) = stdin {
-            daemon.stdin(number::duplicate(given)?);
+            daemon.stdin(copy(py, given)?);
         }
         if let Some(given) = stdout {
-            daemon.stdout(number::duplicate(given)?);
+            daemon.stdout(copy(py, given)?);
         }
         if let Some(given) = stderr {
-            daemon.stderr(number::duplicate(given)?);
+            daemon.stderr(copy(py, given)?);
         }
         for kept in self.kept {
             daemon.keep_descriptor(kept);
@@ -141,7 +141,7 @@ impl Daemonized {
 /// Becomes a daemon. It returns there, and in the starter if there is none.
 #[pyfunction]
 pub(crate) fn daemonize(py: Python<'_>, request: Request) -> PyResult<Daemonized> {
-    let mut daemon = request.daemon()?;
+    let mut daemon = request.daemon(py)?;
     let names = || std::env::vars_os().map(|(name, _)| name);
     let before: Vec<_> = names().collect();
     let started = start(py, &mut daemon);

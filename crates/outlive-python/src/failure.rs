@@ -46,6 +46,12 @@ pub(crate) fn invalid(py: Python<'_>, what: &str) -> PyErr {
     made(py, "InvalidError", what, None, None, &[])
 }
 
+/// The exception for what the system refuses to this module itself.
+pub(crate) fn refused(py: Python<'_>, what: &str, cause: &io::Error) -> PyErr {
+    let (what, number) = (format!("{what}: {cause}"), cause.raw_os_error());
+    made(py, "SystemCallError", &what, number, None, &[])
+}
+
 fn made(
     py: Python<'_>,
     class: &str,

@@ -1,9 +1,9 @@
 //! Programs: children, and what is nobody's child.
 
-use crate::failure::{raised, unlocked};
+use crate::failure::{raised, refused, unlocked};
 use crate::report;
 use outlive::{Breakaway, Command, Reset, Stdio};
-use outlive_os::{number, os_string};
+use outlive_os::{Descriptor, number, os_string};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -34,7 +34,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    fn command(self) -> PyResult<Command> {
+    fn command(self, py: Python<'_>) -> PyResult<Command> {
         let mut command = Command::new(os_string(self.program));
         let mut argv = self.argv.into_iter().map(os_string);
         if let Some(name) = argv.next() {
@@ -63,11 +63,11 @@ impl Request {
         };
         let [stdin, stdout, stderr] = self.streams;
         command
-            .stdin(stream(stdin, without_input)?)
-            .stdout(stream(stdout, Stdio::inherit())?)
-            .stderr(stream(stderr, Stdio::inherit())?);
+            .stdin(stream(py, stdin, without_input)?)
+            .stdout(stream(py, stdout, Stdio::inherit())?)
+            .stderr(stream(py, stderr, Stdio::inherit())?);
         for kept in self.kept {
-            command.keep_descriptor(number::duplicate(kept.into())?, kept);
+            command.keep_descriptor(copy(py, kept.into())?, kept);
         }
         command
             .detach(self.session)
@@ -77,11 +77,17 @@ impl Request {
     }
 }
 
-fn stream(given: Option<i64>, otherwise: Stdio) -> PyResult<Stdio> {
+fn stream(py: Python<'_>, given: Option<i64>, otherwise: Stdio) -> PyResult<Stdio> {
     Ok(match given {
-        Some(given) => number::duplicate(given)?.into(),
+        Some(given) => copy(py, given)?.into(),
         None => otherwise,
     })
+}
+
+/// A copy of what Python has open under this number.
+pub(crate) fn copy(py: Python<'_>, number: i64) -> PyResult<Descriptor> {
+    let copied = number::duplicate(number);
+    copied.map_err(|cause| refused(py, &format!("failed to copy descriptor {number}"), &cause))
 }
 
 /// How the surroundings are left, by its word.
@@ -149,10 +155,16 @@ impl Child {
     }
 }
 
-/// Starts a child of this process.
+/// Starts a child of this process. `copied` is called as soon as nothing depends any more on the
+/// descriptors that were given: closed by it, they are there for what is still to be opened.
 #[pyfunction]
-pub(crate) fn spawn(py: Python<'_>, request: Request) -> PyResult<Child> {
-    let mut command = request.command()?;
+pub(crate) fn spawn(
+    py: Python<'_>,
+    request: Request,
+    copied: &Bound<'_, PyAny>,
+) -> PyResult<Child> {
+    let mut command = request.command(py)?;
+    copied.call0()?;
     command.look_around().map_err(|error| raised(py, &error))?;
     let child = unlocked(py, || command.spawn())?;
     Ok(Child(Mutex::new(child)))
@@ -183,7 +195,7 @@ pub(crate) fn take_out(
 /// Starts a program that is nobody's child; its process id.
 #[pyfunction]
 pub(crate) fn disown(py: Python<'_>, request: Request) -> PyResult<u32> {
-    let mut command = request.command()?;
+    let mut command = request.command(py)?;
     command.look_around().map_err(|error| raised(py, &error))?;
     unlocked(py, || command.disown()).map(|process| process.id())
 }

@@ -318,6 +318,40 @@ except ChildProcessError:
     assert said.stdout == "nothing is left\n"
 
 
+def test_a_start_takes_few_descriptors() -> None:
+    """Six are of its three pipes, and three are copies of the child's ends. (Where a systemd manager
+    has to be asked it takes a few more, to talk to that and to the child.)
+    """
+    said = run_python(
+        """
+import errno, os, resource, outlive
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+pipes = {"stdin": outlive.PIPE, "stdout": outlive.PIPE, "stderr": outlive.PIPE}
+for how in {"detach": True}, {"creationflags": outlive.CREATE_BREAKAWAY_FROM_JOB}:
+    # Where only some of its pipes can be made, subprocess itself leaves those open (Python 3.10).
+    for free in 9, 8, 6, 0:
+        taken = []
+        try:
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            pass
+        for number in taken[:free]:
+            os.close(number)
+        try:
+            with outlive.Popen(["cat"], **pipes, **how) as p:
+                print(free, p.communicate(b"x"))
+        except OSError as error:
+            print(free, errno.errorcode[error.errno])
+        # Nothing of a start that has failed is left open.
+        again = [os.open(os.devnull, os.O_RDONLY) for _ in range(free)]
+        for number in [*taken[free:], *again]:
+            os.close(number)
+"""
+    )
+    assert said.stdout == "9 (b'x', b'')\n8 EMFILE\n6 EMFILE\n0 EMFILE\n" * 2
+
+
 def test_a_forked_process_can_start_children() -> None:
     said = run_python(
         """

@@ -143,23 +143,26 @@ pipe_end! {
     }
 }
 
-/// What one standard stream is made of: the child's end, and ours if it is a pipe.
-struct Stream {
-    child: Option<Descriptor>,
+/// What one standard stream is made of.
+#[derive(Default)]
+struct Stream<'a> {
+    /// The child's end, where it was given: it is not copied, since a program that starts many
+    /// children may have few descriptors left.
+    given: Option<&'a Descriptor>,
+    /// The child's end, where it was made for it.
+    made: Option<Descriptor>,
+    /// Ours, if it is a pipe.
     ours: Option<File>,
 }
 
-impl Stream {
+impl<'a> Stream<'a> {
     /// The child's end is the pipe's first, which is read from, or its second.
-    fn new(
-        kind: Option<&stdio::Kind>,
-        default: &stdio::Kind,
-        child_reads: bool,
-    ) -> io::Result<Stream> {
-        let (child, ours) = match kind.unwrap_or(default) {
-            stdio::Kind::Inherit => (None, None),
-            stdio::Kind::Null => (Some(events::null()?), None),
-            stdio::Kind::Given(descriptor) => (Some(descriptor.try_clone()?), None),
+    fn new(kind: &'a stdio::Kind, child_reads: bool) -> io::Result<Stream<'a>> {
+        let mut stream = Stream::default();
+        match kind {
+            stdio::Kind::Inherit => {}
+            stdio::Kind::Null => stream.made = Some(events::null()?),
+            stdio::Kind::Given(descriptor) => stream.given = Some(descriptor),
             stdio::Kind::Piped => {
                 let (reads, writes) = events::pipe()?;
                 let (child, ours) = if child_reads {
@@ -167,10 +170,16 @@ impl Stream {
                 } else {
                     (writes, reads)
                 };
-                (Some(child), Some(ours.into()))
+                stream.made = Some(child);
+                stream.ours = Some(ours.into());
             }
-        };
-        Ok(Stream { child, ours })
+        }
+        Ok(stream)
+    }
+
+    /// The child's end; without one it has ours.
+    fn child(&self) -> Option<&Descriptor> {
+        self.given.or(self.made.as_ref())
     }
 }
 
@@ -219,8 +228,8 @@ impl Command {
             } else {
                 default_output
             };
-            let kind = stdio.as_ref().map(|stdio| &stdio.0);
-            let stream = Stream::new(kind, default, child_reads).map_err(|cause| {
+            let kind = stdio.as_ref().map_or(default, |stdio| &stdio.0);
+            let stream = Stream::new(kind, child_reads).map_err(|cause| {
                 Error::io(
                     format!("failed to set up the standard streams of `{program}`"),
                     cause,
@@ -260,7 +269,7 @@ impl Command {
 
     /// What is to be spawned; in surroundings without cookies its environment may be the caller's
     /// as it stands.
-    fn prepare<'a>(&'a self, streams: &'a [Stream], no_cookies: bool) -> Result<Spawn<'a>> {
+    fn prepare<'a>(&'a self, streams: &'a [Stream<'_>], no_cookies: bool) -> Result<Spawn<'a>> {
         let path = OsStr::new("PATH");
         let (path, environment) = match (self.has_own_environment(), &self.env_taken) {
             (false, Some(taken)) => (taken.get(path), Some(taken.strings().clone())),
@@ -288,8 +297,7 @@ impl Command {
             folder_string = Some(string);
         }
         let standard = streams.iter().zip(0..);
-        let standard =
-            standard.filter_map(|(it, number)| Some((it.child.as_ref()?.as_fd(), number)));
+        let standard = standard.filter_map(|(it, number)| Some((it.child()?.as_fd(), number)));
         let kept = self
             .kept
             .iter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 from outlive import _errors, _native
 from outlive._apart import Apart
@@ -84,8 +84,10 @@ def _inheritable() -> List[int]:
     return found
 
 
-def spawn(it: Arguments, apart: Apart) -> _native.Child:
-    """Starts it without a fork of this process."""
+def spawn(it: Arguments, apart: Apart, copied: Callable[[], None]) -> _native.Child:
+    """Starts it without a fork of this process; `copied` closes what the child has copies of by
+    then.
+    """
     program, args = program_and_arguments(it)
     sys.audit("subprocess.Popen", program, args, it["cwd"], it["env"])
     kept = {int(number) for number in it["pass_fds"]}
@@ -112,7 +114,7 @@ def spawn(it: Arguments, apart: Apart) -> _native.Child:
         "breakaway": apart.breakaway,
     }
     try:
-        return _native.spawn(request)
+        return _native.spawn(request, copied)
     except _errors.SystemCallError as error:
         # The class that the number has, such as BlockingIOError where no process may be made.
         number = error.errno or 0

@@ -2,7 +2,18 @@
 
 from datetime import timedelta
 from os import PathLike
-from typing import Any, Dict, List, Optional, Tuple, TypedDict, Union, final, type_check_only
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Optional,
+    Tuple,
+    TypedDict,
+    Union,
+    final,
+    type_check_only,
+)
 
 __all__ = [
     "Attached",
@@ -170,7 +181,7 @@ class Job:
     def kill(self, signal: int, tree: bool) -> None: ...
     def remove(self) -> None: ...
 
-def spawn(request: SpawnRequest) -> Child: ...
+def spawn(request: SpawnRequest, copied: Callable[[], None]) -> Child: ...
 def cookies() -> List[str]: ...
 def take_out(pid: int, program: bytes, session: bool, way: str) -> Child: ...
 def disown(request: SpawnRequest) -> int: ...

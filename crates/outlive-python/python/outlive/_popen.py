@@ -257,8 +257,11 @@ class Popen(subprocess.Popen[AnyStr]):
 
     def _start(self, it: _child.Arguments, apart: Apart) -> None:
         """Does what `subprocess.Popen._execute_child` does, without a fork."""
-        self._child = child = _child.spawn(it, apart)
+        names = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
+
+        def copied() -> None:
+            self._close_pipe_fds(*(it[name] for name in names))  # type: ignore[attr-defined]
+
+        self._child = child = _child.spawn(it, apart, copied)
         self.pid = child.pid
         self._child_created = True
-        pipes = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
-        self._close_pipe_fds(*(it[pipe] for pipe in pipes))  # type: ignore[attr-defined]
