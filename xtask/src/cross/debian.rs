@@ -24,20 +24,20 @@ pub(super) fn download(package: &str, version: &str, to: &Path) -> Result<Option
     Ok(files?.pop())
 }
 
-/// The files of `package` and of all that it depends on, the C library among it, of the first newer
-/// release that has it; None if there is none.
-pub(crate) fn download_newer(package: &str, to: &Path) -> Result<Option<Vec<PathBuf>>> {
+/// The files of `packages` and of all that they depend on, the C library among it, of the first newer
+/// release that has the first of them; None if there is none.
+pub(crate) fn download_newer(packages: &[&str], to: &Path) -> Result<Option<Vec<PathBuf>>> {
     if !is_debian() {
         return Ok(None);
     }
     let any = |listed: &str| listed.split('|').nth(1).map(|it| it.trim().to_owned());
-    let Some((suite, _)) = newer(package, any, to)? else {
+    let Some((suite, _)) = newer(packages[0], any, to)? else {
         return Ok(None);
     };
     let mut plan = suite.apt("apt-get");
     // Nothing of it is installed here, of that release.
     plan.args(["-o", "Dir::State::status=/dev/null"]);
-    let names = installs(plan, &[package])?;
+    let names = installs(plan, packages)?;
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     fetch(suite.apt("apt-get"), &names, &to.join("packages")).map(Some)
 }

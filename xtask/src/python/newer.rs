@@ -11,17 +11,23 @@ use crate::cross::debian;
 use crate::error::{Context, Error, Result};
 use crate::workspace::{output, run};
 
-/// The interpreter of this minor version, which has no pip; None if Debian has none, or there is no
-/// Debian here. `tools` is where the program comes from that sets its loader.
+/// The interpreter of this minor version with CPython's own tests, which has no pip; None if Debian
+/// has none, or there is no Debian here. `tools` is where the program comes from that sets its loader.
 pub(super) fn interpreter(minor: u32, folder: &Path, tools: &Venv) -> Result<Option<PathBuf>> {
     let name = format!("python3.{minor}");
     let root = folder.join(&name);
     let python = root.join("usr/bin").join(&name);
+    let own_tests = root
+        .join("usr/lib")
+        .join(&name)
+        .join("test/test_subprocess.py");
     // A folder that was moved since has it look for its loader where that was.
-    if super::minor(&mut Command::new(&python)) == Some(minor) {
+    if own_tests.exists() && super::minor(&mut Command::new(&python)) == Some(minor) {
         return Ok(Some(python));
     }
-    let Some(packages) = debian::download_newer(&name, &folder.join("downloads"))? else {
+    // CPython's own tests are in a package of their own.
+    let wanted = [&*name, &*format!("lib{name}-testsuite")];
+    let Some(packages) = debian::download_newer(&wanted, &folder.join("downloads"))? else {
         return Ok(None);
     };
     let failed = || format!("failed to make `{}`", root.display());
