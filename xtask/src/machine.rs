@@ -1,12 +1,14 @@
 //! A Debian root to boot as a machine of its own, and the programs that run in it.
 
+mod brought;
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::error::{Context, Error, Result};
-use crate::workspace::{Workspace, find_program, output, run};
+use crate::workspace::{Workspace, find_program, run};
 use crate::{dist, setup};
 
 /// What makes a root and boots it: a program, and its Debian package.
@@ -30,7 +32,7 @@ const PACKAGES: &[&str] = &[
     "procps",
     "util-linux",
     "libcap2-bin",
-    "python3-minimal",
+    "python3",
     "bubblewrap",
     "daemonize",
     "tmux",
@@ -206,9 +208,10 @@ pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCo
 pub(crate) fn survive(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
     let (outlive, words) = given_outlive(arguments);
     let mut words = words.to_vec();
+    words.extend(["--python".to_owned(), brought::python(workspace)?]);
     let narrow = ["--only", "--row", "--no-systemd"];
     if !words.iter().any(|word| narrow.contains(&&**word)) {
-        words.extend(["--tests".to_owned(), systemd_tests(workspace)?]);
+        words.extend(["--tests".to_owned(), brought::tests(workspace)?]);
     }
     code_of(workspace, outlive, "matrix", &words)
 }
@@ -221,26 +224,6 @@ fn given_outlive(arguments: &[String]) -> (Option<&str>, &[String]) {
     }
 }
 
-/// Builds the tests that want a real systemd; the machine has the C library that this one has,
-/// being of the same release.
-fn systemd_tests(workspace: &Workspace) -> Result<String> {
-    let said = output(&mut workspace.cargo(&[
-        "test",
-        "--no-run",
-        "--package",
-        "outlive-systemd",
-        "--test",
-        "systemd",
-        "--message-format",
-        "json",
-    ]))?;
-    let built = said.lines().rev().find_map(|line| {
-        let (_, rest) = line.split_once("\"executable\":\"")?;
-        Some(rest.split_once('"')?.0.to_owned())
-    });
-    built.ok_or_else(|| Error::new("failed to find the tests that `cargo test --no-run` built"))
-}
-
 /// The step of `cargo xtask test`.
 pub(crate) fn test(workspace: &Workspace) -> Result<String> {
     let machine = match Machine::prepare(workspace, None)? {
@@ -250,8 +233,8 @@ pub(crate) fn test(workspace: &Workspace) -> Result<String> {
             return Ok(format!("SKIPPED: {why}"));
         }
     };
-    let tests = systemd_tests(workspace)?;
-    let words = ["--subset".to_owned(), "--tests".to_owned(), tests];
+    let (tests, python) = (brought::tests(workspace)?, brought::python(workspace)?);
+    let words = ["--subset", "--tests", &tests, "--python", &python].map(str::to_owned);
     let mut matrix = machine.command("matrix", &words);
     let said = matrix
         .stderr(Stdio::inherit())

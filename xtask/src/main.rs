@@ -53,8 +53,8 @@ usage: cargo xtask <task>
   survive [--outlive FILE] [--only SITUATION,…] [--user plain|root]
           [--row LAUNCHER,…] [--subset] [--systemd|--no-systemd] [--json|--markdown]
         starts jobs in machines of their own, with a real systemd and without, and does to them
-        all that ends jobs (root; on Debian); launchers are outlive, child, disowned, job, plain,
-        nohup, setsid, daemonize, tmux and systemd-run; FILE is looked at instead of the release artefact
+        all that ends jobs (root; on Debian); launchers are outlive, child, python, disowned, job,
+        plain, nohup, setsid, daemonize, tmux and systemd-run; FILE is looked at instead of the release artefact
   box [--outlive FILE] [-- CMD…]
         boots such a machine, runs CMD in it (a shell by default), and powers it off
   windows [-- ARGUMENT…]

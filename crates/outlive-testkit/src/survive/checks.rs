@@ -89,8 +89,13 @@ fn wrong(check: Check, seen: &Seen) -> Option<String> {
             let as_asked = has("0 /input") && has("1 /result") || has("7 /kept");
             is(as_asked, format!("its descriptors: {}", names.join(", ")))
         }
+        // Where it is was seen while it ran.
+        Check::OwnScope => {
+            let way = seen.way.as_deref().unwrap_or("nothing");
+            is(way == "scoped", format!("its parent says {way} of its way"))
+        }
         // Seen while it runs.
-        Check::Unmounts | Check::Secret | Check::OwnScope | Check::Polite => None,
+        Check::Unmounts | Check::Secret | Check::Polite => None,
     }
 }
 

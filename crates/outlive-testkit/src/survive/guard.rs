@@ -2,7 +2,6 @@
 //! the other end goes, however that happens (an end, a panic, Ctrl-C, SIGKILL), it powers the
 //! machine off and removes what it left.
 
-use super::beside::TESTS;
 use super::cgroups::Cgroups;
 use super::fault::{Context, Fault, Result};
 use super::machine::{Init, PATIENCE};
@@ -24,10 +23,10 @@ pub(crate) fn console(scratch: &Path, guardian: u32) -> PathBuf {
     scratch.join(format!("console-{guardian}.log"))
 }
 
-/// The guardian: `INIT ROOT SCRATCH OUTLIVE [TESTS]`. It says the pid of the machine's first process once
-/// that is up, and ends after it.
+/// The guardian: `INIT ROOT SCRATCH OUTLIVE [FROM TO]…`. It says the pid of the machine's first process
+/// once that is up, and ends after it.
 pub(crate) fn guard(words: &[OsString]) -> Result<ExitCode> {
-    let [init, root, scratch, outlive, tests @ ..] = words else {
+    let [init, root, scratch, outlive, extra @ ..] = words else {
         return Err(Fault::new("a guardian wants four words"));
     };
     let init = init.to_str().and_then(Init::named);
@@ -44,7 +43,7 @@ pub(crate) fn guard(words: &[OsString]) -> Result<ExitCode> {
         .arg(&name)
         .arg("--directory")
         .arg(root)
-        .args(binds(scratch, outlive, tests.first(), init)?)
+        .args(binds(scratch, outlive, extra, init)?)
         .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
         .env("NOTIFY_SOCKET", address)
         .stdin(Stdio::null());
@@ -130,11 +129,12 @@ fn power_off(leader: i32, init: Init, nspawn: &Pidfd) {
     let _ = events::readable_within(nspawn, PATIENCE);
 }
 
-/// What the machine sees of the outside: this program, outlive, and its settings.
+/// What the machine sees of the outside: this program, outlive, `extra`, each thing followed by its
+/// place, and its settings.
 fn binds(
     scratch: &Path,
     outlive: &OsString,
-    tests: Option<&OsString>,
+    extra: &[OsString],
     init: Init,
 ) -> Result<Vec<String>> {
     let own = std::env::current_exe().context(|| "failed to find this program".to_owned())?;
@@ -142,7 +142,12 @@ fn binds(
         (own, "/usr/local/bin/survive"),
         (outlive.into(), "/usr/local/bin/outlive"),
     ];
-    all.extend(tests.map(|tests| (tests.into(), TESTS)));
+    for pair in extra.chunks_exact(2) {
+        let place = pair[1]
+            .to_str()
+            .ok_or_else(|| Fault::new("no such place"))?;
+        all.push(((&pair[0]).into(), place));
+    }
     let kills = if init == Init::SystemdKills {
         "yes"
     } else {

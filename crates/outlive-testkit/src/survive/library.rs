@@ -1,5 +1,5 @@
-//! The parts that are programs which use the library: they start the job of a cell, and write
-//! what the library says of it.
+//! The parts that are programs which use the library, in Rust and in Python: they start the job of a
+//! cell, and write what the library says of it.
 
 use super::fault::{Context, Fault, Result};
 use super::parts::said;
@@ -8,10 +8,13 @@ use serde_json::{Value, json};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
+/// Where the Python package is in the machine.
+pub(crate) const PACKAGE: &str = "/usr/lib/python3/dist-packages/outlive";
 /// What the job's program does first: it forks, and what it has forked tells where it is.
 const FORKS_AT_ONCE: &str = "(cat /proc/self/cgroup >\"$1/early\") & exec survive beat \"$1\"";
 
@@ -42,6 +45,14 @@ pub(crate) fn child(words: &[OsString]) -> Result<ExitCode> {
     let code = status.code().unwrap_or(128);
     write(folder, "ended", &json!(code))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// `FOLDER`: the same in Python.
+pub(crate) fn python(words: &[OsString]) -> Result<ExitCode> {
+    let mut python = std::process::Command::new("python3");
+    python.args(["-c", include_str!("child.py")]);
+    let error = python.arg(folder(words)?).arg(FORKS_AT_ONCE).exec();
+    Err(error).context(|| "failed to become `python3`".to_owned())
 }
 
 /// `FOLDER`: starts the job and lets it go.

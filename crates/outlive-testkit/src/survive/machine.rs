@@ -53,8 +53,8 @@ pub(crate) struct Parts {
     pub(crate) scratch: PathBuf,
     /// The outlive under test; it is `outlive` in the machine's PATH.
     pub(crate) outlive: PathBuf,
-    /// The tests that want a real systemd, as a program.
-    pub(crate) tests: Option<PathBuf>,
+    /// What else can be seen in the machine, and where.
+    pub(crate) extra: Vec<(PathBuf, &'static str)>,
 }
 
 /// A machine that runs; it is powered off when this goes.
@@ -72,7 +72,9 @@ impl Machine {
         let mut guardian = Command::new("/proc/self/exe");
         guardian.arg("guard").arg(init.name());
         guardian.args([&parts.root, &parts.scratch, &parts.outlive]);
-        guardian.args(&parts.tests);
+        for (from, to) in &parts.extra {
+            guardian.arg(from).arg(to);
+        }
         guardian.stdin(Stdio::piped()).stdout(Stdio::piped());
         // SAFETY: setsid is allowed after a fork.
         unsafe { guardian.pre_exec(|| Ok(rustix::process::setsid().map(|_| ())?)) };
@@ -154,7 +156,7 @@ impl Parts {
             root: root.into(),
             scratch: scratch.into(),
             outlive: outlive.into(),
-            tests: None,
+            extra: Vec::new(),
         };
         Ok((parts, rest))
     }

@@ -1,8 +1,9 @@
 //! The matrix from outside: boots the machines, has the cells played, and compares.
 
-use super::beside;
+use super::beside::{self, TESTS};
 use super::expect::{applies, expected};
 use super::fault::{Context, Fault, Result};
+use super::library::PACKAGE;
 use super::lines::Lines;
 use super::machine::{Init, Machine, Parts};
 use super::options::{Form, Options};
@@ -66,19 +67,21 @@ pub(crate) fn matrix(words: &[OsString]) -> Result<ExitCode> {
     let began = Instant::now();
     let played = Mutex::new(Vec::new());
     let mut beside = Vec::new();
-    parts.tests.clone_from(&options.tests);
+    for (from, to) in [(&options.tests, TESTS), (&options.python, PACKAGE)] {
+        parts.extra.extend(from.clone().map(|from| (from, to)));
+    }
     // One machine after the other: each fills the processors.
     for &init in &options.inits {
         let cells = cells(&options, init);
         if !cells.is_empty() {
             let machine = Machine::boot(&parts, init)?;
             play(&machine, init, &cells, &played)?;
-            if parts.tests.is_some() && init == Init::Systemd {
+            if options.tests.is_some() && init == Init::Systemd {
                 beside.extend(beside::tests(&machine)?);
             }
         }
     }
-    if parts.tests.is_some() {
+    if options.tests.is_some() {
         beside.push(beside::power_off(&parts)?);
     }
     let played = played.into_inner().unwrap_or_else(|held| held.into_inner());

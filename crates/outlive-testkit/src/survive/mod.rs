@@ -65,6 +65,7 @@ fn play(words: &[OsString]) -> Result<ExitCode> {
         "leave" => beside::leave(words),
         "status" => Ok(status::print()),
         "child" => library::child(words),
+        "python" => library::python(words),
         "disown" => library::disown(words),
         "job" => library::job(words),
         "stopwatch" => stopwatch::stopwatch(words),

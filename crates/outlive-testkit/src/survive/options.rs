@@ -9,9 +9,9 @@ use std::path::PathBuf;
 
 /// Situations that tell most in little time: one of each kind of surroundings and of strikes.
 const SUBSET: &[&str] = &[
-    "K1", "K2", "K4", "K5", "K5N", "K5m", "K5b", "K6", "K6r", "K6n", "K7", "K8j", "K8g", "K9x",
-    "K10", "K12p", "NNP", "closed", "K5p", "K5t", "K5F", "K5s", "K7k", "K7f", "K7q", "K7s", "K11k",
-    "K11d",
+    "K1", "K2", "K4", "K5", "K5N", "K5m", "K5u", "K5b", "K6", "K6r", "K6n", "K7", "K8j", "K8g",
+    "K9x", "K10", "K12p", "NNP", "closed", "K5p", "K5t", "K5F", "K5s", "K7k", "K7f", "K7q", "K7s",
+    "K11k", "K11d",
 ];
 
 /// The options of `cargo xtask survive`.
@@ -24,6 +24,8 @@ pub(crate) struct Options {
     pub(crate) form: Form,
     /// The tests that want a real systemd, as a program.
     pub(crate) tests: Option<PathBuf>,
+    /// The folder of the Python package.
+    pub(crate) python: Option<PathBuf>,
 }
 
 /// How the matrix is printed.
@@ -43,6 +45,7 @@ impl Options {
             inits: vec![Init::Systemd, Init::SystemdKills, Init::Bare],
             form: Form::Table,
             tests: None,
+            python: None,
         };
         let mut subset = false;
         let mut words = words.into_iter();
@@ -59,6 +62,7 @@ impl Options {
                 "--row" => options.rows = each(list()?, Row::named, "row")?,
                 "--user" => options.roots = each(list()?, user, "user")?,
                 "--tests" => options.tests = words.next().map(PathBuf::from),
+                "--python" => options.python = words.next().map(PathBuf::from),
                 "--subset" => subset = true,
                 "--systemd" => options.inits.retain(|init| *init != Init::Bare),
                 "--no-systemd" => options.inits.retain(|init| *init == Init::Bare),
@@ -73,9 +77,9 @@ impl Options {
         if options.rows.is_empty() {
             // The plain row shows that the strikes strike.
             let rows: &[&str] = if subset {
-                &["outlive", "child", "job"]
+                &["outlive", "child", "python", "job"]
             } else {
-                &["outlive", "child", "disowned", "job", "plain"]
+                &["outlive", "child", "python", "disowned", "job", "plain"]
             };
             options.rows = each(rows.iter().copied(), Row::named, "row")?;
         }

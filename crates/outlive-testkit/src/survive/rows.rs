@@ -64,6 +64,16 @@ pub(crate) const ROWS: &[Row] = &[
         only: CHILDREN,
     },
     Row {
+        name: "python",
+        line: "survive python \"$F\" </dev/null >/dev/null 2>\"$F/errors\" & read -r word <\"$F/go\"",
+        line_of_root: None,
+        exec: "survive python \"$F\" </dev/null >/dev/null 2>\"$F/errors\"",
+        output: Output::File,
+        becomes_job: false,
+        ours: true,
+        only: &["K5", "K5m", "K5u", "K5b", "K6L"],
+    },
+    Row {
         name: "disowned",
         line: "survive disown \"$F\" 2>\"$F/errors\"",
         line_of_root: None,
@@ -161,7 +171,7 @@ impl Row {
 
     /// Whether the job is the child of a program that waits for it.
     pub(crate) fn is_child(&self) -> bool {
-        self.name == "child"
+        matches!(self.name, "child" | "python")
     }
 
     /// Whether it is played in a situation.

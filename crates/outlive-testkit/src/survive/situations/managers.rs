@@ -75,7 +75,7 @@ pub(super) const MANAGERS: &[Situation] = &[
         what: "a child leaves the service alone, and its parent there waits for it",
         strike: Strike::Nothing,
         check: Some(Check::OwnScope),
-        rows: &["child"],
+        rows: &["child", "python"],
         ..SERVICE
     },
     Situation {
