@@ -320,7 +320,7 @@ except ChildProcessError:
 
 def test_a_start_takes_few_descriptors() -> None:
     """Six are of its three pipes, and three are copies of the child's ends. (Where a systemd manager
-    has to be asked it takes a few more, to talk to that and to the child.)
+    moves the child it takes one more.)
     """
     said = run_python(
         """

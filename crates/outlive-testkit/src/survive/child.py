@@ -17,7 +17,24 @@ def tell(fifo, line):
         told.write(line + "\n")
 
 
+def required():
+    """Starts what must leave the cgroup, or would not be started: without a fork of this process, and
+    by `subprocess`'s own. What can't be started raises what `subprocess` does."""
+    must = {"creationflags": outlive.CREATE_BREAKAWAY_FROM_JOB}
+    for forked in {}, {"preexec_fn": os.getpid}:
+        outlive.run(["true"], check=True, **must, **forked)
+        for missing in {"args": ["/no-such-program"]}, {"args": ["true"], "cwd": "/no-such-folder"}:
+            try:
+                outlive.Popen(**missing, **must, **forked)
+            except FileNotFoundError:
+                continue
+            sys.exit(f"{missing} was started")
+
+
 def start():
+    # Without one, what may be around this machine can't be told from here.
+    if os.path.exists("/run/systemd/system"):
+        required()
     with open(folder / "out", "a") as out:
         began = time.monotonic()
         child = outlive.Popen(

@@ -4,14 +4,14 @@ use crate::error::{During, Result};
 use crate::leave::{self, Barred, Leaving, PATIENCE, PROCESSES};
 use outlive_os::process::Process;
 use outlive_os::spawn::{GO, Gate, Spawn, SpawnError, Step};
-use outlive_os::{AsDescriptor, Leave, events, proc, signal};
+use outlive_os::{AsDescriptor, Leave, proc, signal, socket};
 use outlive_record::{Manager, ProcessLine, Way};
 use outlive_systemd::move_into_scope;
-use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
+/// More than the line has with which a child announces itself, in bytes.
+const LINE: usize = 1200;
 /// What is written to a gate instead of [`GO`]: the child ends there.
 const STAY: u8 = b'-';
 
@@ -75,35 +75,35 @@ fn scoped(
     spawn: Spawn<'_>,
     start: &(impl Fn(Spawn<'_>) -> Result<Process, SpawnError> + Sync),
 ) -> Result<Option<Result<Process, SpawnError>>> {
-    let pipe = || events::pipe().during(|| "failed to make a pipe".to_owned());
-    let (said, says) = pipe()?;
-    let (halts, goes) = pipe()?;
+    // One socket both ways: whoever starts many children may have few descriptors left.
+    let (ours, theirs) = socket::pair().during(|| "failed to make a socket".to_owned())?;
     let this = Process::open(std::process::id().cast_signed());
     let this = this.during(|| "failed to hold this process".to_owned())?;
-    let mut goes = File::from(goes);
     thread::scope(|scope| {
         let keeper = this.as_fd();
         // A spawn returns only once its child has been exec'ed, which is what waits for us.
         let starter = scope.spawn(move || {
             let gate = Gate {
-                wait: halts.as_fd(),
+                wait: theirs.as_fd(),
                 keeper,
             };
             start(Spawn {
-                announce: Some(says.as_fd()),
+                announce: Some(theirs.as_fd()),
                 gate: Some(gate),
                 ..spawn
             })
         });
         // At its end without a word if there is no child: the starter knows why.
-        let moved = first_line(&mut File::from(said)).map(|line| {
+        let said = ours.receive(LINE).ok();
+        let line = said.and_then(|(line, _)| ProcessLine::parse(&line));
+        let moved = line.map(|line| {
             let name = scope_name(line.pid);
             let (asked, user) = (leave::of(manager), leaving.survey().user);
             move_into_scope(asked, user, &name, "outlive child", line.pid, PATIENCE)
         });
         let word = if let Some(Ok(())) = &moved { GO } else { STAY };
         // If it was killed meanwhile nobody waits there any more.
-        let _ = goes.write_all(&[word]);
+        let _ = ours.send(&[word], None);
         let result = starter.join();
         let result = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         match moved {
@@ -114,18 +114,6 @@ fn scoped(
             _ => Ok(Some(result)),
         }
     })
-}
-
-/// The line that a child announces itself with.
-fn first_line(said: &mut File) -> Option<ProcessLine> {
-    let mut line = [0; 1200];
-    loop {
-        match said.read(&mut line) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) | Ok(0) => return None,
-            Ok(length) => return ProcessLine::parse(&line[..length]),
-        }
-    }
 }
 
 /// A name that no other scope has: a manager remembers a scope for a moment after its end.
