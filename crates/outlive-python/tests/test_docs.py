@@ -35,6 +35,14 @@ def test_the_blocks_of_the_guide(tmp_path: Path) -> None:
     assert not (tmp_path / "echo.pid").exists() and not (tmp_path / "watcher.pid").exists()
 
 
+def test_the_recipe_of_the_readme(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    recipe = re.findall(r"^```python\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+    assert len(recipe) == 1
+    (tmp_path / "child_process.py").write_text("print('a child')")
+    assert run_python(recipe[0], cwd=tmp_path).stdout == "a child\n"
+
+
 def test_the_guide_names_what_there_is() -> None:
     errors = {
         name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -37,6 +38,29 @@ def test_a_job_is_there_for_whoever_comes_later() -> None:
     assert outlive.jobs() == []
     with pytest.raises(outlive.NoSuchJobError):
         job.status()
+
+
+def test_what_goes_to_another_process_is_pickled(home: Path) -> None:
+    job = outlive.start(["sleep", "86399"], name="known")
+    elsewhere = outlive.job("known", home=home)
+    program = "import pickle, sys; print(pickle.load(sys.stdin.buffer).status().name)"
+    for it, env in [(job, None), (elsewhere, {**os.environ, "OUTLIVE_HOME": "/no-such-home"})]:
+        pickled = pickle.dumps(it)
+        said = subprocess.run(
+            [sys.executable, "-c", program], input=pickled, stdout=subprocess.PIPE, env=env
+        )
+        assert said.stdout == b"known\n"
+    for value in job.status(), job.escapes, outlive.survey():
+        assert pickle.loads(pickle.dumps(value)) == value
+    with pytest.raises(outlive.NameInUseError) as raised:
+        outlive.start(["true"], name="known")
+    error = pickle.loads(pickle.dumps(raised.value))
+    assert (type(error), str(error)) == (outlive.NameInUseError, str(raised.value))
+    job.stop(0)
+    gone = pickle.dumps(job)
+    job.remove()
+    with pytest.raises(outlive.NoSuchJobError):
+        pickle.loads(gone)
 
 
 def test_talking_to_a_job() -> None:

@@ -6,16 +6,19 @@ import errno
 import os
 import signal as signals
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from typing import (
     TYPE_CHECKING,
     Any,
     AsyncIterator,
+    Callable,
     Dict,
     Generator,
     Iterator,
     List,
     Optional,
+    Tuple,
     Union,
 )
 
@@ -58,6 +61,10 @@ class Job:
 
     def __repr__(self) -> str:
         return f"<Job {self.id}>"
+
+    def __reduce__(self) -> Tuple[Callable[[str], Job], Tuple[str]]:
+        """Pickled, it is its id: another process finds it as `job` does."""
+        return partial(job, home=self._home), (self.id,)
 
     @property
     def id(self) -> str:
