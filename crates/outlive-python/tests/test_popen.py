@@ -371,6 +371,37 @@ assert os.waitpid(pid, 0)[1] == 0
     assert said.stdout == "left True\n"
 
 
+def test_what_is_forked_while_threads_start_children_can_do_so_too() -> None:
+    """Of the other threads it has nothing but the locks that they held."""
+    said = run_python(
+        """
+import os, threading, warnings, outlive
+# From Python 3.12 on a fork beside threads warns of just this.
+warnings.simplefilter("ignore", DeprecationWarning)
+done = threading.Event()
+
+def start():
+    while not done.is_set():
+        with outlive.Popen(["true"], stdin=outlive.PIPE, detach=True) as p:
+            p.escapes
+
+threads = [threading.Thread(target=start) for _ in range(4)]
+for thread in threads: thread.start()
+for n in range(50):
+    pid = os.fork()
+    if pid == 0:
+        code = outlive.call(["sh", "-c", "exit 7"], detach=True)
+        outlive.spawnlp(outlive.P_DETACH, "true", "true")
+        os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+done.set()
+for thread in threads: thread.join()
+print("all of them")
+"""
+    )
+    assert said.stdout == "all of them\n"
+
+
 def test_a_second_interpreter_is_refused() -> None:
     module = next(
         (it for it in ("_interpreters", "_xxsubinterpreters") if importlib.util.find_spec(it)),
