@@ -49,7 +49,7 @@ fuzz_target!(|bytes: &[u8]| {
         let head = form.head(time.expect("it is in this century"), stream);
         let mut text = part;
         while !text.is_empty() {
-            encode(&head, &mut text, &mut file);
+            file.extend(encode(&head, &mut text).concat());
         }
         let place = if form.split { stream as usize } else { 2 };
         printed[place].extend_from_slice(part);

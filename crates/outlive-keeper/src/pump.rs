@@ -7,6 +7,7 @@ use crate::store::{STDERR, STDOUT};
 use crate::tee::Tee;
 use crate::watch::Keeper;
 use jiff::Timestamp;
+use memchr::memrchr;
 use outlive_os::events::{self, Inflow};
 use outlive_os::folder::Folder;
 use outlive_os::output::read_exact_at;
@@ -14,14 +15,26 @@ use outlive_os::pty::Pty;
 use outlive_os::{AsDescriptor, Borrowed, Descriptor, relay, role};
 use outlive_record::{Form, Output, OutputMode, Stream, encode};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::time::{Duration, Instant};
 
-/// What is taken from a source at once, and the longest part of a line that is one entry.
-const CHUNK: usize = 32 << 10;
-/// How often that is done before others have their turn: as often as empties the largest pipe of a
-/// plain user (1 MiB, `/proc/sys/fs/pipe-max-size`).
+/// What is taken from a source at once, and the longest part of a line that is one entry. What comes
+/// slower than it is written is taken in smaller pieces, and takes no more memory than those.
+const CHUNK: usize = 256 << 10;
+/// What a pipe holds (pipe(7)), and what it is made to hold while so much comes that it fills up: twice
+/// what is taken at once, so that there is something to take while the writer, whom a full pipe has put
+/// to sleep, is waking up. That counts among the 64 MiB that all pipes of a plain user may hold together
+/// before they get smaller (`pipe-user-pages-soft`), and so it is for the time being.
+const PIPE: usize = 64 << 10;
+const WIDE_PIPE: usize = 512 << 10;
+/// How often something is taken before others have their turn: as often as empties the largest pipe of
+/// a plain user (1 MiB, `/proc/sys/fs/pipe-max-size`).
 const ROUNDS: usize = (1 << 20) / CHUNK;
+/// How many entries are written at once at most: writev(2) takes 1024 parts, of which each has four.
+const BATCH: usize = 256;
+/// From which mean length on entries are written from where they are. Shorter ones are copied together,
+/// which is faster than to have the kernel gather them.
+const LONG: usize = 512;
 
 /// How long the rest of a line is waited for, that it may be one entry, until others have their turn.
 const AT_ONCE: Duration = Duration::from_millis(5);
@@ -48,6 +61,8 @@ pub(crate) struct Source {
     pub(crate) stream: Stream,
     /// Whether nobody can print to it any more.
     pub(crate) ended: bool,
+    /// Whether it was made to hold more, or can't be.
+    is_wide: bool,
 }
 
 /// A pipe that the job prints to, with the ends that it is given.
@@ -81,6 +96,7 @@ impl Source {
             pipe,
             stream,
             ended: false,
+            is_wide: false,
         }
     }
 
@@ -143,6 +159,11 @@ impl Pump {
         if !self.taken.is_empty() {
             (self.taken, self.entries) = (Vec::new(), Vec::new());
             role::give_memory_back();
+            for source in &mut self.sources {
+                // Of one that an earlier keeper has made wide, too.
+                source.pipe.make_room(PIPE);
+                source.is_wide = false;
+            }
         }
     }
 
@@ -152,29 +173,36 @@ impl Pump {
     }
 
     /// Passes on what a source has now. An error if some of it could not be written, and so is lost.
-    pub(crate) fn pass(&mut self, at: usize, to: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn pass(&mut self, at: usize, to: &mut Tee<'_>) -> io::Result<()> {
         let mut written = Ok(());
         let mut held = 0;
         let mut patience = AT_ONCE;
         let stream = self.sources[at].stream;
         for _ in 0..ROUNDS {
-            self.taken.resize(CHUNK, 0);
+            if self.taken.is_empty() {
+                // Of memory that is known to be zero a short read touches little.
+                self.taken = vec![0; CHUNK];
+            }
             let source = &mut self.sources[at];
             let filled = match source.pipe.read(&mut self.taken[held..]) {
                 Ok(0) => {
                     source.ended = true;
                     break;
                 }
-                Ok(length) => held + length,
+                Ok(length) => {
+                    if length >= PIPE && !source.is_wide {
+                        source.pipe.make_room(WIDE_PIPE);
+                        source.is_wide = true;
+                    }
+                    held + length
+                }
                 Err(_) if held > 0 && self.comes_soon(at, &mut patience) => continue,
                 // Nothing more for now.
                 Err(_) => break,
             };
-            let line_end = self.taken[..filled].iter().rposition(|&byte| byte == b'\n');
-            let whole = match line_end {
-                _ if self.form.is_plain() => filled,
-                None if filled == CHUNK => filled,
-                end => end.map_or(0, |end| end + 1),
+            let whole = match self.form.is_plain() {
+                true => filled,
+                false => whole_entries(&self.taken[..filled]),
             };
             written = written.and(self.put(stream, whole, to));
             self.taken.copy_within(whole..filled, 0);
@@ -193,26 +221,60 @@ impl Pump {
     }
 
     /// Writes the first `length` bytes of what was taken.
-    fn put(&mut self, stream: Stream, length: usize, to: &mut dyn Write) -> io::Result<()> {
+    fn put(&mut self, stream: Stream, length: usize, to: &mut Tee<'_>) -> io::Result<()> {
         let mut text = &self.taken[..length];
         if self.form.is_plain() {
-            return to.write_all(text);
+            return to.write(text);
         }
         let head = self.form.head(Timestamp::now(), stream);
         while !text.is_empty() {
-            self.entries.clear();
+            let mut parts = Vec::new();
             if self.torn {
-                self.entries.push(b'\n');
+                parts.push(IoSlice::new(b"\n"));
             }
-            while !text.is_empty() && self.entries.len() < CHUNK {
-                encode(&head, &mut text, &mut self.entries);
+            let mut count = 0;
+            while !text.is_empty() && count < BATCH {
+                parts.extend(encode(&head, &mut text).map(IoSlice::new));
+                count += 1;
             }
-            let written = to.write_all(&self.entries);
+            let length: usize = parts.iter().map(|part| part.len()).sum();
+            let written = if length / count >= LONG {
+                write_all(to.file, &mut parts)
+            } else {
+                self.entries.clear();
+                parts
+                    .iter()
+                    .for_each(|part| self.entries.extend_from_slice(part));
+                to.file.write_all(&self.entries)
+            };
             self.torn = written.is_err();
             written?;
         }
         Ok(())
     }
+}
+
+/// How much of what was taken is to be written now: up to the last line's end, or all of a line that is
+/// too long.
+fn whole_entries(taken: &[u8]) -> usize {
+    match memrchr(b'\n', taken) {
+        Some(end) => end + 1,
+        None if taken.len() == CHUNK => CHUNK,
+        None => 0,
+    }
+}
+
+/// Writes all parts, in one call as a rule.
+fn write_all(mut to: &File, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+    while !parts.is_empty() {
+        match to.write_vectored(parts) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(length) => IoSlice::advance_slices(&mut parts, length),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn ends_within_line(file: &File) -> bool {

@@ -21,9 +21,9 @@ pub(crate) struct Tee<'a> {
     pub(crate) to: &'a mut Vec<Connection>,
 }
 
-impl Write for Tee<'_> {
-    /// All of it, or an error.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl Tee<'_> {
+    /// Writes all of it.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         if let Some(modes) = self.modes {
             modes.follow(bytes);
         }
@@ -35,10 +35,6 @@ impl Write for Tee<'_> {
             let packet = Printed { at, bytes }.to_bytes();
             self.to.retain(|it| it.send(&packet, None).is_ok());
         }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

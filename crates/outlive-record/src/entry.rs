@@ -117,16 +117,14 @@ fn parse_time(text: &str) -> Option<Timestamp> {
     text.parse().ok().filter(|_| fits)
 }
 
-/// Adds to `to` an entry of the first line in `text`, or of the part of one that it is, and takes
-/// that from its front.
-pub fn encode(head: &str, text: &mut &[u8], to: &mut Vec<u8>) {
+/// An entry of the first line in `text`, or of the part of one that it is, which is taken from its
+/// front: the head, the mark, the text and the line's end, to be written one after the other.
+pub fn encode<'a>(head: &'a str, text: &mut &'a [u8]) -> [&'a [u8]; 4] {
     let end = memchr(b'\n', text);
     let (line, rest) = text.split_at(end.unwrap_or(text.len()));
-    to.extend_from_slice(head.as_bytes());
-    to.push(if end.is_some() { b' ' } else { b'+' });
-    to.extend_from_slice(line);
-    to.push(b'\n');
     *text = rest.get(1..).unwrap_or_default();
+    let mark: &[u8] = if end.is_some() { b" " } else { b"+" };
+    [head.as_bytes(), mark, line, b"\n"]
 }
 
 /// A piece of what was printed.

@@ -311,9 +311,9 @@ fn output_that_passes_through_the_keeper_goes_on() {
 #[test]
 fn keepers_are_killed_while_output_passes_through_them() {
     const KILLS: usize = 5;
-    const LINES: usize = 50_000;
+    const LINES: usize = 200_000;
     // What is taken out of a pipe at once, in lines of 100 bytes.
-    const HELD: usize = (32 << 10) / 100 + 2;
+    const HELD: usize = (256 << 10) / 100 + 2;
     for option in ["--timestamps", "--output-mode=pipe"] {
         let home = Home::new();
         let mut puppet = Puppet::new(&home);

@@ -78,7 +78,8 @@ fn a_line_longer_than_what_is_held_is_passed_on_in_parts() {
     puppet.exit(0);
     assert_eq!(home.call(["wait", "job"]).code, 0);
     let file = file(&home);
-    assert!(file.lines().all(|line| line.len() <= (32 << 10) + 4));
+    assert!(file.lines().all(|line| line.len() <= (256 << 10) + 4));
+    assert!(file.lines().any(|line| line.starts_with("out+")));
     let mut text = String::new();
     for line in file.lines() {
         match line.split_at(4) {

@@ -4,6 +4,7 @@ use super::kqueue::Kqueue;
 pub use super::pipes::{Ender, Inflow, ending, inflow, null, read_both, wait, wait_or_room};
 use super::signal;
 use rustix::io::FdFlags;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -15,6 +16,9 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     rustix::io::fcntl_setfd(&to, FdFlags::CLOEXEC)?;
     Ok((from, to))
 }
+
+/// Nothing to be set: a pipe's buffer grows by itself, up to 64 KiB (BIG_PIPE_SIZE, xnu's sys_pipe.c).
+pub(super) fn make_room(_pipe: &File, _bytes: usize) {}
 
 /// Signals that arrive as events (kqueue(2), EVFILT_SIGNAL) and no longer strike.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 pub use super::pipes::{Ender, Inflow, ending, inflow, null, read_both, wait, wait_or_room};
 
 use super::signal;
+use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -10,6 +11,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 /// The two ends of a pipe: what is written to the second is read from the first.
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?)
+}
+
+/// Sets what a pipe holds (F_SETPIPE_SZ, fcntl(2)). EPERM if this user's pipes hold too much together
+/// (pipe(7), `pipe-user-pages-soft`), EBUSY if there is more in it.
+pub(super) fn make_room(pipe: &File, bytes: usize) {
+    // It holds what it did then.
+    let _ = rustix::pipe::fcntl_setpipe_size(pipe, bytes);
 }
 
 /// Signals that arrive as events (signalfd(2)) and no longer strike.

@@ -1,6 +1,6 @@
 //! Waiting for descriptors (poll(2)), and the pipes and devices that are waited for.
 
-use super::events::pipe;
+use super::events::{make_room, pipe};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::fs::File;
 use std::io::{self, Read};
@@ -70,6 +70,12 @@ impl Inflow {
             length += last;
         }
         Ok(length)
+    }
+
+    /// Has a pipe hold this many bytes before its writers wait. It is a wish: a system may be asked for
+    /// too much, or not at all (macOS makes a pipe larger by itself), and a terminal has no such size.
+    pub fn make_room(&self, bytes: usize) {
+        make_room(&self.from, bytes);
     }
 
     /// What is printed to a terminal, by its master's side, a read from which does not wait.

@@ -243,6 +243,10 @@ impl Inflow {
         }
     }
 
+    /// Has a pipe hold this many bytes before its writers wait: it holds what it was made for here
+    /// (CreateNamedPipeW, `nOutBufferSize`).
+    pub fn make_room(&self, _bytes: usize) {}
+
     /// What is there now: an error of kind `WouldBlock` if there is nothing, 0 bytes at the end.
     pub fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let length = match self.reading.outcome(false) {

@@ -36,6 +36,30 @@ fn what_nobody_has_read_is_had_again() {
 }
 
 #[test]
+fn a_pipe_holds_more_for_as_long_as_it_is_asked_to() {
+    let path = tempfile::tempdir().expect("a folder can be made");
+    let folder = Folder::open(path.path()).expect("our own folder");
+    let (mut from, to, _spare) = relay::new(&folder, "pipe").expect("a pipe can be made");
+    let size = || rustix::pipe::fcntl_getpipe_size(&to).expect("a pipe has a size");
+    let usual = size();
+    from.make_room(4 * usual);
+    assert_eq!(size(), 4 * usual);
+    // What is in it is not lost, and keeps it as large as that takes.
+    let mut writer = File::from(to.try_clone().expect("a descriptor is left"));
+    let printed = vec![b'x'; 2 * usual];
+    writer.write_all(&printed).expect("it has room");
+    from.make_room(usual);
+    assert_eq!(size(), 4 * usual);
+    let mut bytes = vec![0; 4 * usual];
+    assert_eq!(
+        from.read(&mut bytes).expect("there is something"),
+        2 * usual
+    );
+    from.make_room(usual);
+    assert_eq!(size(), usual);
+}
+
+#[test]
 fn what_is_no_pipe_is_none() {
     let path = tempfile::tempdir().expect("a folder can be made");
     let folder = Folder::open(path.path()).expect("our own folder");

@@ -25,9 +25,9 @@ fn moment(microseconds: i64) -> Timestamp {
 }
 
 /// Writes all of `text`.
-fn write(head: &str, mut text: &[u8], to: &mut Vec<u8>) {
+fn write<'a>(head: &'a str, mut text: &'a [u8], to: &mut Vec<u8>) {
     while !text.is_empty() {
-        encode(head, &mut text, to);
+        to.extend(encode(head, &mut text).concat());
     }
 }
 
