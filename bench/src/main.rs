@@ -4,6 +4,7 @@
 mod delegated;
 mod ending;
 mod error;
+mod features;
 mod home;
 mod keeper;
 mod launch;
@@ -37,7 +38,6 @@ const PARTS: &[&str] = &[
     "output",
     "terminal",
     "many",
-    "many",
     "ending",
 ];
 
@@ -46,6 +46,7 @@ fn main() -> ExitCode {
     let done = match arguments.first().map(String::as_str) {
         Some(spawn::ROLE) => spawn::helper(&arguments[1..]),
         Some(output::ROLE) => output::main(&arguments[1..]),
+        Some(features::ROLE) => features::main(),
         _ => measure(&arguments),
     };
     match done {
@@ -79,6 +80,7 @@ fn measure(arguments: &[String]) -> Result<()> {
     }
     if options.wants("keeper") {
         keeper::measure(&options, &builds, &folder, &mut table)?;
+        features::measure(&builds, &folder, &mut table)?;
     }
     if options.wants("output") {
         output::measure(&options, &builds, &folder, &mut table)?;
