@@ -100,6 +100,23 @@ fn a_job_says_that_it_is_ready_and_what_it_does() {
 }
 
 #[test]
+fn a_job_that_ends_says_so_beforehand() {
+    let home = Home::new();
+    let mut puppet = Puppet::new(&home);
+    let run = starting(&home, &[], &mut puppet);
+    puppet.does("notify READY=1;STATUS=serving");
+    is_ready(&home, run);
+    puppet.does("notify STOPPING=1;STATUS=has the rest written");
+    puppet.exit(0);
+    assert_eq!(home.call(["wait", "job"]).code, 0);
+    let shown = home.show("job");
+    assert_eq!(
+        (&shown["phase"], &shown["status_text"]),
+        (&"stopping".into(), &"has the rest written".into())
+    );
+}
+
+#[test]
 fn systemds_own_program_and_python_are_understood() {
     let python = "import os, socket\n\
         address = os.environ['NOTIFY_SOCKET'].replace('@', '\\0', 1)\n\
