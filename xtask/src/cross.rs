@@ -4,6 +4,7 @@
 pub(crate) mod debian;
 pub(crate) mod emulator;
 pub(crate) mod node;
+mod scratch;
 mod std_source;
 mod sysroot;
 pub(crate) mod wine;

@@ -6,7 +6,6 @@ use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::tests_run;
 use crate::workspace::{Workspace, run};
-use std::process::Command;
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
 
@@ -103,8 +102,7 @@ pub(crate) fn bench(workspace: &Workspace) -> Result<()> {
     let built = workspace.target.join(TARGET).join("release");
     let example = |name: &str| built.join("examples").join(name);
     let _server = windows.wine.start()?;
-    let mut measure = Command::new(windows.wine.loader());
-    measure.envs(windows.wine.variables());
+    let mut measure = windows.wine.command();
     measure.arg(example("startup.exe"));
     run(measure
         .arg(built.join("outlive.exe"))
@@ -118,7 +116,7 @@ impl Windows {
         let mut toolchain = Toolchain::prepare(&place, TARGET, "")?;
         let wine = Wine::prepare(&place.folder, LINKER)?;
         toolchain.set("LINKER", LINKER);
-        toolchain.set("RUNNER", wine.loader());
+        toolchain.set("RUNNER", wine.runner());
         toolchain.set_variables(wine.variables());
         let by_hand = place.folder.join("env");
         toolchain.write_for_shells(&by_hand)?;
@@ -171,16 +169,18 @@ impl Windows {
             "--bin",
             "outlive",
         ]))?;
-        let nextest = |first: &[&str]| {
-            let mut command = cargo(&[&["nextest", "run"], first].concat());
+        let tested = |first: &[&str]| {
+            let mut command = cargo(first);
             command.args(of("--package", TESTED)).arg("--lib");
             command.args(of("--test", TESTS));
             command
         };
-        // Before the server is there, which does not wait for a compiler.
-        run(&mut nextest(&["--no-run"]))?;
+        // Before the server is there, which does not wait for a compiler. Nextest's own `--no-run`
+        // has each program list its tests: without a server each of them starts one or meets one
+        // that is about to end.
+        run(&mut tested(&["test", "--no-run"]))?;
         let server = self.wine.start()?;
-        let mut tests = nextest(&[]);
+        let mut tests = tested(&["nextest", "run"]);
         match node::for_windows(&self.place.downloads)? {
             Ok(node) => drop(tests.env(NODE, node)),
             Err(why) => eprintln!("Node.js for Windows is not to be had: {why}"),
