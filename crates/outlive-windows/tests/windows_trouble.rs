@@ -3,7 +3,7 @@
 
 use outlive_os::proc;
 use outlive_os::process::Process;
-use outlive_windows::{Home, Puppet, Stage, is_wine, kill};
+use outlive_windows::{Home, Puppet, Stage, kill, run};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -68,11 +68,11 @@ fn run_is_killed_at_50_random_moments() {
         )
     };
     // The first are left in peace, to learn how long it takes.
-    let mut longest = Duration::ZERO;
+    let mut reach = Duration::ZERO;
     for _ in 0..3 {
         let begun = Instant::now();
         let said = command().output().expect("outlive can be started");
-        longest = longest.max(begun.elapsed());
+        reach = reach.max(begun.elapsed());
         assert!(said.status.success(), "{said:?}");
         stage.enter();
     }
@@ -82,7 +82,7 @@ fn run_is_killed_at_50_random_moments() {
     let mut puppets: Vec<Puppet> = Vec::new();
     for _ in 0..ROUNDS {
         let random = proc::random().expect("it can be had");
-        let moment = longest.mul_f64(f64::from(random) / f64::from(u32::MAX));
+        let moment = reach.mul_f64(f64::from(random) / f64::from(u32::MAX));
         let mut run = command().spawn().expect("outlive can be started");
         let pid = run.id().cast_signed();
         let line = proc::line(pid).expect("it can be looked at");
@@ -92,7 +92,13 @@ fn run_is_killed_at_50_random_moments() {
         let _ = run.wait();
         keepers.extend(children(pid, line.map_or(u64::MAX, |line| line.start_time)));
         let said = run.wait_with_output().expect("it can be waited for");
-        killed += u32::from(!said.status.success());
+        // How long it takes changes with what else the machine does.
+        if said.status.success() {
+            reach = reach.mul_f64(0.8);
+        } else {
+            killed += 1;
+            reach = reach.mul_f64(1.25);
+        }
         let id = String::from_utf8(said.stdout).expect("an id is text");
         if !id.trim().is_empty() {
             printed.insert(id.trim().to_owned());
@@ -151,35 +157,18 @@ fn settled(home: &Home, stage: &Stage, puppets: &mut Vec<Puppet>) -> BTreeSet<St
 fn a_hundred_jobs_run_at_once() {
     const COUNT: usize = 100;
     let (home, stage) = (Home::new(), Stage::new());
-    let run = |place: usize| {
-        let words = stage.words(&place.to_string());
-        let options = ["run", "--"].into_iter();
-        let mut command = home.command(options.chain(words.iter().map(String::as_str)));
-        command.spawn().expect("outlive can be started")
-    };
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (mut ids, mut failed) = (BTreeSet::new(), 0);
-    let mut left: Vec<usize> = (0..COUNT).collect();
+    let begin = |place: usize| home.begin(run(&[], &stage.words(&place.to_string())));
+    let places: Vec<usize> = (0..COUNT).collect();
+    let mut ids = BTreeSet::new();
     // Ten launchers at a time: it is the jobs that are to be many.
-    while !left.is_empty() {
-        let some = left.drain(..left.len().min(10));
-        let running: Vec<_> = some.map(|place| (place, run(place))).collect();
-        for (place, run) in running {
-            let said = run.wait_with_output().expect("it can be waited for");
-            if said.status.success() {
-                ids.insert(text(&said.stdout));
-                continue;
-            }
-            // Wine's server says so (STATUS_INTERNAL_ERROR) of a process that ends before it has
-            // begun, as one in some thousand does. Nothing of such a job may be left.
-            let why = text(&said.stderr);
-            assert!(is_wine() && why.contains("internal error"), "{why}");
-            failed += 1;
-            assert!(failed < 10, "{why}");
-            left.push(place);
+    for some in places.chunks(10) {
+        let running: Vec<_> = some.iter().map(|&place| begin(place)).collect();
+        for run in running {
+            let said = run.finish();
+            assert_eq!(said.code, 0, "{said}");
+            ids.insert(said.text());
         }
     }
-    println!("{failed} were not started by Wine");
     let mut puppets: Vec<Puppet> = (0..COUNT).map(|_| stage.enter()).collect();
     assert_eq!(ids.len(), COUNT);
     let list = home.list();

@@ -7,7 +7,6 @@ use std::env;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
-use windows_sys::Win32::Foundation::ERROR_INTERNAL_ERROR;
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::core::{s, w};
 
@@ -40,13 +39,6 @@ pub(crate) fn as_orphan(spawn: Spawn<'_>) -> Result<Process, SpawnError> {
     spawn.spawn_orphan()
 }
 
-/// Whether Wine has ended a process before it had begun, as it does with one in some thousand
-/// (STATUS_INTERNAL_ERROR of its server). Windows does not.
-pub(crate) fn never_began(error: &SpawnError) -> bool {
-    let code = error.cause.raw_os_error().map(i32::cast_unsigned);
-    is_wine() && code == Some(ERROR_INTERNAL_ERROR)
-}
-
 pub(crate) fn started(spawn: Spawn<'_>, start: Start) -> Process {
     start(spawn).unwrap_or_else(|error| panic!("{error}: {}", error.cause))
 }
@@ -69,6 +61,18 @@ pub(crate) fn text(pipe: Descriptor) -> String {
     let read = File::from(pipe).read_to_string(&mut said);
     read.expect("it prints text");
     said
+}
+
+/// The next line of what a puppet says, and no byte more.
+pub(crate) fn line(said: &mut File) -> String {
+    let mut line = String::new();
+    let mut byte = [0];
+    while !line.ends_with('\n') {
+        said.read_exact(&mut byte)
+            .expect("it says that it is there");
+        line.push(byte[0].into());
+    }
+    line.trim_end().to_owned()
 }
 
 /// Whether this is Wine, which differs from Windows in what the tests then say.
@@ -102,17 +106,9 @@ impl Held {
         spawn.descriptors.extend(both);
         let process = started(spawn, start);
         drop(stdout);
-        let mut line = String::new();
-        let mut said = File::from(said);
-        let mut byte = [0];
-        while !line.ends_with('\n') {
-            said.read_exact(&mut byte)
-                .expect("it says that it is there");
-            line.push(byte[0].into());
-        }
         Held {
             process,
-            line: line.trim_end().to_owned(),
+            line: line(&mut File::from(said)),
             input: Some(input),
         }
     }

@@ -1,8 +1,8 @@
 //! What the kernel tells of processes.
 
 use crate::common::{Held, as_child, as_orphan, printed, puppet, strings};
-use outlive_os::proc;
 use outlive_os::spawn::Spawn;
+use outlive_os::{AsDescriptor, events, proc};
 use outlive_record::ProcessLine;
 
 fn own_pid() -> i32 {
@@ -60,7 +60,12 @@ fn impossible_families_end_too() {
 
 #[test]
 fn real_descendants_are_found() {
-    let held = Held::start(puppet(&["start", "inherit", "held"]), as_child);
+    let (read, input) = events::pipe().expect("a pipe can be made");
+    let spawn = Spawn {
+        descriptors: vec![(read.as_fd(), 3)],
+        ..puppet(&["start", "inherit", "held"])
+    };
+    let held = Held::start(spawn, as_child);
     let below: i32 = held.line.parse().expect("it says its child's id");
     let all = proc::all().expect("they can be listed");
     let ours = pids(&proc::descendants(&all, own_pid(), |_| false));
@@ -71,6 +76,7 @@ fn real_descendants_are_found() {
     assert!(children.contains(&held.process.pid()) && !children.contains(&below));
     let child = outlive_os::process::Process::open(below).expect("it lives");
     held.end();
+    drop((read, input));
     child.wait_end(None).expect("without its input it ends");
 }
 
