@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Instant;
 use tempfile::TempDir;
 
@@ -20,7 +21,12 @@ use tempfile::TempDir;
 pub struct Home {
     folder: TempDir,
     path: PathBuf,
+    /// Closed when this goes.
+    _watched: Sender<()>,
 }
+
+/// The variable that all processes of a test have.
+const MARK: &str = "OUTLIVE_TEST";
 
 /// What a command said.
 pub struct Said {
@@ -40,6 +46,7 @@ impl Home {
         let folder = folder.expect("a temporary folder can be made");
         Home {
             path: folder.path().join("home"),
+            _watched: watch(folder.path().to_owned()),
             folder,
         }
     }
@@ -51,10 +58,7 @@ impl Home {
 
     /// What marks everything that comes of this home.
     pub(crate) fn variables(&self) -> [(&'static str, &Path); 2] {
-        [
-            ("OUTLIVE_HOME", &self.path),
-            ("OUTLIVE_TEST", self.folder.path()),
-        ]
+        [("OUTLIVE_HOME", &self.path), (MARK, self.folder.path())]
     }
 
     /// `outlive` with `arguments`, with pipes for its output.
@@ -128,16 +132,7 @@ impl Home {
 
     /// The processes that carry this home's mark.
     pub fn processes(&self) -> Vec<Process> {
-        let [_, (name, value)] = self.variables();
-        let mark = format!("{name}={}", value.display()).into_bytes();
-        let all = proc::all().expect("there are some");
-        let marked = all.into_iter().filter(|line| {
-            let environment = proc::environment(line.pid);
-            environment.split(|&b| b == 0).any(|one| one == mark)
-        });
-        marked
-            .filter_map(|line| Process::open_same(line.pid, line.start_time).ok()?)
-            .collect()
+        marked(self.folder.path())
     }
 
     /// Ends what still runs and waits until it has; says what would not go.
@@ -172,6 +167,33 @@ impl Drop for Home {
             panic!("these processes of the test were left:\n{stuck:?}");
         }
     }
+}
+
+/// The processes that carry the mark of a test's folder.
+fn marked(folder: &Path) -> Vec<Process> {
+    let mark = format!("{MARK}={}", folder.display()).into_bytes();
+    let all = proc::all().expect("there are some");
+    let marked = all.into_iter().filter(|line| {
+        let environment = proc::environment(line.pid);
+        environment.split(|&b| b == 0).any(|one| one == mark)
+    });
+    marked
+        .filter_map(|line| Process::open_same(line.pid, line.start_time).ok()?)
+        .collect()
+}
+
+/// Tells, of a test that is about to be ended because it hangs, what processes it has.
+fn watch(folder: PathBuf) -> Sender<()> {
+    let (watched, over) = channel();
+    std::thread::spawn(move || {
+        if over.recv_timeout(GUARD) == Err(RecvTimeoutError::Timeout) {
+            eprintln!("the test goes on after {GUARD:?}, with these processes:");
+            for process in marked(&folder) {
+                eprintln!("{:?}", process.line());
+            }
+        }
+    });
+    watched
 }
 
 /// The words of `run` with `options` for a program.
