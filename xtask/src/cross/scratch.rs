@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 
 const MEMORY: &str = "/dev/shm";
 
@@ -34,11 +34,16 @@ impl Scratch {
             true => memory.to_owned(),
             false => env::temp_dir(),
         };
-        let inode = fs::metadata(folder).context(failed)?.ino();
-        let root = memory.join(format!("outlive-wine-{inode}"));
+        let for_it = fs::metadata(folder).context(failed)?;
+        let root = memory.join(format!("outlive-wine-{}", for_it.ino()));
         match DirBuilder::new().mode(0o700).create(&root) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).context(failed)?,
             _ => {}
+        }
+        // Anybody may make something of that name there.
+        let made = fs::symlink_metadata(&root).context(failed)?;
+        if !made.is_dir() || made.uid() != for_it.uid() {
+            return Err(Error::new(format!("{}: it is another's", failed())));
         }
         let windows = root.join("windows");
         fs::create_dir_all(&windows).context(failed)?;
