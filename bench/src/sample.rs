@@ -57,6 +57,11 @@ impl Series {
         }
     }
 
+    /// Further samples of it.
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.samples.extend(more.samples);
+    }
+
     /// The one of that name, which the caller measured itself.
     pub(crate) fn named<'a>(all: &'a [Series], name: &str) -> &'a Series {
         all.iter()
