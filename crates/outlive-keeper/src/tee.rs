@@ -24,6 +24,10 @@ pub(crate) struct Tee<'a> {
 impl Tee<'_> {
     /// Writes all of it.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            // A packet without any would be taken for the word to look into the file.
+            return Ok(());
+        }
         if let Some(modes) = self.modes {
             modes.follow(bytes);
         }
