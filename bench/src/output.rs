@@ -36,12 +36,19 @@ struct Load {
     promised: bool,
 }
 
-const LOADS: [Load; 2] = [
+const LOADS: [Load; 3] = [
     Load {
         what: "a job writing 1 GiB, 64 KiB at a time",
         write: 64 << 10,
         mebibytes: 1024,
         promised: true,
+    },
+    // What leaves a part of most of a pipe's pages empty.
+    Load {
+        what: "a job writing 512 MiB, 3000 bytes at a time",
+        write: 3000,
+        mebibytes: 512,
+        promised: false,
     },
     // What a program does whose output is line-buffered.
     Load {

@@ -46,7 +46,10 @@ impl Keeper {
             return;
         };
         match cap.look(file) {
-            Ok(look) if look.again.is_some() => self.after(look),
+            Ok(look) if look.again.is_some() => {
+                self.job.pump.ease();
+                self.after(look);
+            }
             Ok(look) => {
                 self.job.pump.rest();
                 self.after(look);

@@ -12,7 +12,7 @@ use outlive_os::events::{self, Inflow};
 use outlive_os::folder::Folder;
 use outlive_os::output::read_exact_at;
 use outlive_os::pty::Pty;
-use outlive_os::{AsDescriptor, Borrowed, Descriptor, relay, role};
+use outlive_os::{AsDescriptor, Borrowed, Descriptor, KERNEL, Kernel, relay, role};
 use outlive_record::{Form, Output, OutputMode, Stream, encode};
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
@@ -26,14 +26,19 @@ const CHUNK: usize = 256 << 10;
 /// to sleep, is waking up. That counts among the 64 MiB that all pipes of a plain user may hold together
 /// before they get smaller (`pipe-user-pages-soft`), and so it is for the time being.
 const PIPE: usize = 64 << 10;
+/// As much is in one that is full, at least: it holds 16 pages, and each write that does not fit into
+/// what is left of the last one begins another (pipe_write, the kernel's fs/pipe.c).
+const FULL_PIPE: usize = PIPE / 2;
 const WIDE_PIPE: usize = 512 << 10;
 /// How often something is taken before others have their turn: as often as empties the largest pipe of
-/// a plain user (1 MiB, `/proc/sys/fs/pipe-max-size`).
-const ROUNDS: usize = (1 << 20) / CHUNK;
+/// a plain user (1 MiB, `/proc/sys/fs/pipe-max-size`). What is held of a line takes room, so that it is
+/// two rounds in which more than a chunk is taken.
+const ROUNDS: usize = 2 * (1 << 20) / CHUNK;
 /// How many entries are written at once at most: writev(2) takes 1024 parts, of which each has four.
 const BATCH: usize = 256;
 /// From which mean length on entries are written from where they are. Shorter ones are copied together,
-/// which is faster than to have the kernel gather them.
+/// which is faster than to have the kernel gather them. Windows gathers nothing for a file that is written
+/// like this: each part would be a write of its own, and an entry be torn where the keeper is killed.
 const LONG: usize = 512;
 
 /// How long the rest of a line is waited for, that it may be one entry, until others have their turn.
@@ -63,6 +68,8 @@ pub(crate) struct Source {
     pub(crate) ended: bool,
     /// Whether it was made to hold more, or can't be.
     is_wide: bool,
+    /// Whether it was full since it was last asked how much comes.
+    was_full: bool,
 }
 
 /// A pipe that the job prints to, with the ends that it is given.
@@ -97,6 +104,7 @@ impl Source {
             stream,
             ended: false,
             is_wide: false,
+            was_full: false,
         }
     }
 
@@ -167,6 +175,17 @@ impl Pump {
         }
     }
 
+    /// Gives it back too if little comes: a job that says something twice a second is never at rest. To
+    /// be called now and then.
+    pub(crate) fn ease(&mut self) {
+        let is_wide = self.sources.iter().any(|source| source.is_wide);
+        let sources = self.sources.iter_mut();
+        let much = sources.fold(false, |much, it| std::mem::take(&mut it.was_full) | much);
+        if is_wide && !much {
+            self.rest();
+        }
+    }
+
     /// Forgets the sources that have ended.
     pub(crate) fn forget_ended(&mut self) {
         self.sources.retain(|source| !source.ended);
@@ -190,7 +209,9 @@ impl Pump {
                     break;
                 }
                 Ok(length) => {
-                    if length >= PIPE && !source.is_wide {
+                    let is_full = length > FULL_PIPE;
+                    source.was_full |= is_full;
+                    if is_full && !source.is_wide {
                         source.pipe.make_room(WIDE_PIPE);
                         source.is_wide = true;
                     }
@@ -238,7 +259,7 @@ impl Pump {
                 count += 1;
             }
             let length: usize = parts.iter().map(|part| part.len()).sum();
-            let written = if length / count >= LONG {
+            let written = if length / count >= LONG && KERNEL != Kernel::Windows {
                 write_all(to.file, &mut parts)
             } else {
                 self.entries.clear();
