@@ -125,6 +125,10 @@ impl Keeper {
             &mut environment,
             *heritage,
         )?;
+        // Those who are attached go over to the new terminal when this one is closed everywhere. The child
+        // has a copy of what is open here, which it closes only after we have been told that it runs
+        // (begin_new_exec, the kernel's fs/exec.c: exec_mmap comes before do_close_on_exec).
+        job.terminal = None;
         let pipes = Pipes::new(launch, &job.folder)?;
         role::enter_folder(provision.cwd.as_fd()).during("enter its folder")?;
         let output = job.output.as_ref();
