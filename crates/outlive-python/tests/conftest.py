@@ -15,8 +15,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# Under nohup(1) it is ignored, by all that the tests start too, and nothing could be hung up.
+# Under nohup(1) the one is ignored, and in the background of a script the other (`&`, sh(1)), by all that
+# the tests start too: nothing could be hung up or interrupted.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: Answers each line that it gets by its own and its session's id, until there is nobody to ask.
 ANSWERING = """
