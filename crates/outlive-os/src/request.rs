@@ -97,6 +97,10 @@ pub struct Spawn<'a> {
 /// What is written to a gate to let the child go on.
 pub const GO: u8 = b'g';
 
+/// More than the line has with which a child announces itself, in bytes: at most 52 numbers of 20 digits,
+/// a name of 16 bytes, and spaces (proc_pid_stat(5)).
+pub const ANNOUNCED: usize = 1200;
+
 /// Where a child halts.
 #[derive(Debug, Clone, Copy)]
 pub struct Gate<'a> {

@@ -6,7 +6,7 @@
 //! mode of the job's.
 
 pub use super::candidates::candidates;
-pub use crate::request::{GO, Gate, Spawn, SpawnError, Step, Strings};
+pub use crate::request::{ANNOUNCED, GO, Gate, Spawn, SpawnError, Step, Strings};
 
 use super::file_actions::{Actions, Attributes};
 use super::kqueue::Kqueue;

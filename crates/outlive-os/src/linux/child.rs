@@ -4,7 +4,7 @@
 use super::dispositions::Dispositions;
 use super::identity::Alone;
 use super::settings;
-use super::spawn::{GO, Step};
+use super::spawn::{ANNOUNCED, GO, Step};
 use outlive_record::Setting;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::Arc;
@@ -329,8 +329,7 @@ fn wait_at(gate: i32, keeper: i32) -> Result<(), i32> {
 
 /// Writes the kernel's line about this process to a file, in one write.
 fn announce(to: i32) -> Result<(), i32> {
-    // One line has at most 52 numbers of 20 digits, a name of 16 bytes, and spaces.
-    let mut line = [0u8; 1200];
+    let mut line = [0u8; ANNOUNCED];
     let length = read_file(c"/proc/self/stat", &mut line)?;
     // SAFETY: as many bytes of a buffer of ours as were read into it.
     match checked(unsafe { libc::write(to, line.as_ptr().cast(), length) } as i64)? {

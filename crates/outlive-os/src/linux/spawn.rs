@@ -2,7 +2,7 @@
 //! that the child needs is prepared here beforehand and it does system calls only.
 
 pub use super::candidates::candidates;
-pub use crate::request::{GO, Gate, Spawn, SpawnError, Step, Strings};
+pub use crate::request::{ANNOUNCED, GO, Gate, Spawn, SpawnError, Step, Strings};
 
 use super::cgroup::Cgroup;
 use super::child::{Join, Move, Plan, exec};

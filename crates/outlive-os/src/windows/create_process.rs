@@ -1,7 +1,7 @@
 //! Starting a program (CreateProcessW): it inherits what is listed and nothing else, is in its job
 //! objects from its first moment on, and never opens a window of its own.
 
-pub use crate::request::{GO, Gate, Spawn, SpawnError, Step, Strings};
+pub use crate::request::{ANNOUNCED, GO, Gate, Spawn, SpawnError, Step, Strings};
 
 use super::attributes::Attributes;
 use super::cgroup::Cgroup;

@@ -3,15 +3,13 @@
 use crate::error::{During, Result};
 use crate::leave::{self, Barred, Leaving, PATIENCE, PROCESSES};
 use outlive_os::process::Process;
-use outlive_os::spawn::{GO, Gate, Spawn, SpawnError, Step};
+use outlive_os::spawn::{ANNOUNCED, GO, Gate, Spawn, SpawnError, Step};
 use outlive_os::{AsDescriptor, Leave, proc, signal, socket};
 use outlive_record::{Manager, ProcessLine, Way};
 use outlive_systemd::move_into_scope;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-/// More than the line has with which a child announces itself, in bytes.
-const LINE: usize = 1200;
 /// What is written to a gate instead of [`GO`]: the child ends there.
 const STAY: u8 = b'-';
 
@@ -94,7 +92,7 @@ fn scoped(
             })
         });
         // At its end without a word if there is no child: the starter knows why.
-        let said = ours.receive(LINE).ok();
+        let said = ours.receive(ANNOUNCED).ok();
         let line = said.and_then(|(line, _)| ProcessLine::parse(&line));
         let moved = line.map(|line| {
             let name = scope_name(line.pid);
