@@ -28,8 +28,8 @@ fn a_restart_that_is_cut_short_loses_no_job() {
     assert!(kills * 2 > calls.len(), "most are met");
 }
 
-/// The system calls that a keeper makes from its job's end until that runs again, by name and how often
-/// each was made before.
+/// The system calls that a keeper makes from its job's end until that runs again: each by its name, and
+/// for which time it makes that one.
 fn calls() -> Option<Vec<(String, usize)>> {
     let home = Home::new();
     let mut puppet = Puppet::new(&home);
