@@ -157,6 +157,8 @@ fn what_was_switched_long_ago_is_known_to_whoever_comes() {
     let mut puppet = started(&home, &[]);
     puppet.ask("shell printf '\\033[?1049h\\033[?2004h'");
     puppet.does("flood 2000 80");
+    // Its keeper has written all of it by then: what is given back is there.
+    home.prints("job", &puppet.beat());
     home.gives_back("job", 64 << 10);
     let mut terminal = Terminal::open(&home, home.outlive_words(["attach", "job"]));
     let seen = terminal.screen.until("flood");
