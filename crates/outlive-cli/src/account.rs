@@ -3,7 +3,7 @@
 use crate::report::{Failure, Result};
 use outlive::JobOptions;
 
-#[derive(clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
     /// The user that it runs as, by name or number, with that one's groups (root only, Linux). It

@@ -35,7 +35,7 @@ pub(crate) struct Args {
     leave: Leave,
 }
 
-#[derive(clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[group(skip)]
 pub(crate) struct Leave {
     /// The keys that leave it running, as docker writes them [default: ctrl-\,d]

@@ -73,7 +73,7 @@ macro_rules! overview {
 )]
 pub(crate) struct Cli<V: Subcommand> {
     #[command(subcommand)]
-    verb: V,
+    pub(crate) verb: V,
 }
 
 /// All that can be asked for.
@@ -236,10 +236,14 @@ pub(crate) fn main() -> i32 {
 /// What was asked for.
 fn parse() -> std::result::Result<Verb, clap::Error> {
     let arguments = outlive_os::arguments();
-    if arguments.get(1).is_some_and(|verb| verb == "run") {
-        return Cli::try_parse_from(arguments).map(|cli| Verb::Run(cli.verb));
+    if arguments.get(1).is_none_or(|verb| verb != "run") {
+        return Cli::try_parse_from(arguments).map(|cli| cli.verb);
     }
-    Cli::try_parse_from(arguments).map(|cli| cli.verb)
+    let run = match run::Args::without_options(&arguments[2..]) {
+        Some(args) => Run::Run(Box::new(args)),
+        None => Cli::try_parse_from(arguments)?.verb,
+    };
+    Ok(Verb::Run(run))
 }
 
 fn other(verb: Other) -> Result<i32> {

@@ -2,7 +2,7 @@
 
 use outlive::JobOptions;
 
-#[derive(clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Form {
     /// Write down when each line was printed, for `logs --since`, `--until` and `--timestamps`
     ///

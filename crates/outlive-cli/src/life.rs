@@ -5,7 +5,7 @@ use outlive::{JobOptions, RestartPolicy, Success};
 use std::ffi::OsString;
 use std::time::Duration;
 
-#[derive(clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 // Its group would bear the name of `run`'s own.
 #[group(skip)]
 pub(crate) struct Args {

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Under which these options are listed.
 const HEADING: &str = "What it may use";
 
-#[derive(clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
     /// How much memory it may take, swap included: 500M, 2G (K, M, G and T are powers of 1024). What
@@ -39,13 +39,14 @@ pub(crate) struct Args {
     nice: Option<i32>,
 
     /// Whether it is started at all where not all of that can be had
-    #[arg(long, help_heading = HEADING, value_name = "HOW", default_value = "require")]
+    #[arg(long, help_heading = HEADING, value_name = "HOW", value_enum, default_value_t)]
     limits: Strictness,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Strictness {
     /// It is not, and the reason is said
+    #[default]
     Require,
     /// It is, and what is not limited is said
     Prefer,

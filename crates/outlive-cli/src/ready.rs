@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const LAST_LINES: u64 = 10;
 const LAST_BYTES: u64 = 16 << 10;
 
-#[derive(clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
     /// Wait until it is ready: port:[ADDRESS:]PORT, unix:PATH, log:REGEX, file:PATH, cmd:LINE,

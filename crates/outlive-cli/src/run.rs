@@ -23,7 +23,7 @@ use outlive_os::signal;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-#[derive(clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(after_help = examples!(
     "  outlive run -- python3 train.py --epochs 100
   outlive run --name web --cwd /srv/app -e PORT=8080 -- ./server
@@ -78,7 +78,7 @@ pub(crate) struct Args {
     output_limit: Option<u64>,
 
     /// Who writes the output file
-    #[arg(long, value_name = "MODE", default_value = "file")]
+    #[arg(long, value_name = "MODE", value_enum, default_value_t)]
     output_mode: OutputMode,
 
     #[command(flatten)]
@@ -88,11 +88,11 @@ pub(crate) struct Args {
     tty: tty::Args,
 
     /// When the job is over
-    #[arg(long, value_name = "END", default_value = "main")]
+    #[arg(long, value_name = "END", value_enum, default_value_t)]
     until: Until,
 
     /// What becomes of processes left behind by the main one
-    #[arg(long, value_name = "WHAT", default_value = "stop")]
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     leftover: Leftover,
 
     #[command(flatten)]
@@ -100,7 +100,7 @@ pub(crate) struct Args {
 
     /// Whether it must leave what could end it from outside: a service's cgroup, a subreaper, the
     /// log-out. With `require` nothing is started if any of that would remain
-    #[arg(long, value_name = "HOW", default_value = "prefer")]
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     breakaway: Breakaway,
 
     /// Set back what it would inherit, as far as you may: limits, nice, affinity, oom, umask, cwd
@@ -146,42 +146,60 @@ pub(crate) struct Args {
     command: Vec<OsString>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+impl Args {
+    /// What clap makes of these words after `run` where no option is among them: to make all options
+    /// known to it takes longer than whatever else the command does before it starts the keeper.
+    pub(crate) fn without_options(words: &[OsString]) -> Option<Args> {
+        match words {
+            [dashes, command @ ..] if dashes == "--" && !command.is_empty() => Some(Args {
+                command: command.to_vec(),
+                ..Args::default()
+            }),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
 enum OutputMode {
     /// The job itself: costs nothing
+    #[default]
     File,
     /// Its keeper, through a pipe: for programs that open /dev/stdout anew and cut the file
     Pipe,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
 enum Until {
     /// When its main process has ended
+    #[default]
     Main,
     /// When the last process that it started has ended
     Tree,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
 enum Leftover {
     /// They are stopped
+    #[default]
     Stop,
     /// They are left running
     Leave,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
 enum Breakaway {
     /// It leaves, or it is not started
     Require,
     /// It leaves what it can; what remains is said
+    #[default]
     Prefer,
     /// It stays
     Off,
 }
 
 /// A way out of a job object.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Via {
     /// Another process of yours, outside of it, is made its parent
     Parent,
@@ -201,7 +219,7 @@ impl From<Via> for outlive::Via {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Reset {
     /// Resource limits
     Limits,
@@ -398,4 +416,48 @@ fn follow_to_end(job: &Job, label: &str) -> Result<i32> {
     status::tell_notes(&status);
     status::tell_unusual_end(&status);
     status::code(&status).ok_or_else(|| status::unknown_end(&status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Args;
+    use crate::cli::Cli;
+    use clap::Parser;
+    use std::ffi::OsString;
+
+    #[derive(clap::Subcommand)]
+    enum Run {
+        Run(Box<Args>),
+    }
+
+    fn read_by_clap(words: &[OsString]) -> Option<Args> {
+        let line = ["outlive", "run"].map(OsString::from);
+        let cli = Cli::try_parse_from(line.iter().chain(words)).ok()?;
+        let Run::Run(args) = cli.verb;
+        Some(*args)
+    }
+
+    #[test]
+    fn without_options_the_words_are_what_clap_makes_of_them() {
+        let lines: &[&[&str]] = &[
+            &["--", "true"],
+            &["--", "true", "--", "-x", "--name"],
+            &["--", "--name", "web"],
+            &["--", "--", "x"],
+            &["--", "-"],
+            &["--", ""],
+            &["--", "", "two words"],
+        ];
+        for words in lines {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            let ours = Args::without_options(&words).expect("no options are among them");
+            let claps = read_by_clap(&words).expect("there is a command");
+            assert_eq!(format!("{ours:?}"), format!("{claps:?}"));
+        }
+        let others: &[&[&str]] = &[&[], &["--"], &["true"], &["--name", "web", "--", "true"]];
+        for words in others {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            assert!(Args::without_options(&words).is_none(), "{words:?}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use crate::attach;
 use outlive::{JobOptions, Size};
 use outlive_os::terminal;
 
-#[derive(clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
     /// Give it a terminal of its own, which goes on without you: see `outlive attach`
