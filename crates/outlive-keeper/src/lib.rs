@@ -85,8 +85,9 @@ pub fn marks(id: &JobId) -> Marks {
     }
 }
 
-/// How long a launcher has for what it does when it has its answer.
-const LAUNCHERS_TIME: Duration = Duration::from_millis(5);
+/// How long a launcher has for what it does when it has its answer: many times what it takes, and less
+/// than a job lives that somebody wants to see.
+const LAUNCHERS_TIME: Duration = Duration::from_millis(1);
 
 /// Be a keeper. Descriptor 3 is a socket to the launcher, on which the launch comes, those from 4 on
 /// are what the launch speaks of; or a manager started it, and descriptor 0 is a socket on which all
@@ -115,12 +116,13 @@ pub fn main() -> i32 {
     // If the launcher is gone the job goes on: it was asked for, and whoever looks will find it.
     let launcher = launcher.connection;
     let _ = launcher.send(&answer.to_bytes(), None);
-    // What is done next takes time that whoever waited for the answer shall have first. If it does
-    // not go, it does not wait either.
-    let _ = events::wait(&[launcher.as_fd()], Some(LAUNCHERS_TIME));
+    let Some(job) = job else {
+        return 125;
+    };
+    // What is done next takes time that the launcher shall have first, which ends as a rule, and whoever
+    // waits for that. Neither's end is waited for: to be woken by it would be to take the processor just
+    // then. Somebody who asks for more is, and so is the job's end.
+    let _ = events::wait(&[job.listener.as_fd(), job.main.as_fd()], Some(LAUNCHERS_TIME));
     drop(launcher);
-    match job {
-        Some(job) => watch::watch(job),
-        None => 125,
-    }
+    watch::watch(job)
 }
