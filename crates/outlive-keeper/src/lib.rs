@@ -122,7 +122,10 @@ pub fn main() -> i32 {
     // What is done next takes time that the launcher shall have first, which ends as a rule, and whoever
     // waits for that. Neither's end is waited for: to be woken by it would be to take the processor just
     // then. Somebody who asks for more is, and so is the job's end.
-    let _ = events::wait(&[job.listener.as_fd(), job.main.as_fd()], Some(LAUNCHERS_TIME));
+    let _ = events::wait(
+        &[job.listener.as_fd(), job.main.as_fd()],
+        Some(LAUNCHERS_TIME),
+    );
     drop(launcher);
     watch::watch(job)
 }

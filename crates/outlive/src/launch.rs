@@ -37,6 +37,7 @@ struct Order {
     /// The folder it starts in, if not this process's.
     folder: Option<PathBuf>,
     wish: Wish,
+    /// The job's, once it is known.
     environment: Environment,
     stdin: InputPlan,
     stdout: OutputPlan,
@@ -74,12 +75,14 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
         None if command.reset.cwd => root_folder(),
         None => here,
     };
-    let credentials = account::credentials(&options.account)?;
-    let mut environment = command.environment();
-    account::move_in(&options.account, &mut environment, |name| {
-        command.env.contains_key(name)
-    })?;
-    add_secrets(&mut environment, &options.secret_env)?;
+    let environment = || {
+        let mut environment = command.environment();
+        account::move_in(&options.account, &mut environment, |name| {
+            command.env.contains_key(name)
+        })?;
+        add_secrets(&mut environment, &options.secret_env)?;
+        Ok(environment)
+    };
     let set = command
         .env
         .iter()
@@ -134,8 +137,8 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
         ready: readiness::asked(&options.ready, &folder)?,
     };
     let keeper = keeper::find(options.keeper.as_deref())?;
-    let mut order = Order::new(home, keeper, spec, environment);
-    order.credentials = credentials;
+    let mut order = Order::new(home, keeper, spec);
+    order.credentials = account::credentials(&options.account)?;
     order.folder = (command.folder.is_some() || command.reset.cwd).then_some(folder);
     order.wish.reset.cwd = order.folder.is_some();
     order.set_input(command, options)?;
@@ -148,7 +151,7 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
         order.kept.push((slot, *number));
     }
     let placed = loop {
-        match order.place() {
+        match order.place(environment) {
             Ok(Some(plan)) => break Ok((order.spec.id, plan)),
             Ok(None) => order.spec.id = new_id(&command.program)?,
             Err(error) => break Err(error),
@@ -166,24 +169,27 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
 /// Starts a job that has ended once more; what was planned for it.
 pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Result<Option<Plan>> {
     let os = |text: &Text| os_string(text.0.clone());
-    let mut environment = match spec.clean_env {
-        true => Environment::default(),
-        false => Environment::inherited(),
+    let environment = || {
+        let mut environment = match spec.clean_env {
+            true => Environment::default(),
+            false => Environment::inherited(),
+        };
+        account::move_in(&spec.account, &mut environment, |_| false)?;
+        let set = spec.env.iter();
+        set.for_each(|(name, value)| environment.set(os(name), os(value)));
+        let removed = spec.env_removed.iter();
+        removed.for_each(|name| environment.remove(&os(name)));
+        let secrets: Vec<OsString> = spec.secret_env.iter().map(os).collect();
+        add_secrets(&mut environment, &secrets)?;
+        Ok(environment)
     };
-    account::move_in(&spec.account, &mut environment, |_| false)?;
-    let set = spec.env.iter();
-    set.for_each(|(name, value)| environment.set(os(name), os(value)));
-    let removed = spec.env_removed.iter();
-    removed.for_each(|name| environment.remove(&os(name)));
-    let secrets: Vec<OsString> = spec.secret_env.iter().map(os).collect();
-    add_secrets(&mut environment, &secrets)?;
     if spec.input == Input::Given {
         let what = format!("failed to restart `{}`", spec.id);
         let hint = "its standard input was a descriptor of the program that started it";
         return Err(Error::new(Kind::Unsupported, what).hint_at(hint));
     }
     let keeper = keeper::find(options.keeper.as_deref())?;
-    let mut order = Order::new(home, keeper, spec.clone(), environment);
+    let mut order = Order::new(home, keeper, spec.clone());
     order.purpose = Purpose::Restart;
     order.credentials = account::credentials(&spec.account)?;
     match &spec.input {
@@ -193,21 +199,21 @@ pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Resul
     }
     order.print_to_own_file()?;
     order.folder = Some(os(&spec.cwd).into());
-    order.place()
+    order.place(environment)
 }
 
 /// Starts a keeper for a job that runs and has none. It leaves what surrounds this process, as far as
 /// that can be left: what it is to keep runs already, and is not ended over what remains.
 pub(crate) fn adopt(home: &Path, spec: &Spec) -> Result<()> {
     let keeper = keeper::find(None)?;
-    let mut order = Order::new(home, keeper, spec.clone(), Environment::default());
+    let mut order = Order::new(home, keeper, spec.clone());
     order.purpose = Purpose::Adopt;
     // Of a user who is gone the job goes on; what needs to become that one is refused.
     order.credentials = account::credentials(&spec.account).unwrap_or_default();
     if order.wish.breakaway == Breakaway::Require {
         order.wish.breakaway = Breakaway::Prefer;
     }
-    match order.place() {
+    match order.place(|| Ok(Environment::default())) {
         Err(error) if !error.is_running() => Err(error),
         // This one, or one that was faster.
         _ => Ok(()),
@@ -252,7 +258,7 @@ fn add_secrets(environment: &mut Environment, keys: &[OsString]) -> Result<()> {
 
 impl Order {
     /// A new job that prints to its own file and reads nothing.
-    fn new(home: &Path, keeper: PathBuf, spec: Spec, environment: Environment) -> Order {
+    fn new(home: &Path, keeper: PathBuf, spec: Spec) -> Order {
         let leave = spec.leave;
         Order {
             home: home.to_owned(),
@@ -271,7 +277,7 @@ impl Order {
             delegated: 0,
             unlimited: false,
             folder: None,
-            environment,
+            environment: Environment::default(),
             stdin: InputPlan::Null,
             stdout: OutputPlan::Job,
             stderr: OutputPlan::Job,

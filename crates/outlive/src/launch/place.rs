@@ -3,6 +3,7 @@
 use super::Order;
 use super::hand::Keeper;
 use crate::command;
+use crate::environment::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::leave::{self, Begun, Leaving};
 use crate::stop;
@@ -18,15 +19,35 @@ use std::path::PathBuf;
 
 impl Order {
     /// Starts a keeper and waits for its answer: what was planned for the job, or `None` if the
-    /// job's id is taken.
-    pub(super) fn place(&mut self) -> Result<Option<Plan>> {
+    /// job's id is taken. The job's environment is asked for while a keeper comes up.
+    pub(super) fn place(
+        &mut self,
+        environment: impl Fn() -> Result<Environment>,
+    ) -> Result<Option<Plan>> {
         self.check()?;
+        let begun = Begun::new()?;
+        let mut ahead = self.ahead(&begun)?;
+        let placed = self.place_beside(begun, &mut ahead, environment);
+        if let Some(keeper) = ahead {
+            // It was not needed: nothing of a job that is refused is left.
+            keeper.dismiss();
+        }
+        placed
+    }
+
+    /// The same, beside a keeper that comes up, and is taken if it will do.
+    fn place_beside(
+        &mut self,
+        begun: Begun,
+        ahead: &mut Option<Keeper>,
+        environment: impl Fn() -> Result<Environment>,
+    ) -> Result<Option<Plan>> {
+        self.environment = environment()?;
         self.complete_environment();
+        self.environment.check()?;
         if self.wish.breakaway == Breakaway::Require {
             self.require_no_cookies()?;
         }
-        let begun = Begun::new()?;
-        let mut ahead = self.ahead(&begun)?;
         let orphans_parent = ahead.as_ref().and_then(Keeper::parent);
         let mut leaving = Leaving::from(begun, orphans_parent, &self.wish)?;
         loop {
@@ -61,7 +82,7 @@ impl Order {
             } else {
                 match self.keeper(&route, &leaving, ahead.take())? {
                     Ok(keeper) if leaving.is_in_outer_job(keeper.process(), &route) => {
-                        ahead = Some(keeper);
+                        *ahead = Some(keeper);
                         continue;
                     }
                     Ok(keeper) => self.hand(&self.launch(&plan, &leaving), &keeper)?,
@@ -119,8 +140,8 @@ impl Order {
         })?;
         self.check_life()?;
         // A NUL can't be passed on, and would end a string early.
-        command::argument_strings(self.spec.command.iter().map(|it| it.0.as_slice()))?;
-        self.environment.check()
+        let arguments = self.spec.command.iter().map(|it| it.0.as_slice());
+        command::argument_strings(arguments).map(drop)
     }
 
     fn check_life(&self) -> Result<()> {
