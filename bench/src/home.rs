@@ -51,6 +51,10 @@ impl Home {
         Ok(home)
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// `outlive` on this home, quiet.
     pub(crate) fn command(&self, outlive: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(outlive);
