@@ -99,6 +99,26 @@ fn what_is_secret_is_stored_nowhere() {
 }
 
 #[test]
+fn a_restart_that_fails_makes_no_output_file() {
+    let home = Home::new();
+    let file = home.folder().join("output");
+    let path = file.to_str().expect("a temporary path is text");
+    let options = ["--name", "job", "--output", path, "--secret-env", "SECRET"];
+    let words = [&["run"], &options[..], &["--", "true"]].concat();
+    let said = Running::start(home.outlive_command(words).env("SECRET", "x")).finish();
+    assert_eq!(said.code, 0, "{said}");
+    assert_eq!(home.call(["wait", "job"]).code, 0);
+    std::fs::remove_file(&file).expect("our own file");
+    let mut restart = home.outlive_command(["restart", "job"]);
+    let said = Running::start(restart.env_remove("SECRET")).finish();
+    assert!(
+        said.code == 125 && said.errors().contains("SECRET"),
+        "{said}"
+    );
+    assert!(!file.exists());
+}
+
+#[test]
 fn a_restart_that_fails_keeps_what_there_was() {
     let home = Home::new();
     let program = home.folder().join("program");

@@ -157,13 +157,13 @@ pub(crate) fn start(home: &Path, command: &Command, options: &JobOptions) -> Res
             Err(error) => break Err(error),
         }
     };
-    placed.inspect_err(|_| {
-        // Nothing of a job that was not started is left: a file that was made for it is empty.
-        let made = order
-            .made_output
-            .filter(|file| file.metadata().is_ok_and(|it| it.len() == 0));
-        made.map(std::fs::remove_file);
-    })
+    placed.inspect_err(|_| unmake(order.made_output))
+}
+
+/// Nothing of a run that was not started is left: a file that was made for it is empty.
+fn unmake(made_output: Option<PathBuf>) {
+    let made = made_output.filter(|file| file.metadata().is_ok_and(|it| it.len() == 0));
+    made.map(std::fs::remove_file);
 }
 
 /// Starts a job that has ended once more; what was planned for it.
@@ -199,7 +199,8 @@ pub(crate) fn again(home: &Path, spec: &Spec, options: &RestartOptions) -> Resul
     }
     order.print_to_own_file()?;
     order.folder = Some(os(&spec.cwd).into());
-    order.place(environment)
+    let placed = order.place(environment);
+    placed.inspect_err(|_| unmake(order.made_output))
 }
 
 /// Starts a keeper for a job that runs and has none. It leaves what surrounds this process, as far as
