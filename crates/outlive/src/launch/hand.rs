@@ -127,8 +127,12 @@ impl Order {
     }
 
     /// Hands the launch to a keeper: its answer.
-    pub(super) fn hand(&self, launch: &Launch, keeper: &Keeper) -> Result<Answer> {
-        self.send(&keeper.connection, launch)?;
+    pub(super) fn hand(&self, launch: &Launch, keeper: Keeper) -> Result<Answer> {
+        if let Err(error) = self.send(&keeper.connection, launch) {
+            // It has heard of no launch.
+            keeper.dismiss();
+            return Err(error);
+        }
         self.answer(&keeper.connection)
     }
 
@@ -276,9 +280,11 @@ impl Order {
         self.send(keeper, launch)?;
         let slots = self.slots.iter().map(AsDescriptor::as_fd);
         for descriptor in std::iter::once(folder.as_fd()).chain(slots) {
-            keeper
-                .send(b"-", Some(descriptor))
-                .during(|| self.failed("hand over the launch"))?;
+            match keeper.send(b"-", Some(descriptor)) {
+                // It has refused the launch, and goes at once: what we hear of it says why.
+                Err(error) if has_ended(&error) => break,
+                sent => sent.during(|| self.failed("hand over the launch"))?,
+            }
         }
         match self.says_something(keeper)? {
             true => self.answer(keeper).map(Some),

@@ -85,7 +85,7 @@ impl Order {
                         *ahead = Some(keeper);
                         continue;
                     }
-                    Ok(keeper) => self.hand(&self.launch(&plan, &leaving), &keeper)?,
+                    Ok(keeper) => self.hand(&self.launch(&plan, &leaving), keeper)?,
                     Err(barred) => {
                         leaving.heed(barred);
                         continue;
