@@ -122,10 +122,12 @@ pub fn main() -> i32 {
     // What is done next takes time that the launcher shall have first, which ends as a rule, and whoever
     // waits for that. Neither's end is waited for: to be woken by it would be to take the processor just
     // then. Somebody who asks for more is, and so is the job's end.
-    let _ = events::wait(
-        &[job.listener.as_fd(), job.main.as_fd()],
-        Some(LAUNCHERS_TIME),
-    );
+    let mut heeded = vec![job.listener.as_fd(), job.main.as_fd()];
+    if job.terminal.is_some() {
+        // On Windows what draws it waits for an answer, and the job with it.
+        heeded.extend(job.pump.descriptors());
+    }
+    let _ = events::wait(&heeded, Some(LAUNCHERS_TIME));
     drop(launcher);
     watch::watch(job)
 }
