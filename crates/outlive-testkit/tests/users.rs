@@ -81,6 +81,8 @@ fn a_job_of_somebody_else_has_nothing_of_roots() {
             assert!(said.lines().any(|it| it == line), "{line}: {said}");
         }
         assert!(!said.contains("HOME=/root\n"), "{said}");
+        // It removes its socket when the end has been told.
+        home.keeper_gone("job");
         everything_is_roots(home.path());
         let shown = home.show("job");
         assert_eq!(

@@ -243,6 +243,8 @@ pub(crate) fn a_running_job_whose_record_is_damaged_can_be_ended() {
         let told_job = Told::start(&home, "", &named(name));
         let job = told_job.job.clone();
         let main = main_process(&job);
+        // Its keeper writes the report into a whole record: that is there when it can be had.
+        assert!(job.report().expect("it is kept").is_some());
         match damage {
             Damage::Newer => rewrite(&home, &job, "version", "999"),
             Damage::Cut => fs::write(home.file(&job, "record"), "{").expect("our own file"),
