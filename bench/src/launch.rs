@@ -50,8 +50,8 @@ pub(crate) fn measure(
         // The first use starts a server or warms a cache.
         one(name)?;
     }
-    let (here, there) = (new_file(home.folder())?, new_file(in_memory.folder())?);
-    println!("\na new file takes {here:.0} us in the home, {there:.0} on tmpfs; a job has five");
+    let (here, there) = (new_folder(home.folder())?, new_folder(in_memory.folder())?);
+    println!("\na folder as each job has takes {here:.0} us in the home, {there:.0} on tmpfs");
     let rounds = if options.quick { 20 } else { 100 };
     let alone = interleave(rounds, &[TRUE, DIST, RELEASE, IN_MEMORY], &mut one)?;
     show(&alone);
@@ -87,20 +87,23 @@ pub(crate) fn measure(
     in_memory.remove()
 }
 
-/// What it takes to make a file, in microseconds. It tells whether the file system is busy with itself:
-/// ext4 looks at each inode that was deleted within minutes before it takes another one
-/// (recently_deleted in fs/ext4/ialloc.c), and so makes files ten times as slowly after a large deletion.
-fn new_file(folder: &Path) -> Result<f64> {
-    let paths: Vec<_> = (0..20).map(|it| folder.join(format!("new-{it}"))).collect();
+/// What it takes to make a folder with four files, as each job has one, in microseconds. It tells whether
+/// the file system is busy with itself: ext4 looks at each inode that was deleted within minutes before it
+/// takes another one (recently_deleted in fs/ext4/ialloc.c), and so makes files ten times as slowly after a
+/// large deletion.
+fn new_folder(home: &Path) -> Result<f64> {
+    let folders: Vec<_> = (0..5).map(|it| home.join(format!("new-{it}"))).collect();
     let mut took = Vec::new();
-    for path in &paths {
+    for folder in &folders {
         let begun = Instant::now();
-        let file = File::create(path)?;
+        fs::create_dir(folder)?;
+        for file in ["lock", "output", "control", "record"] {
+            File::create(folder.join(file))?;
+        }
         took.push(begun.elapsed().as_secs_f64() * 1e6);
-        drop(file);
     }
-    paths.iter().try_for_each(fs::remove_file)?;
-    Ok(Series::of("a new file", took).median())
+    folders.iter().try_for_each(fs::remove_dir_all)?;
+    Ok(Series::of("a new folder", took).median())
 }
 
 /// Milliseconds; the job is then waited for, so that its end disturbs nothing.
