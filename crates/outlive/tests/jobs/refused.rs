@@ -2,7 +2,7 @@
 
 use crate::home::{Home, Told, named, output, shell, waited};
 use crate::support::told;
-use outlive::{Command, Error, JobOptions, Leftover, OutputMode, Stdio};
+use outlive::{Breakaway, Command, Error, JobOptions, Leftover, OutputMode, Stdio};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
@@ -51,7 +51,12 @@ fn bad_commands(home: &Home) -> Vec<(Command, Kind)> {
 
 pub(crate) fn nothing_of_a_refused_job_is_left() {
     let home = Home::new();
-    for (command, kind) in bad_commands(&home) {
+    let mut bad = bad_commands(&home);
+    let mut hunted = Command::new("true");
+    hunted.env("JENKINS_NODE_COOKIE", "x");
+    hunted.breakaway(Breakaway::Require);
+    bad.push((hunted, Error::is_remains));
+    for (command, kind) in bad {
         let error = refused(&home, &command, &named("job"));
         assert!(kind(&error), "{command:?}: {}", told(&error));
         assert!(
