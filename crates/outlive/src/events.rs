@@ -70,7 +70,8 @@ impl Jobs {
     /// this reader watches these (inotify(7); on Windows ReadDirectoryChangesW, on macOS kqueue(2)).
     /// What happens to one job in quick succession may come as its result: a job that was started and
     /// has ended before it was looked at is told of by both events, one that was removed by then by
-    /// none. The end of a job whose keeper was killed is written by nobody, and so is no event.
+    /// none, and so is an end that another run has followed. The end of a job whose keeper was killed is
+    /// written by nobody, and so is no event.
     ///
     /// ```standalone_crate
     /// use outlive::{Command, EventKind, JobOptions, Jobs};
