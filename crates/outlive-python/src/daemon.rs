@@ -1,6 +1,7 @@
 //! This very program becomes a daemon.
 
 use crate::failure::raised;
+use crate::items::from_items;
 use crate::program::{breakaway, copy};
 use crate::report;
 use outlive::Daemon;
@@ -13,24 +14,24 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What is asked for, a dictionary with all of these keys.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-pub(crate) struct Request {
-    working_dir: PathBuf,
-    umask: u32,
-    pid_file: Option<PathBuf>,
-    user: Option<String>,
-    group: Option<String>,
-    supplementary_groups: Option<Vec<String>>,
-    chroot: Option<PathBuf>,
-    /// Descriptors for 0, 1 and 2; without one it has the library's default.
-    streams: [Option<i64>; 3],
-    kept: Vec<i32>,
-    detach: bool,
-    breakaway: String,
-    /// `None` is for ever.
-    ready_timeout: Option<Duration>,
+from_items! {
+    /// What is asked for, a dictionary with all of these keys.
+    pub(crate) struct Request {
+        working_dir: PathBuf,
+        umask: u32,
+        pid_file: Option<PathBuf>,
+        user: Option<String>,
+        group: Option<String>,
+        supplementary_groups: Option<Vec<String>>,
+        chroot: Option<PathBuf>,
+        /// Descriptors for 0, 1 and 2; without one it has the library's default.
+        streams: [Option<i64>; 3],
+        kept: Vec<i32>,
+        detach: bool,
+        breakaway: String,
+        /// `None` is for ever.
+        ready_timeout: Option<Duration>,
+    }
 }
 
 impl Request {

@@ -3,6 +3,7 @@
 use crate::attach::Attached;
 use crate::events::Events;
 use crate::failure::{invalid, raised, unlocked};
+use crate::items::from_items;
 use crate::program;
 use crate::report;
 use crate::usage;
@@ -15,15 +16,15 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-/// Which part of an output is asked for, a dictionary with all of these keys.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-pub(crate) struct Part {
-    latest: bool,
-    lines: Option<u64>,
-    since: Option<SystemTime>,
-    until: Option<SystemTime>,
-    stream: Option<String>,
+from_items! {
+    /// Which part of an output is asked for, a dictionary with all of these keys.
+    pub(crate) struct Part {
+        latest: bool,
+        lines: Option<u64>,
+        since: Option<SystemTime>,
+        until: Option<SystemTime>,
+        stream: Option<String>,
+    }
 }
 
 pub(crate) fn jobs(py: Python<'_>, home: Option<PathBuf>) -> PyResult<Jobs> {

@@ -9,6 +9,7 @@ mod attach;
 mod daemon;
 mod events;
 mod failure;
+mod items;
 mod job;
 mod program;
 mod report;
@@ -19,14 +20,17 @@ mod watch;
 use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 #[pymodule]
 mod _native {
-    use super::{PyResult, refuse_second_interpreter};
+    use super::{Bound, PyModule, PyResult, make_ready, refuse_second_interpreter};
 
     #[pymodule_init]
-    fn init() -> PyResult<()> {
-        refuse_second_interpreter()
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        refuse_second_interpreter()?;
+        make_ready(module.py())
     }
 
     #[pymodule_export]
@@ -45,6 +49,18 @@ mod _native {
     use crate::start::start;
     #[pymodule_export]
     use crate::watch::{Following, Lines, Output, Waiting};
+}
+
+/// Has pyo3 make what it keeps of Python's modules from its first use on, since it lets go of the
+/// interpreter meanwhile: whoever forks in that moment has a child that waits for it for ever.
+fn make_ready(py: Python<'_>) -> PyResult<()> {
+    let time = SystemTime::UNIX_EPOCH.into_pyobject(py)?;
+    time.extract::<SystemTime>()?;
+    let length = Duration::ZERO.into_pyobject(py)?;
+    length.extract::<Duration>()?;
+    let path = Path::new("/").into_pyobject(py)?;
+    path.extract::<PathBuf>()?;
+    Ok(())
 }
 
 /// An interpreter within the process has a lock of its own from Python 3.12 on, which refuses this

@@ -1,6 +1,7 @@
 //! Programs: children, and what is nobody's child.
 
 use crate::failure::{raised, refused, unlocked};
+use crate::items::from_items;
 use crate::report;
 use outlive::{Breakaway, Command, Reset, Stdio};
 use outlive_os::{Descriptor, number, os_string};
@@ -11,26 +12,26 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::sync::Mutex;
 
-/// What is to be started, a dictionary with all of these keys; text comes as bytes.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-pub(crate) struct Request {
-    /// Its program, and its arguments with its own name first.
-    program: Vec<u8>,
-    argv: Vec<Vec<u8>>,
-    /// All of its environment, or that of this process as it is now.
-    env: Option<Vec<(Vec<u8>, Vec<u8>)>>,
-    cwd: Option<Vec<u8>>,
-    umask: Option<u32>,
-    /// Descriptors for 0, 1 and 2; without one it has this process's own.
-    streams: [Option<i64>; 3],
-    /// Whether its input is `/dev/null` without one.
-    null_input: bool,
-    /// Descriptors that it has under their numbers.
-    kept: Vec<i32>,
-    session: bool,
-    group: bool,
-    breakaway: String,
+from_items! {
+    /// What is to be started, a dictionary with all of these keys; text comes as bytes.
+    pub(crate) struct Request {
+        /// Its program, and its arguments with its own name first.
+        program: Vec<u8>,
+        argv: Vec<Vec<u8>>,
+        /// All of its environment, or that of this process as it is now.
+        env: Option<Vec<(Vec<u8>, Vec<u8>)>>,
+        cwd: Option<Vec<u8>>,
+        umask: Option<u32>,
+        /// Descriptors for 0, 1 and 2; without one it has this process's own.
+        streams: [Option<i64>; 3],
+        /// Whether its input is `/dev/null` without one.
+        null_input: bool,
+        /// Descriptors that it has under their numbers.
+        kept: Vec<i32>,
+        session: bool,
+        group: bool,
+        breakaway: String,
+    }
 }
 
 impl Request {

@@ -1,6 +1,7 @@
 //! Starting a job.
 
 use crate::failure::{invalid, unlocked};
+use crate::items::from_items;
 use crate::job::{Job, jobs};
 use crate::program::{self, Changes};
 use outlive::{
@@ -13,77 +14,77 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What is to be started, a dictionary with all of these keys; text comes as bytes.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-pub(crate) struct Request {
-    home: Option<PathBuf>,
-    keeper: PathBuf,
-    argv: Vec<Vec<u8>>,
-    name: Option<String>,
-    cwd: Option<Vec<u8>>,
-    env: Changes,
-    clear_env: bool,
-    secret_env: Vec<Vec<u8>>,
-    umask: Option<u32>,
-    keep_stdin: bool,
-    stdin: Option<PathBuf>,
-    output: Option<PathBuf>,
-    output_limit: u64,
-    output_mode: String,
-    timestamps: bool,
-    split: bool,
-    /// Columns and rows.
-    tty: Option<(i64, i64)>,
-    until: String,
-    leftover: String,
-    life: Life,
-    ready: Readiness,
-    limits: Allowed,
-    user: Option<String>,
-    group: Option<String>,
-    breakaway: String,
-    via: Option<String>,
-    leave_sandbox: bool,
-    linger: bool,
-    reset: Vec<String>,
+from_items! {
+    /// What is to be started, a dictionary with all of these keys; text comes as bytes.
+    pub(crate) struct Request {
+        home: Option<PathBuf>,
+        keeper: PathBuf,
+        argv: Vec<Vec<u8>>,
+        name: Option<String>,
+        cwd: Option<Vec<u8>>,
+        env: Changes,
+        clear_env: bool,
+        secret_env: Vec<Vec<u8>>,
+        umask: Option<u32>,
+        keep_stdin: bool,
+        stdin: Option<PathBuf>,
+        output: Option<PathBuf>,
+        output_limit: u64,
+        output_mode: String,
+        timestamps: bool,
+        split: bool,
+        /// Columns and rows.
+        tty: Option<(i64, i64)>,
+        until: String,
+        leftover: String,
+        life: Life,
+        ready: Readiness,
+        limits: Allowed,
+        user: Option<String>,
+        group: Option<String>,
+        breakaway: String,
+        via: Option<String>,
+        leave_sandbox: bool,
+        linger: bool,
+        reset: Vec<String>,
+    }
 }
 
-/// How long it lives.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-struct Life {
-    timeout: Option<Duration>,
-    expire: Option<Duration>,
-    stop_signal: Option<i32>,
-    grace: Option<Duration>,
-    restart: String,
-    max_restarts: Option<i64>,
-    success_codes: Vec<i64>,
-    success_signals: Vec<i32>,
-    on_end: Option<Vec<u8>>,
+from_items! {
+    /// How long it lives.
+    struct Life {
+        timeout: Option<Duration>,
+        expire: Option<Duration>,
+        stop_signal: Option<i32>,
+        grace: Option<Duration>,
+        restart: String,
+        max_restarts: Option<i64>,
+        success_codes: Vec<i64>,
+        success_signals: Vec<i32>,
+        on_end: Option<Vec<u8>>,
+    }
 }
 
-/// What shows that it is ready, and that it lives.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-struct Readiness {
-    when: Option<Vec<u8>>,
-    timeout: Option<Duration>,
-    keep_going: bool,
-    watchdog: Option<Duration>,
+from_items! {
+    /// What shows that it is ready, and that it lives.
+    struct Readiness {
+        when: Option<Vec<u8>>,
+        timeout: Option<Duration>,
+        keep_going: bool,
+        watchdog: Option<Duration>,
+    }
 }
 
-/// What it may use. A number is as large as Python's are: what is too large is said to be so.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-struct Allowed {
-    memory: Option<i64>,
-    millicpus: Option<i64>,
-    tasks: Option<i64>,
-    io_weight: Option<i64>,
-    nice: Option<i64>,
-    prefer: bool,
+from_items! {
+    /// What it may use. A number is as large as Python's are: what is too large is said to be so.
+    struct Allowed {
+        memory: Option<i64>,
+        millicpus: Option<i64>,
+        tasks: Option<i64>,
+        io_weight: Option<i64>,
+        nice: Option<i64>,
+        prefer: bool,
+    }
 }
 
 /// One of a few words, each of which means a value.
