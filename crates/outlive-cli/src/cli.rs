@@ -73,7 +73,7 @@ macro_rules! overview {
 )]
 pub(crate) struct Cli<V: Subcommand> {
     #[command(subcommand)]
-    pub(crate) verb: V,
+    verb: V,
 }
 
 /// All that can be asked for.
@@ -305,4 +305,41 @@ pub(crate) fn each(jobs: &[(&str, Job)], mut act: impl FnMut(&Job) -> Result<()>
         }
     }
     Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+
+    fn read_by_clap(words: &[OsString]) -> Option<run::Args> {
+        let line = ["outlive", "run"].map(OsString::from);
+        let cli = Cli::try_parse_from(line.iter().chain(words)).ok()?;
+        let Run::Run(args) = cli.verb;
+        Some(*args)
+    }
+
+    #[test]
+    fn without_options_the_words_are_what_clap_makes_of_them() {
+        let lines: &[&[&str]] = &[
+            &["--", "true"],
+            &["--", "true", "--", "-x", "--name"],
+            &["--", "--name", "web"],
+            &["--", "--", "x"],
+            &["--", "-"],
+            &["--", ""],
+            &["--", "", "two words"],
+        ];
+        for words in lines {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            let ours = run::Args::without_options(&words).expect("no options are among them");
+            let claps = read_by_clap(&words).expect("there is a command");
+            assert_eq!(format!("{ours:?}"), format!("{claps:?}"));
+        }
+        let others: &[&[&str]] = &[&[], &["--"], &["true"], &["--name", "web", "--", "true"]];
+        for words in others {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            assert!(run::Args::without_options(&words).is_none(), "{words:?}");
+        }
+    }
 }

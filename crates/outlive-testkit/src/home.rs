@@ -214,6 +214,12 @@ impl Home {
         serde_json::from_str(&self.ok(["show", job, "--json"])).expect("show --json prints JSON")
     }
 
+    /// Waits until a job's keeper has written its report: the last that it writes of a start.
+    #[track_caller]
+    pub fn reported(&self, job: &str) {
+        assert!(self.show(job)["report"].is_array());
+    }
+
     /// What `list --json` says.
     #[track_caller]
     pub fn list(&self) -> Vec<Value> {
